@@ -1,0 +1,56 @@
+"""What a source reads out of a repository: refs and batches of commits, as plain data.
+
+Commits travel as parallel columns of text, not as objects: a large history has hundreds of thousands of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagRef:
+    """One tag. `object_id` is what the ref holds; `commit` what it leads to at last, None when that is no commit.
+
+    `tagged_at` is the tagger's date; of a lightweight tag it is None.
+    """
+
+    name: str
+    object_id: str
+    commit: str | None
+    tagged_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchHead:
+    """One branch and its newest commit."""
+
+    name: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refs:
+    """Every tag and branch at one moment. `main` is the default branch's name; `fingerprint` names this very state."""
+
+    tags: tuple[TagRef, ...]
+    heads: tuple[BranchHead, ...]
+    main: str | None
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitBatch:
+    """Some commits as columns, one entry per commit in each, newest first.
+
+    `parents` are ids joined by blanks; `authored` and `committed` are seconds since the epoch, as text.
+    """
+
+    ids: list[str]
+    parents: list[str]
+    authored: list[str]
+    committed: list[str]
+    names: list[str]
+    mails: list[str]
+    messages: list[str]

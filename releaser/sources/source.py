@@ -1,0 +1,148 @@
+"""The ports to what is read from outside: repositories and image registries. Flows import this file, never a driver.
+
+The errors that a caller may want to tell apart live here too; the drivers raise them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from releaser.domain.history import CommitBatch, Refs
+from releaser.errors import ConflictError, InvalidError, NotFoundError, OutsideError
+
+Progress = Callable[[int, int | None], None]
+"""`(done, total)`; total None while it is not known."""
+
+
+class NotARepositoryError(InvalidError):
+    """There is no git repository at that address."""
+
+
+class RefusedAddressError(InvalidError):
+    """The address of the repository is of a kind that is not read."""
+
+
+class BranchNotFoundError(NotFoundError):
+    """The repository has no such branch."""
+
+
+class IncompleteRepositoryError(OutsideError):
+    """The clone is shallow or partial; what is missing would be told as if it never was."""
+
+
+class EmptyRepositoryError(OutsideError):
+    """The repository has no commit yet."""
+
+
+class RemoteUnreachableError(OutsideError):
+    """The remote did not answer, hung, or let us not in."""
+
+
+class GitFailedError(OutsideError):
+    """git failed in a way that has no name of its own."""
+
+
+class PushRefusedError(OutsideError):
+    """The remote took the tag not."""
+
+
+class TagTakenError(ConflictError):
+    """A tag of that name is there already, and it is not ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagAlarm:
+    """A tag that is on the remote no longer what was read before: `now` is None when it vanished."""
+
+    name: str
+    was: str
+    now: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What a fetch found. Alarmed tags keep their old meaning here until a person decides."""
+
+    changed: bool
+    alarms: tuple[TagAlarm, ...] = ()
+
+
+class HistorySource(Protocol):
+    """Where commits, tags and branches are read from. Every call is bounded in time."""
+
+    def fetch(self, *, progress: Progress | None = None) -> Fetched:
+        """Bring a mirror up to date; a repository read in place answers "nothing changed".
+
+        Raises `RemoteUnreachableError`, `NotARepositoryError`, `IncompleteRepositoryError`.
+        """
+        ...
+
+    def refs(self) -> Refs:
+        """Every tag and branch now; a repository without tags is a fact, not an error.
+
+        Raises `EmptyRepositoryError`, `IncompleteRepositoryError`.
+        """
+        ...
+
+    def commits(
+        self, tips: Iterable[str], *, known: Iterable[str] = (), progress: Progress | None = None
+    ) -> Iterator[CommitBatch]:
+        """Every commit reachable from `tips` and not from `known` (full ids), newest first. Raises `GitFailedError`."""
+        ...
+
+
+class TagPublisher(Protocol):
+    """How a tag comes to the remote, once, and never over somebody else's."""
+
+    def tip(self, branch: str) -> str:
+        """The newest commit of a branch as of the last fetch. Raises `BranchNotFoundError`."""
+        ...
+
+    def remote_tag(self, name: str) -> str | None:
+        """The object id the remote's tag has right now, None when it has none. Raises `RemoteUnreachableError`."""
+        ...
+
+    def make_tag(self, name: str, *, commit: str, message: str, tagged_at: datetime) -> str:
+        """Make an annotated tag object and keep it; returns its id. The same again returns the same id.
+
+        Nothing is pushed. Raises `TagTakenError` when a tag of that name exists here that leads elsewhere.
+        """
+        ...
+
+    def push_tag(self, name: str, *, object_id: str) -> None:
+        """Push, expecting no tag of that name there, and confirm by reading it back. Done already counts as done.
+
+        Raises `TagTakenError` when the remote has another one, `PushRefusedError`, `RemoteUnreachableError`.
+        """
+        ...
+
+
+class Repository(HistorySource, TagPublisher, Protocol):
+    """One product's repository."""
+
+
+class Repositories(Protocol):
+    """How repositories are come by."""
+
+    def mirror(self, address: str, *, folder: Path) -> Repository:
+        """The bare mirror of `address` (a path or URL) kept in `folder`; made empty if it is not there. Then `fetch()`.
+
+        Raises `RefusedAddressError`, `NotARepositoryError`.
+        """
+        ...
+
+    def in_place(self, path: Path) -> Repository:
+        """The repository at `path`, read as it is. Raises `NotARepositoryError`, `IncompleteRepositoryError`."""
+        ...
+
+
+class ImageRegistry(Protocol):
+    """Where images live."""
+
+    def resolve(self, reference: str) -> str:
+        """The digest (`sha256:...`) the registry gives for `host/name:tag` now. Raises `NotFoundError`, `OutsideError`."""
+        ...
