@@ -6,7 +6,9 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
+import zipfile
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -114,6 +116,20 @@ def test_installing_nothing_that_is_missing_stays_silent() -> None:
         [str(ROOT / ".ci" / "packages"), "coreutils:ls", "make"], check=True, capture_output=True, text=True
     )
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_wheel_holds_all_that_the_product_reads(tmp_path: Path) -> None:
+    build = "import hatchling.build, sys; print(hatchling.build.build_wheel(sys.argv[1]))"
+    done = subprocess.run(
+        [sys.executable, "-c", build, str(tmp_path)], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    with zipfile.ZipFile(tmp_path / done.stdout.split()[-1]) as wheel:
+        held = set(wheel.namelist())
+    kept = subprocess.run(
+        ["git", "ls-files", "-z", "releaser"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split("\0")
+    assert {name for name in kept if name and (ROOT / name).exists()} - held == set()
+    assert [name for name in held if name.endswith(".dist-info/licenses/LICENSE")]
 
 
 def dockerfile() -> list[str]:
