@@ -17,6 +17,7 @@ import ipaddress
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -27,7 +28,6 @@ from urllib.parse import urlsplit
 
 import docker
 import docker.errors
-import requests.exceptions
 
 from releaser.demo import keeper
 from releaser.errors import ConflictError, OutsideError
@@ -52,9 +52,6 @@ while :; do
   [ $status = 137 ] || exit $status
 done
 """
-
-# What the SDK lets through when an engine does not answer.
-UNREACHABLE = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
 
 
 class MissingProgramError(OutsideError):
@@ -119,7 +116,7 @@ def identity(folder: Path) -> str:
     return hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]
 
 
-def find_engine(environ: Mapping[str, str] = os.environ, *, timeout_s: int = 3) -> str | None:
+def find_engine(environ: Mapping[str, str] = os.environ, *, timeout_s: float = 3) -> str | None:
     """The address of a container engine on this machine that answers within about `timeout_s`, or None.
 
     Looks at DOCKER_HOST, and without it at the default socket. An engine elsewhere does not count: ports published
@@ -131,15 +128,21 @@ def find_engine(environ: Mapping[str, str] = os.environ, *, timeout_s: int = 3) 
     return address if local and answers(address, timeout_s=timeout_s) else None
 
 
-def answers(address: str, *, timeout_s: int) -> bool:
-    """Whether a container engine answers at the address."""
-    client = docker.APIClient(base_url=address, version="1.24", timeout=timeout_s)
-    try:
-        return bool(client.ping())
-    except UNREACHABLE:
-        return False
-    finally:
-        client.close()
+def answers(address: str, *, timeout_s: float) -> bool:
+    """Whether a container engine answers at the address.
+
+    Asked without the SDK, which leaves its socket open where the connection is refused.
+    """
+    parts = urlsplit(address)
+    asked = socket.socket(socket.AF_UNIX if parts.scheme == "unix" else socket.AF_INET)
+    with asked:
+        asked.settimeout(timeout_s)
+        try:
+            asked.connect(parts.path if parts.scheme == "unix" else (parts.hostname or "", parts.port or 2375))
+            asked.sendall(b"GET /_ping HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n")
+            return asked.recv(64).startswith(b"HTTP/1.1 200")
+        except (OSError, ValueError):
+            return False
 
 
 class RunningEngine:
@@ -228,7 +231,7 @@ class PrivateEngine:
 
     def start(self) -> None:
         """Start the engine and return when it answers."""
-        if missing := [program for program in PROGRAMS if shutil.which(program) is None]:
+        if missing := [program for program in PROGRAMS if shutil.which(program, path=keeper.PATH) is None]:
             raise MissingProgramError(*missing)
         if self.folder.is_relative_to("/run") or os.geteuid() != 0:
             why = "it needs root" if os.geteuid() != 0 else "its folder must not be below /run, which it hides"

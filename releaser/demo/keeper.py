@@ -25,6 +25,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
+# An ordinary user's PATH has none of the folders that hold half of what is needed here.
+PATH = ":".join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +127,7 @@ def add_bridge(name: str, *, address: str) -> None:
         ("address", "add", address, "dev", name),
         ("link", "set", "dev", name, "up"),
     ):
-        subprocess.run(["ip", *arguments], capture_output=True, check=True, timeout=10)  # noqa: S603, S607 - our own words
+        subprocess.run(["ip", *arguments], capture_output=True, check=True, timeout=10, env={"PATH": PATH})  # noqa: S603, S607 - our own words
 
 
 def wait_readable(*files: int, timeout_s: float | None = None) -> bool:
@@ -141,8 +143,15 @@ def _bridges(kept: Kept) -> set[str]:
 
 
 def _ip(*arguments: str) -> str:
-    command = ["ip", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout  # noqa: S603 - our own words
+    done = subprocess.run(  # noqa: S603 - our own words
+        ["ip", *arguments],  # noqa: S607
+        env={"PATH": PATH},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=10,
+    )
+    return done.stdout
 
 
 def _remove_cgroups(name: str) -> None:
@@ -189,6 +198,8 @@ def main(kept: Kept) -> int:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            # Nothing else: settings of an engine, a registry or a proxy in the owner's environment are not meant for this.
+            env={"PATH": PATH, "HOME": os.environ.get("HOME", "/")},
         )
     ended = os.pidfd_open(child.pid)
     wait_readable(sys.stdin.fileno(), ended)

@@ -1,0 +1,35 @@
+"""Free ports on loopback for programs that must be told theirs before they start.
+
+What does not live here: programs that bind port 0 and say what they got, which is better where they can.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+
+LOOPBACK = "127.0.0.1"
+# Below the ports the kernel hands to outgoing connections (from 32768 on), so that none of those gets in between.
+FIRST, LAST = 20_000, 32_000
+
+_given: set[int] = set()
+
+
+def free_port() -> int:
+    """A port nobody listens on now, never given by this process before, random so that processes do not meet."""
+    for _ in range(200):
+        port = FIRST + secrets.randbelow(LAST - FIRST)
+        if port not in _given and not _taken(port):
+            _given.add(port)
+            return port
+    raise OSError(f"no free port found on {LOOPBACK} between {FIRST} and {LAST}")
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that has just been closed is free
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return True
+    return False
