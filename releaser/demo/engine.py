@@ -34,7 +34,15 @@ from releaser.errors import ConflictError, OutsideError
 
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 LABEL = "releaser.demo"
-PROGRAMS = ("dockerd", "containerd", "iptables", "ip", "unshare", "setpriv")
+# What a private engine is run with, and the package of Debian and Ubuntu that brings it.
+PROGRAMS: Mapping[str, str] = {
+    "dockerd": "docker.io",
+    "containerd": "containerd",
+    "iptables": "iptables",
+    "ip": "iproute2",
+    "unshare": "util-linux",
+    "setpriv": "util-linux",
+}
 SOCKET_PATH_LIMIT = 100  # the kernel takes 107 bytes; some left for what is put in front
 # RFC 2544 sets this range apart for test networks: no real network is in the way. One slot for each engine.
 POOLS = tuple(ipaddress.IPv4Network("198.18.0.0/15").subnets(new_prefix=20))
@@ -232,7 +240,7 @@ class PrivateEngine:
     def start(self) -> None:
         """Start the engine and return when it answers."""
         if missing := [program for program in PROGRAMS if shutil.which(program, path=keeper.PATH) is None]:
-            raise MissingProgramError(*missing)
+            raise MissingProgramError(*missing, packages=tuple(PROGRAMS[program] for program in missing))
         if self.folder.is_relative_to("/run") or os.geteuid() != 0:
             why = "it needs root" if os.geteuid() != 0 else "its folder must not be below /run, which it hides"
             raise EngineStartError(why, log=self._log)

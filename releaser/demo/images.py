@@ -100,7 +100,7 @@ def publish(
 
 def archive(samples: Sequence[Sample], *, repository: str, labels: Mapping[str, str]) -> bytes:
     """The file that `docker load` takes, with every sample as `repository:version`. Raises MissingProgramError."""
-    program, architecture = _static_busybox()
+    program, architecture = static_busybox()
     base = _tar({BUSYBOX: (program, 0o755)})
     files: dict[str, tuple[bytes, int]] = {f"{_sha256(base)}.tar": (base, 0o644)}
     manifest = []
@@ -172,7 +172,7 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _static_busybox() -> tuple[bytes, str]:
+def static_busybox() -> tuple[bytes, str]:
     """The machine's busybox and its architecture; on an empty image only a static one can run."""
     found = shutil.which("busybox", path=keeper.PATH)
     program = Path(found).read_bytes() if found else b""

@@ -127,7 +127,7 @@ class Registry:
     def _configuration(self) -> dict[str, object]:
         return {
             "version": 0.1,
-            "log": {"level": "fatal", "accesslog": {"disabled": True}},
+            "log": {"level": "error", "accesslog": {"disabled": True}},
             "storage": {
                 "filesystem": {"rootdirectory": str(self.folder / "storage")},
                 "delete": {"enabled": True},
