@@ -18,7 +18,7 @@ class NameTakenError(ConflictError):
 
 
 class EngineUnreachableError(OutsideError):
-    """Nobody answers at the engine's address; nothing was carried out."""
+    """Nobody answers at the engine's address, or the connection broke off in mid-call: look before repeating."""
 
 
 class EngineTimeoutError(OutsideError):
@@ -35,6 +35,14 @@ class RegistryUnreachableError(OutsideError):
 
 class ImageNotFoundError(OutsideError):
     """The registry does not have the image, or not under this digest."""
+
+
+class DiskFullError(OutsideError):
+    """There is no room left on the host."""
+
+
+class ContainerNotFoundError(OutsideError):
+    """The container to act on is not there any more; somebody removed it."""
 
 
 class NetworkNotFoundError(OutsideError):

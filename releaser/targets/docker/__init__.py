@@ -1,0 +1,6 @@
+"""Targets that are containers of a Docker engine, updated stop-first or start-first.
+
+`driver.DockerDriver` is the door. Behind it: `steps` (what is done, in which order; pure), `scene` (what is there,
+told by labels and names), `work` (each step, carried out), `gate` (is it healthy), `container` (what a container is
+made from) and `client` (the engine's API, and the only place that knows the SDK and its exceptions).
+"""

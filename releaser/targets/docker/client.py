@@ -1,0 +1,272 @@
+"""The engine's HTTP API: one bounded call per method, raw dictionaries in and out.
+
+The SDK serves as transport only (addresses, connection pool, API version; see `transport`), and what it, requests or
+urllib3 raise is translated here into the errors of `targets.target`. The SDK's helpers are not used: they lose
+fields, hide errors of a pull, and pull without a time-out.
+
+What does not live here: what a container of ours looks like (`container`), and any order of calls (`work`).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import requests
+from docker import APIClient
+from docker.errors import DockerException
+from urllib3.exceptions import HTTPError
+
+from releaser.errors import InvalidError
+from releaser.targets.docker.faults import from_pull, from_status
+from releaser.targets.docker.transport import bare_client, demultiplexed, innermost, is_timeout
+from releaser.targets.target import EngineTimeoutError, EngineUnreachableError
+
+Json = Mapping[str, Any]
+_Shape = TypeVar("_Shape", dict[str, Any], list[Json])
+_SCHEMES = ("unix://", "tcp://")
+_FIRST_VERSION = "1.24"
+_LOG_BYTES = 16_384
+
+
+class Engines:
+    """One `Engine` per address, made when first asked for; the least recently used beyond `size` is closed."""
+
+    def __init__(self, *, control_timeout_s: float = 5.0, pull_timeout_s: float = 300.0, size: int = 64) -> None:
+        self._control_s = control_timeout_s
+        self._pull_s = pull_timeout_s
+        self._size = size
+        self._lock = threading.Lock()
+        self._engines: OrderedDict[str, Engine] = OrderedDict()
+
+    def at(self, address: str) -> Engine:
+        """The engine at `unix:///…` or `tcp://host:port`; nothing is called yet."""
+        with self._lock:
+            engine = self._engines.pop(address, None)
+            if engine is None:
+                engine = Engine(address, control_timeout_s=self._control_s, pull_timeout_s=self._pull_s)
+            self._engines[address] = engine
+            if len(self._engines) > self._size:
+                _, oldest = self._engines.popitem(last=False)
+                oldest.close()
+            return engine
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._lock:
+            for engine in self._engines.values():
+                engine.close()
+            self._engines.clear()
+
+
+class Engine:
+    """One engine. Safe to share between threads; control calls and pulls have a client, thus a time-out, of their own."""
+
+    def __init__(self, address: str, *, control_timeout_s: float, pull_timeout_s: float) -> None:
+        if not address.startswith(_SCHEMES):
+            raise InvalidError(
+                f"'{address}' is not an address of a Docker engine.",
+                advice="Write unix:///path/to/docker.sock or tcp://host:port.",
+                field="address",
+            )
+        self.address = address
+        self._control_s = control_timeout_s
+        self._pull_s = pull_timeout_s
+        self._lock = threading.Lock()
+        self._clients: dict[float, APIClient] = {}
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
+
+    # Looking
+
+    def version(self) -> Json:
+        """What the engine is."""
+        return self._json("GET", "/version")
+
+    def info(self) -> Json:
+        """How the engine is set up, and its own time."""
+        return self._json("GET", "/info")
+
+    def containers(self, **filters: str) -> list[Json]:
+        """Containers in any state that match `label=` or `name=` (a regular expression)."""
+        params = {"all": "1", "filters": json.dumps({key: [value] for key, value in filters.items()})}
+        return _parsed(self._call("GET", "/containers/json", params=params), self.address, list)
+
+    def container(self, container_id: str) -> Json | None:
+        """Everything about one container, or nothing if it is gone."""
+        return self._found(f"/containers/{quote(container_id, safe='')}/json")
+
+    def image(self, reference: str) -> Json | None:
+        """Everything about an image on the host, or nothing if it is not there."""
+        return self._found(f"/images/{quote(reference, safe='/:@')}/json")
+
+    def network(self, name: str) -> Json | None:
+        """Everything about a network, or nothing if it does not exist."""
+        return self._found(f"/networks/{quote(name, safe='')}")
+
+    def logs(self, container_id: str, *, lines: int) -> str:
+        """The last lines the container wrote, both streams, undecoded bytes replaced; bounded."""
+        params = {"stdout": "1", "stderr": "1", "tail": str(lines)}
+        response = self._call("GET", f"/containers/{quote(container_id, safe='')}/logs", params=params)
+        return demultiplexed(response.content[-_LOG_BYTES:]).decode(errors="replace")
+
+    # Changing
+
+    def create(self, name: str, payload: Json) -> str:
+        """Create a container; its id."""
+        made = self._json("POST", "/containers/create", params={"name": name}, body=payload)
+        return str(made["Id"])
+
+    def start(self, container_id: str) -> None:
+        """Start; nothing happens if it runs."""
+        self._call("POST", f"/containers/{quote(container_id, safe='')}/start")
+
+    def stop(self, container_id: str, *, grace_s: int) -> None:
+        """Ask to end, and kill after the grace; nothing happens if it does not run."""
+        path = f"/containers/{quote(container_id, safe='')}/stop"
+        self._call("POST", path, params={"t": str(grace_s)}, timeout_s=self._control_s + grace_s)
+
+    def rename(self, container_id: str, name: str) -> None:
+        """Give another name."""
+        self._call("POST", f"/containers/{quote(container_id, safe='')}/rename", params={"name": name})
+
+    def set_restart(self, container_id: str, policy: Json) -> None:
+        """Change the restart policy."""
+        self._call("POST", f"/containers/{quote(container_id, safe='')}/update", body={"RestartPolicy": policy})
+
+    def remove(self, container_id: str, *, volumes: bool) -> None:
+        """Remove, running or not; gone already is as good. `volumes` takes its anonymous volumes along."""
+        path = f"/containers/{quote(container_id, safe='')}"
+        params = {"force": "1", "v": "1" if volumes else "0"}
+        self._call("DELETE", path, params=params, accept=frozenset({404, 409}))
+
+    def connect(self, network: str, container_id: str, endpoint: Json) -> None:
+        """Connect a container to a network."""
+        body = {"Container": container_id, "EndpointConfig": endpoint}
+        self._call("POST", f"/networks/{quote(network, safe='')}/connect", body=body)
+
+    def disconnect(self, network: str, container_id: str) -> None:
+        """Take a container off a network."""
+        body = {"Container": container_id, "Force": True}
+        self._call("POST", f"/networks/{quote(network, safe='')}/disconnect", body=body)
+
+    def pull(self, image: str, digest: str) -> None:
+        """Pull `image@digest`; the stream is read to its end, so an error in it is raised, and the whole is bounded."""
+        ends = time.monotonic() + self._pull_s
+        params = {"fromImage": image, "tag": digest}
+        response = self._call("POST", "/images/create", params=params, timeout_s=self._pull_s, stream=True)
+        with response:
+            for message in self._messages(response):
+                if "error" in message:
+                    raise from_pull(str(message["error"]), image=image, digest=digest, address=self.address)
+                if time.monotonic() > ends:
+                    raise self._timed_out("pulling " + image, self._pull_s)
+
+    # Transport
+
+    def _messages(self, response: requests.Response) -> Iterator[Json]:
+        try:
+            for line in response.iter_lines():
+                if line:
+                    yield json.loads(line)
+        except (requests.RequestException, HTTPError, OSError) as error:
+            raise self._broken("the pull", error, self._pull_s) from error
+        except ValueError as error:
+            raise from_status(0, f"unreadable answer: {error}", what="the pull", address=self.address) from error
+
+    def _found(self, path: str) -> Json | None:
+        response = self._call("GET", path, accept=frozenset({404}))
+        return None if response.status_code == requests.codes.not_found else _parsed(response, self.address, dict)
+
+    def _json(
+        self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Json | None = None
+    ) -> Json:
+        return _parsed(self._call(method, path, params=params, body=body), self.address, dict)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        timeout_s: float | None = None,
+        stream: bool = False,
+        accept: frozenset[int] = frozenset(),
+    ) -> requests.Response:
+        """One request; an error status that is not accepted, and whatever the transport raises, is translated."""
+        timeout = timeout_s or self._control_s
+        what = f"{method} {path}"
+        try:
+            client = self._client(self._pull_s if stream else self._control_s)
+            url = f"{client.base_url}/v{client.api_version}{path}"
+            response = client.request(method, url, params=params, json=body, timeout=timeout, stream=stream)
+        except (requests.RequestException, DockerException, HTTPError, OSError) as error:
+            raise self._broken(what, error, timeout) from error
+        if response.ok or response.status_code in accept or response.status_code == requests.codes.not_modified:
+            return response
+        message = _message(response)
+        if path == "/images/create":
+            raise from_pull(
+                message, image=(params or {})["fromImage"], digest=(params or {})["tag"], address=self.address
+            )
+        raise from_status(response.status_code, message, what=what, address=self.address)
+
+    def _client(self, timeout_s: float) -> APIClient:
+        """The client with this time-out; the first call asks which version of the API the engine speaks."""
+        with self._lock:
+            client = self._clients.get(timeout_s)
+        if client is not None:
+            return client
+        with bare_client(self.address, version=_FIRST_VERSION, timeout_s=self._control_s) as asking:
+            answer = asking.request("GET", f"{asking.base_url}/version", timeout=self._control_s)
+            answer.raise_for_status()
+            spoken = str(_parsed(answer, self.address, dict).get("ApiVersion", _FIRST_VERSION))
+        client = bare_client(self.address, version=spoken, timeout_s=timeout_s)
+        with self._lock:
+            return self._clients.setdefault(timeout_s, client)
+
+    def _broken(self, what: str, error: Exception, timeout_s: float) -> EngineUnreachableError | EngineTimeoutError:
+        if is_timeout(error):
+            return self._timed_out(what, timeout_s)
+        return EngineUnreachableError(
+            f"The Docker engine at {self.address} cannot be reached: {innermost(error)}.",
+            permanent=False,
+            advice="Check that it runs and that this machine may reach the address.",
+            address=self.address,
+        )
+
+    def _timed_out(self, what: str, timeout_s: float) -> EngineTimeoutError:
+        return EngineTimeoutError(
+            f"The Docker engine at {self.address} did not answer '{what}' within {timeout_s:g} s.",
+            permanent=False,
+            advice="It may be overloaded, frozen or cut off; what was asked may still be carried out.",
+            address=self.address,
+        )
+
+
+def _parsed(response: requests.Response, address: str, shape: type[_Shape]) -> _Shape:
+    try:
+        data = response.json()
+    except ValueError as error:
+        raise from_status(0, f"unreadable answer: {error}", what="the call", address=address) from error
+    if not isinstance(data, shape):
+        raise from_status(0, "unreadable answer: not the shape an engine gives", what="the call", address=address)
+    return data
+
+
+def _message(response: requests.Response) -> str:
+    try:
+        return str(response.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return response.text.strip()[:500]

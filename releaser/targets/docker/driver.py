@@ -1,0 +1,95 @@
+"""The door of the docker driver: the port `targets.target.Driver`, put together from the rooms behind it."""
+
+from __future__ import annotations
+
+from releaser.clock import Clock
+from releaser.domain.target import Assignment, Desired, Observation, Step, Verdict
+from releaser.errors import InvalidError
+from releaser.targets.docker import gate, steps
+from releaser.targets.docker.client import Engine, Engines
+from releaser.targets.docker.scene import Found, describe, look
+from releaser.targets.docker.steps import StepName
+from releaser.targets.docker.work import Work
+from releaser.targets.target import Capabilities
+
+
+class DockerDriver:
+    """Containers of any number of engines. Keeps nothing but connections: what is true is asked for every time."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        control_timeout_s: float = 5.0,
+        pull_timeout_s: float = 300.0,
+        probe: gate.Probe = gate.http_probe,
+    ) -> None:
+        self._clock = clock
+        self._engines = Engines(control_timeout_s=control_timeout_s, pull_timeout_s=pull_timeout_s)
+        self._probe = probe
+
+    def close(self) -> None:
+        """Let go of every connection; the driver may still be used and opens new ones."""
+        self._engines.close()
+
+    def capabilities(self) -> Capabilities:
+        """Both orders and a way back; connections are not drained, and the host has to be reachable."""
+        return Capabilities(start_first=True, drain=False, rollback=True, offline=False)
+
+    def check(self, address: str) -> str:
+        """One line about the engine; raises `OutsideError` if it cannot be reached."""
+        version = self._engines.at(address).version()
+        return f"Docker {version.get('Version')}, API {version.get('ApiVersion')}, {version.get('Os')}/{version.get('Arch')}"
+
+    def observe(self, assignment: Assignment) -> Observation:
+        """The target's containers as the engine knows them; the HTTP probe belongs to `verify`."""
+        engine = self._engines.at(assignment.address)
+        scene = look(engine, assignment)
+        serving = scene.serving
+        described = {
+            found.id: describe(scene, found, _digest_of_image(engine, found, assignment.desired.image))
+            for found in scene.all()
+        }
+        intruder = f"{scene.intruder.name} belongs to another target" if scene.intruder is not None else ""
+        return Observation(
+            at=self._clock.now(),
+            serving=described.pop(serving.id) if serving is not None else None,
+            others=tuple(described.values()),
+            detail=intruder,
+        )
+
+    def plan(
+        self, *, desired: Desired, previous: Desired | None, observed: Observation | None = None
+    ) -> tuple[Step, ...]:
+        """See `steps.plan`."""
+        return steps.plan(desired=desired, previous=previous, observed=observed)
+
+    def plan_back(self, *, desired: Desired, previous: Desired | None) -> tuple[Step, ...]:
+        """See `steps.plan_back`."""
+        return steps.plan_back(desired=desired, previous=previous)
+
+    def apply(self, step: Step, assignment: Assignment) -> str:
+        """Carry out one step; see `work`."""
+        try:
+            name = StepName(step.name)
+        except ValueError:
+            raise InvalidError(
+                f"The docker driver knows no step '{step.name}'.",
+                advice="The journal was written by another version; roll the target back or plan it again.",
+                field="step",
+            ) from None
+        return Work(self._engines.at(assignment.address), assignment).carry_out(name)
+
+    def verify(self, assignment: Assignment, *, wanted: Desired | None) -> Verdict:
+        """One look through the gate; see `gate`."""
+        return gate.verify(self._engines.at(assignment.address), assignment, wanted=wanted, probe=self._probe)
+
+
+def _digest_of_image(engine: Engine, found: Found, image: str) -> str | None:
+    """For a container made from a tag: under which digest its image came from `image`'s repository, else from any."""
+    if found.digest is not None:
+        return None
+    raw = engine.image(str(found.raw["Image"])) or {}
+    references = [str(reference) for reference in raw.get("RepoDigests") or ()]
+    best = sorted(references, key=lambda reference: not reference.startswith(image + "@"))
+    return best[0].rpartition("@")[2] if best else None

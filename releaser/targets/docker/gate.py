@@ -1,0 +1,174 @@
+"""The health gate: one look at the container that should run what is wanted, and the verdict. Nothing waits here.
+
+Healthy means: up and never restarted since its start, made from exactly the wanted digest and configuration, passed by the
+engine's check where there is one, and answering the probe where one is declared. *starting* asks to look again until
+the deadline; every other verdict is final.
+"""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from releaser.domain.target import Assignment, Desired, Health, HealthSpec, Verdict
+from releaser.targets.docker.client import Engine
+from releaser.targets.docker.container import Label, Made
+from releaser.targets.docker.faults import one_line
+from releaser.targets.docker.scene import Found, Scene, engine_time, look
+
+_LAST_LINES = 5
+
+
+class Probe(Protocol):
+    """Asks a URL once."""
+
+    def __call__(self, url: str, *, timeout_s: float) -> int:
+        """The status; raises `OSError` when nobody answers like a web server."""
+        ...
+
+
+def http_probe(url: str, *, timeout_s: float) -> int:
+    """GET `url`, following nothing and using no proxy; the status it answers with."""
+    parts = urlsplit(url)
+    make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = make(parts.hostname or "", parts.port, timeout=timeout_s)
+    try:
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection.request("GET", path, headers={"User-Agent": "releaser-probe", "Connection": "close"})
+        return connection.getresponse().status
+    except http.client.HTTPException as error:
+        raise OSError(f"no HTTP answer ({type(error).__name__})") from error
+    finally:
+        connection.close()
+
+
+def verify(engine: Engine, assignment: Assignment, *, wanted: Desired | None, probe: Probe) -> Verdict:
+    """One look. `wanted` None: whatever was there before us."""
+    found = _concerned(look(engine, assignment), assignment, wanted)
+    if found is None:
+        if wanted is None:
+            return Verdict(health=Health.HEALTHY, reason="nothing runs, as before the rollout")
+        return Verdict(
+            health=Health.MISSING, reason=f"no container of target {assignment.target} runs {wanted.version}"
+        )
+    health = wanted.spec.health if wanted is not None else HealthSpec(stay_up_for_s=0)
+    checks: tuple[Callable[[], Verdict | None], ...] = (
+        lambda: _ended(engine, found, assignment),
+        lambda: _other(found, wanted),
+        lambda: _checked(found),
+        lambda: _probed(found, health, probe),
+    )
+    for check in checks:
+        verdict = check()
+        if verdict is not None:
+            return verdict
+    return _passed(engine, found, health)
+
+
+def _concerned(scene: Scene, assignment: Assignment, wanted: Desired | None) -> Found | None:
+    """After a cutover the new one (whatever it is called yet), after a roll-back the old one."""
+    if wanted is None:
+        return scene.old
+    first, second = (scene.new, scene.old) if wanted == assignment.desired else (scene.old, scene.new)
+    exact = [found for found in (first, second) if found is not None and found.runs(wanted)]
+    if wanted == assignment.desired:
+        # The same version again: the old one may run exactly what is wanted too, but is not what was started.
+        return first or next((found for found in exact if found.is_up), None)
+    return next((found for found in exact if found.is_up), first)
+
+
+def _ended(engine: Engine, found: Found, assignment: Assignment) -> Verdict | None:
+    """Anything but up is final, unless it was never started; a restart since the start is as bad as an end."""
+    if found.state == "created":
+        return Verdict(health=Health.STARTING, reason=f"{found.name} is not started yet")
+    restarted = found.restart_count > 0 and found.is_from(assignment, Made.RELEASE)
+    if found.state == "running" and not restarted:
+        return None
+    if found.state == "paused":
+        return Verdict(health=Health.UNHEALTHY, reason=f"{found.name} is paused")
+    if found.state == "removing":
+        return Verdict(health=Health.MISSING, reason=f"{found.name} is being removed")
+    code = int(found.raw["State"].get("ExitCode") or 0)
+    told = one_line(engine.logs(found.id, lines=_LAST_LINES))
+    how = f"was restarted {found.restart_count} times" if restarted else "exited"
+    oom = ", out of memory" if found.raw["State"].get("OOMKilled") else ""
+    said = f"; its last words: {told}" if told else ", without a word"
+    return Verdict(health=Health.EXITED, reason=f"{found.name} {how} (exit code {code}{oom}){said}")
+
+
+def _other(found: Found, wanted: Desired | None) -> Verdict | None:
+    """What is observed has to be what is wanted; a container from before us has no configuration to compare."""
+    if wanted is None:
+        return None
+    if found.digest is not None and found.digest != wanted.digest:
+        return _unhealthy(f"{found.name} runs {found.digest}, not the wanted {wanted.digest} ({wanted.version})")
+    if found.labels.get(Label.TARGET) is not None and not found.runs(wanted):
+        return _unhealthy(f"{found.name} was made from another configuration than the wanted one")
+    return None
+
+
+def _checked(found: Found) -> Verdict | None:
+    if found.health is Health.STARTING:
+        return Verdict(
+            health=Health.STARTING, reason=f"the engine's check of {found.name} has not passed yet{_log(found)}"
+        )
+    if found.health is Health.UNHEALTHY:
+        return _unhealthy(f"the engine's check of {found.name} fails{_log(found)}")
+    return None
+
+
+def _log(found: Found) -> str:
+    """What the engine's last check said."""
+    entries = (found.raw["State"].get("Health") or {}).get("Log") or []
+    said = one_line(str(entries[-1].get("Output", "")), limit=200) if entries else ""
+    return f" (exit code {entries[-1].get('ExitCode')}: {said})" if entries else ""
+
+
+def _probed(found: Found, health: HealthSpec, probe: Probe) -> Verdict | None:
+    if health.http is None:
+        return None
+    url = _address(found, health.http)
+    if url is None:
+        return Verdict(health=Health.STARTING, reason=f"{found.name} has no address to probe yet ({health.http})")
+    try:
+        status = probe(url, timeout_s=health.timeout_s)
+    except (OSError, ValueError) as error:
+        return Verdict(health=Health.STARTING, reason=f"{url} does not answer: {one_line(str(error), limit=200)}")
+    if status != health.http_status:
+        return Verdict(health=Health.STARTING, reason=f"{url} answers {status}, not {health.http_status}")
+    return None
+
+
+def _address(found: Found, url: str) -> str | None:
+    """The probe's URL with `{ip}` and `{port}` put in; nothing while the container has none."""
+    settings = found.raw["NetworkSettings"]
+    networks = [endpoint or {} for endpoint in (settings.get("Networks") or {}).values()]
+    address = next((endpoint["IPAddress"] for endpoint in networks if endpoint.get("IPAddress")), "")
+    published = [binding for bindings in (settings.get("Ports") or {}).values() for binding in bindings or ()]
+    port = next((binding["HostPort"] for binding in published if binding.get("HostPort")), "")
+    if ("{ip}" in url and not address) or ("{port}" in url and not port):
+        return None
+    return url.replace("{ip}", address).replace("{port}", port)
+
+
+def _passed(engine: Engine, found: Found, health: HealthSpec) -> Verdict:
+    witnesses = [f"{health.http} answers {health.http_status}"] if health.http else []
+    witnesses += ["the engine's check passes"] if found.has_healthcheck else []
+    if witnesses:
+        return Verdict(health=Health.HEALTHY, reason=f"{found.name} is up, {' and '.join(witnesses)}")
+    started = found.instant("StartedAt")
+    # By the host's clock on both sides, which may differ from ours.
+    now = engine_time(str(engine.info()["SystemTime"]))
+    up_for = now - started if started is not None else timedelta(0)
+    if up_for < timedelta(seconds=health.stay_up_for_s):
+        reason = f"{found.name} is up for {up_for.total_seconds():.1f} of {health.stay_up_for_s:g} s"
+        return Verdict(health=Health.STARTING, reason=reason, weak=True)
+    reason = f"{found.name} stayed up for {health.stay_up_for_s:g} s (no check and no probe)"
+    return Verdict(health=Health.HEALTHY, reason=reason, weak=True)
+
+
+def _unhealthy(reason: str) -> Verdict:
+    return Verdict(health=Health.UNHEALTHY, reason=reason)

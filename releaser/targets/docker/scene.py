@@ -1,0 +1,254 @@
+"""What is on the host for one target right now, told by labels and deterministic names; nothing is changed here.
+
+Rules: a container with the target's label is the target's. One without any of our labels under the target's name (or
+under the name an update gave it) was there before us and counts as the old one. One with another target's label is an
+intruder. Everything is looked at afresh for every step: after a crash or a call that "failed", this is the truth.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from releaser.domain.target import Assignment, Desired, Health, Role, Running, config_hash
+from releaser.targets.docker.client import Engine
+from releaser.targets.docker.container import Label, Made, Replaced, is_unfinished, old_name
+from releaser.targets.target import FencedError
+
+_UP: Final = frozenset({"running", "paused", "restarting"})
+_NEVER: Final = "0001-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One container as the engine describes it."""
+
+    raw: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        """The engine's id."""
+        return str(self.raw["Id"])
+
+    @property
+    def name(self) -> str:
+        """Its name, without the engine's slash."""
+        return str(self.raw["Name"]).removeprefix("/")
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Its labels."""
+        return self.raw["Config"].get("Labels") or {}
+
+    @property
+    def state(self) -> str:
+        """The engine's word: created, running, paused, restarting, exited, removing, dead."""
+        return str(self.raw["State"]["Status"])
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it runs or would by itself in a moment."""
+        return self.state in _UP
+
+    @property
+    def restart_count(self) -> int:
+        """How often the engine has restarted it since somebody started it."""
+        return int(self.raw.get("RestartCount") or 0)
+
+    @property
+    def restart(self) -> Mapping[str, Any]:
+        """Its restart policy, in the engine's form."""
+        policy = self.raw["HostConfig"].get("RestartPolicy") or {}
+        return {"Name": policy.get("Name") or "no", "MaximumRetryCount": policy.get("MaximumRetryCount") or 0}
+
+    @property
+    def networks(self) -> Mapping[str, tuple[str, ...]]:
+        """The networks it is on, each with its aliases; the alias the engine adds by itself is left out."""
+        on = self.raw["NetworkSettings"].get("Networks") or {}
+        return {
+            name: tuple(alias for alias in (endpoint or {}).get("Aliases") or () if alias != self.id[:12])
+            for name, endpoint in on.items()
+        }
+
+    @property
+    def replaces(self) -> Replaced | None:
+        """What it was made to replace."""
+        return Replaced.from_label(self.labels.get(Label.REPLACES))
+
+    @property
+    def digest(self) -> str | None:
+        """The digest it was created from, if it was created by digest."""
+        _, at, digest = str(self.raw["Config"].get("Image", "")).rpartition("@")
+        return digest if at else None
+
+    @property
+    def exit_code(self) -> int | None:
+        """The last exit code, once it has ended."""
+        ended = self.state in {"exited", "dead", "restarting"}
+        return int(self.raw["State"].get("ExitCode") or 0) if ended else None
+
+    @property
+    def health(self) -> Health:
+        """The engine's verdict, its HEALTHCHECK's where there is one."""
+        checked = (self.raw["State"].get("Health") or {}).get("Status", "none")
+        if self.state != "running":
+            return {"created": Health.STARTING, "paused": Health.UNHEALTHY, "removing": Health.MISSING}.get(
+                self.state, Health.EXITED
+            )
+        return {"starting": Health.STARTING, "unhealthy": Health.UNHEALTHY}.get(checked, Health.HEALTHY)
+
+    @property
+    def has_healthcheck(self) -> bool:
+        """Whether the engine checks it (the image's own check counts)."""
+        return bool((self.raw["State"].get("Health") or {}).get("Status", "none") != "none")
+
+    def number(self, label: Label) -> int | None:
+        """A label's number; nothing if there is none."""
+        text = self.labels.get(label, "")
+        return int(text) if text.isdecimal() else None
+
+    def instant(self, key: str) -> datetime | None:
+        """`StartedAt` or `FinishedAt`, by the host's clock; nothing if it never did."""
+        text = str(self.raw["State"].get(key) or _NEVER)
+        return None if text.startswith("0001") else engine_time(text)
+
+    def is_from(self, assignment: Assignment, made: Made) -> bool:
+        """Whether this very attempt made it, and for this purpose."""
+        return (
+            self.number(Label.ROLLOUT) == assignment.rollout
+            and self.number(Label.ATTEMPT) == assignment.attempt
+            and self.labels.get(Label.ROLE, Made.RELEASE.value) == made.value
+        )
+
+    def runs(self, wanted: Desired) -> bool:
+        """Whether it was made from exactly this digest and configuration."""
+        return self.digest == wanted.digest and self.labels.get(Label.CONFIG) == config_hash(wanted.spec)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """The target's containers by the part they play in this attempt.
+
+    `holder` has the target's name, whatever else it is. `leftovers` are of the target but of other attempts.
+    `intruder` holds the name and belongs to another target.
+    """
+
+    new: Found | None
+    old: Found | None
+    holder: Found | None
+    leftovers: tuple[Found, ...] = ()
+    intruder: Found | None = None
+
+    def all(self) -> Iterator[Found]:
+        """Every container of the target, each once."""
+        yield from (found for found in (self.new, self.old, *self.leftovers) if found is not None)
+
+    @property
+    def serving(self) -> Found | None:
+        """The running one with the name, else a running one, else the one with the name."""
+        if self.holder is not None and self.holder.state == "running":
+            return self.holder
+        return next((found for found in self.all() if found.state == "running"), self.holder)
+
+    def role(self, found: Found) -> Role:
+        """The part a container plays."""
+        if self.serving is not None and found.id == self.serving.id:
+            return Role.SERVING
+        return Role.NEW if self.new is not None and found.id == self.new.id else Role.OLD
+
+
+def look(engine: Engine, assignment: Assignment) -> Scene:
+    """Everything of the target; raises `FencedError` if anything was made under a younger lock."""
+    name = assignment.desired.spec.name
+    mine, intruder = [], None
+    for found in _candidates(engine, assignment):
+        owner = found.labels.get(Label.TARGET)
+        if owner in {None, assignment.target}:
+            mine.append(found)
+        elif found.name == name:
+            intruder = found
+    _check_fence(mine, assignment)
+    new = next((found for found in mine if found.is_from(assignment, Made.RELEASE)), None)
+    rest = [found for found in mine if found is not new]
+    old = _choose_old(rest, assignment)
+    return Scene(
+        new=new,
+        old=old,
+        holder=next((found for found in mine if found.name == name), None),
+        leftovers=tuple(found for found in rest if found is not old),
+        intruder=intruder,
+    )
+
+
+def describe(scene: Scene, found: Found, digest: str | None) -> Running:
+    """A container as the domain knows it; `digest` is given for one that was not created by digest."""
+    return Running(
+        container_id=found.id,
+        name=found.name,
+        digest=found.digest or digest,
+        version=found.labels.get(Label.VERSION),
+        config_hash=found.labels.get(Label.CONFIG),
+        state=found.state,
+        restart_count=found.restart_count,
+        health=found.health,
+        role=scene.role(found),
+        rollout=found.number(Label.ROLLOUT),
+        generation=found.number(Label.GENERATION),
+        attempt=found.number(Label.ATTEMPT),
+        exit_code=found.exit_code,
+        started_at=found.instant("StartedAt"),
+        finished_at=found.instant("FinishedAt"),
+    )
+
+
+def engine_time(text: str) -> datetime:
+    """An instant as engines write it: up to nine digits of a second, `Z` or an offset."""
+    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
+
+
+def _candidates(engine: Engine, assignment: Assignment) -> Iterator[Found]:
+    """By our label, and by the names a container from before us can have."""
+    name = re.escape(assignment.desired.spec.name)
+    listed = [
+        *engine.containers(label=f"{Label.TARGET.value}={assignment.target}"),
+        *engine.containers(name=rf"^/?{name}(\.old-[0-9]+-[0-9]+)?$"),
+    ]
+    for container_id in dict.fromkeys(str(entry["Id"]) for entry in listed):
+        raw = engine.container(container_id)
+        if raw is not None:
+            yield Found(raw)
+
+
+def _check_fence(mine: list[Found], assignment: Assignment) -> None:
+    youngest = max((found.number(Label.GENERATION) or 0 for found in mine), default=0)
+    if youngest > assignment.generation:
+        raise FencedError(
+            f"Target {assignment.target} was taken over: generation {youngest} was there, this one is {assignment.generation}.",
+            advice="Nothing to do here; whoever holds the younger lock goes on.",
+            target=assignment.target,
+            found=youngest,
+            own=assignment.generation,
+        )
+
+
+def _choose_old(rest: list[Found], assignment: Assignment) -> Found | None:
+    """The one to go back to: what this attempt set aside, else what is recorded as running, else what has the name."""
+
+    def recorded(found: Found) -> bool:
+        return assignment.previous is not None and found.runs(assignment.previous)
+
+    def rank(found: Found) -> tuple[bool, ...]:
+        return (
+            found.name == old_name(assignment),
+            found.is_from(assignment, Made.RESTORED),
+            recorded(found),
+            found.name == assignment.desired.spec.name,
+            found.is_up,
+        )
+
+    possible = [found for found in rest if found.state not in {"removing", "dead"}]
+    possible = [found for found in possible if recorded(found) or not is_unfinished(found.name)]
+    return max(possible, key=rank, default=None)

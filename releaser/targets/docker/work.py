@@ -1,0 +1,393 @@
+"""Each step, carried out: look, then do what is missing, then tell in one line what was done or found.
+
+Every method is idempotent and may follow a crash of any other at any point. Nothing that serves is removed before the
+commit, and nothing of another target or without our labels is ever removed, but the old one at the commit.
+
+What does not live here: the order of the steps (`steps`) and whether the outcome is healthy (`gate`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from releaser.domain.target import Assignment, Desired, Order
+from releaser.targets.docker.client import Engine
+from releaser.targets.docker.container import (
+    Label,
+    Made,
+    Replaced,
+    create_payload,
+    is_shareable,
+    is_unfinished,
+    labels,
+    new_name,
+    old_name,
+    plain_name,
+    restart_policy,
+    service_aliases,
+    shareable_networks,
+)
+from releaser.targets.docker.faults import image_not_found
+from releaser.targets.docker.scene import Found, Scene, look
+from releaser.targets.docker.steps import StepName
+from releaser.targets.target import (
+    ContainerNotFoundError,
+    InconsistentError,
+    NameTakenError,
+    NetworkNotFoundError,
+)
+
+
+class Work:
+    """One assignment on one engine."""
+
+    def __init__(self, engine: Engine, assignment: Assignment) -> None:
+        self._engine = engine
+        self._assignment = assignment
+        self._spec = assignment.desired.spec
+
+    def carry_out(self, name: StepName) -> str:
+        """The step of this name; one line for the journal."""
+        scene = look(self._engine, self._assignment)
+        actions: Mapping[StepName, Callable[[Scene], str]] = {
+            StepName.PULL: lambda _: self._pull(self._assignment.desired),
+            StepName.CREATE: self._create,
+            StepName.DISABLE_RESTART: self._disable_restart,
+            StepName.STOP_OLD: self._stop_old,
+            StepName.RENAME_OLD: self._rename_old,
+            StepName.RENAME_NEW: self._rename_new,
+            StepName.START_NEW: self._start_new,
+            StepName.ATTACH_ALIAS: self._attach_alias,
+            StepName.DETACH_OLD: self._detach_old,
+            StepName.REMOVE_OLD: self._remove_old,
+            StepName.RESTORE_OLD: self._restore_old,
+            StepName.START_OLD: self._start_old,
+            StepName.ATTACH_OLD: self._attach_old,
+            StepName.STOP_NEW: self._stop_new,
+            StepName.RENAME_BACK: self._rename_back,
+            StepName.REMOVE_NEW: self._remove_new,
+        }
+        return actions[name](scene)
+
+    # Prepare
+
+    def _pull(self, wanted: Desired) -> str:
+        if self._has_image(wanted):
+            return f"{wanted.reference} is there already"
+        self._engine.pull(wanted.image, wanted.digest)
+        if not self._has_image(wanted):
+            raise image_not_found(wanted.reference, "the pull ended well, but the image is not on the host")
+        return f"pulled {wanted.reference}"
+
+    def _has_image(self, wanted: Desired) -> bool:
+        image = self._engine.image(wanted.reference)
+        return image is not None and any(str(d).endswith("@" + wanted.digest) for d in image.get("RepoDigests") or ())
+
+    def _create(self, scene: Scene) -> str:
+        if scene.intruder is not None:
+            raise self._name_taken(scene.intruder)
+        if scene.new is not None:
+            if self._is_whole(scene.new):
+                return f"{scene.new.name} is there already"
+            self._engine.remove(scene.new.id, volumes=True)
+        self._check_can_go_back(scene)
+        self._check_networks(shareable_networks(self._spec))
+        # Beside an old one in service the names of the service come after the gate only.
+        waits = scene.old is not None and self._spec.order is Order.START_FIRST
+        self._make(
+            new_name(self._assignment),
+            self._assignment.desired,
+            made=Made.RELEASE,
+            aliases=() if waits else service_aliases(self._spec),
+            replaces=_remember(scene),
+        )
+        self._remove_unfinished(scene)
+        return f"created {new_name(self._assignment)} from {self._assignment.desired.reference}"
+
+    def _make(
+        self, name: str, wanted: Desired, *, made: Made, aliases: tuple[str, ...], replaces: Replaced | None
+    ) -> None:
+        """Create and connect; if the engine says the name is taken, by us in a call that "failed", that one is finished."""
+        marks = labels(self._assignment, wanted, made=made, replaces=replaces)
+        try:
+            container_id = self._engine.create(name, create_payload(wanted, labels=marks, aliases=aliases))
+        except NameTakenError:
+            ours = next(
+                (f for f in look(self._engine, self._assignment).all() if f.name == name and f.runs(wanted)), None
+            )
+            if ours is None or not ours.is_from(self._assignment, made):
+                raise
+            container_id = ours.id
+        self._connect_missing(container_id, shareable_networks(wanted.spec), aliases)
+
+    def _connect_missing(self, container_id: str, networks: tuple[str, ...], aliases: tuple[str, ...]) -> None:
+        present = self._present(container_id).networks
+        for network in networks:
+            if network not in present:
+                self._engine.connect(network, container_id, {"Aliases": list(aliases)})
+
+    def _is_whole(self, new: Found) -> bool:
+        """Whether it was started before, or is created and complete; a half-made one is made again, never reused."""
+        if new.state != "created":
+            return new.state not in {"removing", "dead"}
+        return new.runs(self._assignment.desired) and set(shareable_networks(self._spec)) <= set(new.networks)
+
+    def _check_networks(self, networks: tuple[str, ...]) -> None:
+        """A missing network is not made: here nothing has been stopped yet, and a mistyped name would only show at the gate."""
+        for network in networks:
+            if self._engine.network(network) is None:
+                raise NetworkNotFoundError(
+                    f"The host of {self._engine.address} has no network '{network}', which target {self._assignment.target} wants.",
+                    permanent=True,
+                    advice=f"Correct the name, or create it there: docker network create {network}",
+                    network=network,
+                )
+
+    def _check_can_go_back(self, scene: Scene) -> None:
+        """A container started with --rm vanishes when it stops; without a recorded specification nothing could bring it back."""
+        old = scene.old
+        if old is not None and old.raw["HostConfig"].get("AutoRemove") and self._assignment.previous is None:
+            raise InconsistentError(
+                f"Container {old.name} was started with --rm: stopping it would delete it, and its specification is not known.",
+                permanent=True,
+                advice="Start it anew without --rm, or remove it, and plan again.",
+                container=old.name,
+            )
+
+    # Cut over
+
+    def _disable_restart(self, scene: Scene) -> str:
+        for found in (scene.old, *scene.leftovers):
+            if found is not None and found.restart["Name"] != "no":
+                self._engine.set_restart(found.id, restart_policy("no"))
+        return _about(scene.old, "does not restart by itself now")
+
+    def _stop_old(self, scene: Scene) -> str:
+        grace = max(
+            self._spec.stop_grace_s, self._assignment.previous.spec.stop_grace_s if self._assignment.previous else 0
+        )
+        for found in (scene.old, *scene.leftovers):
+            if found is not None and found.is_up:
+                self._engine.stop(found.id, grace_s=grace)
+        return _about(scene.old, "stopped")
+
+    def _rename_old(self, scene: Scene) -> str:
+        if scene.old is not None and scene.old.name != old_name(self._assignment):
+            self._engine.rename(scene.old.id, old_name(self._assignment))
+        for leftover in scene.leftovers:
+            if leftover.name == self._spec.name:
+                self._engine.remove(leftover.id, volumes=False)
+        return _about(scene.old, f"is called {old_name(self._assignment)}")
+
+    def _rename_new(self, scene: Scene) -> str:
+        new = self._need_new(scene)
+        if new.name == self._spec.name:
+            return f"{new.name} has its name already"
+        if scene.intruder is not None:
+            raise self._name_taken(scene.intruder)
+        if scene.holder is not None:
+            self._clear_name(scene.holder)
+        self._engine.rename(new.id, self._spec.name)
+        return f"{new.name} is called {self._spec.name} now"
+
+    def _clear_name(self, holder: Found) -> None:
+        """Only a dead leftover of ours may be cleared away; anything else appeared after the plan was made."""
+        if holder.is_up or not holder.labels.get(Label.TARGET):
+            raise self._name_taken(holder)
+        self._engine.remove(holder.id, volumes=False)
+
+    def _start_new(self, scene: Scene) -> str:
+        new = self._need_new(scene)
+        if new.is_up:
+            return f"{new.name} runs already"
+        self._engine.start(new.id)
+        return f"started {new.name}"
+
+    def _attach_alias(self, scene: Scene) -> str:
+        new = self._need_new(scene)
+        wanted = dict.fromkeys(shareable_networks(self._spec), service_aliases(self._spec))
+        return f"{new.name} {self._attach(new, wanted)}"
+
+    def _detach_old(self, scene: Scene) -> str:
+        self._need_new(scene)
+        if scene.old is not None:
+            for network in filter(is_shareable, scene.old.networks):
+                self._engine.disconnect(network, scene.old.id)
+        return _about(scene.old, "is off its networks")
+
+    # Commit
+
+    def _remove_old(self, scene: Scene) -> str:
+        new = self._need_new(scene)
+        if new.name != self._spec.name:
+            raise InconsistentError(
+                f"{new.name} has not taken the name {self._spec.name}; the old container is kept.",
+                permanent=True,
+                advice="Look at the host; the cutover was not carried out to its end.",
+                container=new.name,
+            )
+        for found in (scene.old, *scene.leftovers):
+            if found is not None:
+                self._engine.remove(found.id, volumes=False)
+        return _about(scene.old, "removed")
+
+    # Roll back
+
+    def _restore_old(self, scene: Scene) -> str:
+        """The old one has to be there before anything is stopped; if it is gone it is made again as it was recorded."""
+        if scene.old is not None:
+            return f"{scene.old.name} is there"
+        previous = self._assignment.previous
+        if previous is None:
+            replaced = scene.new.replaces if scene.new is not None else None
+            if replaced is None:
+                return "nothing was there before"
+            raise InconsistentError(
+                f"Container {replaced.name} ({replaced.container_id[:12]}) is gone, and its specification is not known.",
+                permanent=True,
+                advice="Start the former version by hand, or roll out a version that works.",
+                container=replaced.name,
+            )
+        self._pull(previous)
+        aliases = service_aliases(previous.spec)
+        self._make(old_name(self._assignment), previous, made=Made.RESTORED, aliases=aliases, replaces=None)
+        return f"the old container is gone; made it again from {previous.reference}"
+
+    def _start_old(self, scene: Scene) -> str:
+        old = scene.old
+        if old is None:
+            found = self._restore_old(scene)
+            scene = look(self._engine, self._assignment)
+            if (old := scene.old) is None:
+                return found
+        policy = self._old_restart(scene, old)
+        if old.restart != policy:
+            self._engine.set_restart(old.id, policy)
+        if old.is_up:
+            # Taken off its networks but not stopped yet: it served a moment ago and may be found again at once.
+            self._attach(old, self._old_networks(scene, old))
+        else:
+            self._engine.start(old.id)
+        return f"{old.name} runs, restart policy {policy['Name']}"
+
+    def _attach_old(self, scene: Scene) -> str:
+        if scene.old is None:
+            return "nothing was there before"
+        return f"{scene.old.name} {self._attach(scene.old, self._old_networks(scene, scene.old))}"
+
+    def _stop_new(self, scene: Scene) -> str:
+        if scene.new is not None and scene.new.is_up:
+            self._engine.set_restart(scene.new.id, restart_policy("no"))
+            self._engine.stop(scene.new.id, grace_s=self._spec.stop_grace_s)
+        return _about(scene.new, "stopped")
+
+    def _rename_back(self, scene: Scene) -> str:
+        if scene.new is not None and scene.new.name != new_name(self._assignment):
+            self._engine.rename(scene.new.id, new_name(self._assignment))
+        if scene.old is None:
+            return "nothing was there before"
+        replaced = _replaced(scene, scene.old)
+        name = replaced.name if replaced is not None else plain_name(scene.old.name)
+        if scene.old.name != name:
+            self._engine.rename(scene.old.id, name)
+        return f"{scene.old.name} is called {name}"
+
+    def _remove_new(self, scene: Scene) -> str:
+        if scene.new is not None:
+            self._engine.remove(scene.new.id, volumes=True)
+        self._remove_unfinished(scene)
+        return _about(scene.new, "removed")
+
+    # Parts
+
+    def _attach(self, found: Found, wanted: Mapping[str, tuple[str, ...]]) -> str:
+        """On each network under these aliases; an alias can only be given by connecting anew."""
+        for network, aliases in wanted.items():
+            present = found.networks.get(network)
+            if present is not None and set(aliases) <= set(present):
+                continue
+            if present is not None:
+                self._engine.disconnect(network, found.id)
+            self._engine.connect(network, found.id, {"Aliases": list(aliases)})
+        return f"is on {', '.join(wanted) or 'no network of its own'}"
+
+    def _old_restart(self, scene: Scene, old: Found) -> Mapping[str, object]:
+        """We only ever switch it off; then it goes back to what it was: remembered, else declared."""
+        replaced = _replaced(scene, old)
+        if old.restart["Name"] != "no":
+            return old.restart
+        if replaced is not None and replaced.restart["Name"] != "no":
+            return replaced.restart
+        previous = self._assignment.previous
+        return restart_policy(previous.spec.restart) if previous is not None else old.restart
+
+    def _old_networks(self, scene: Scene, old: Found) -> Mapping[str, tuple[str, ...]]:
+        """Where the old one was found before: remembered, else declared."""
+        replaced = _replaced(scene, old)
+        if replaced is not None:
+            return replaced.networks
+        previous = self._assignment.previous
+        if previous is None:
+            return {}
+        return dict.fromkeys(shareable_networks(previous.spec), service_aliases(previous.spec))
+
+    def _remove_unfinished(self, scene: Scene) -> None:
+        """Clear away what earlier attempts made and never brought into service."""
+        for leftover in scene.leftovers:
+            if is_unfinished(leftover.name) and not leftover.is_up:
+                self._engine.remove(leftover.id, volumes=True)
+
+    def _need_new(self, scene: Scene) -> Found:
+        if scene.new is None:
+            raise ContainerNotFoundError(
+                f"The new container of target {self._assignment.target} is gone.",
+                permanent=True,
+                advice="Somebody removed it by hand; roll back and try again.",
+                target=self._assignment.target,
+            )
+        return scene.new
+
+    def _present(self, container_id: str) -> Found:
+        raw = self._engine.container(container_id)
+        if raw is None:
+            raise ContainerNotFoundError(
+                f"Container {container_id[:12]} is gone right after it was made.",
+                permanent=False,
+                container=container_id,
+            )
+        return Found(raw)
+
+    def _name_taken(self, holder: Found) -> NameTakenError:
+        owner = holder.labels.get(Label.TARGET)
+        whose = f"target {owner}" if owner else "no target of ours"
+        return NameTakenError(
+            f"The name {self._spec.name} is held on {self._assignment.host} by a container of {whose}.",
+            advice="Give one of them another name, or plan again so that it is replaced.",
+            container=holder.id,
+        )
+
+
+def _remember(scene: Scene) -> Replaced | None:
+    """What the old one is like; an earlier attempt may have changed it already and then remembers better."""
+    old = scene.old
+    if old is None:
+        return None
+    for other in scene.leftovers:
+        if other.replaces is not None and other.replaces.container_id == old.id:
+            return other.replaces
+    return Replaced(
+        container_id=old.id,
+        name=plain_name(old.name),
+        restart=old.restart,
+        networks={network: aliases for network, aliases in old.networks.items() if is_shareable(network)},
+    )
+
+
+def _replaced(scene: Scene, old: Found) -> Replaced | None:
+    """What the new one remembers about this old one."""
+    replaced = scene.new.replaces if scene.new is not None else None
+    return replaced if replaced is not None and replaced.container_id == old.id else None
+
+
+def _about(found: Found | None, done: str) -> str:
+    return f"{found.name} {done}" if found is not None else "there is none"
