@@ -1,0 +1,45 @@
+"""Environment -> one frozen `Settings`, checked once at start. Only `releaser.assembly` reads it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every knob of the service; each is the environment variable `RELEASER_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="RELEASER_", frozen=True, extra="ignore")
+
+    home: Path = Field(Path(".releaser"), description="Folder of everything kept: database, repositories' mirrors.")
+    database_url: str = Field("", description="SQLAlchemy URL; empty: an SQLite file in `home`.")
+    host: str = Field("127.0.0.1", description="Address the service listens on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port the service listens on.")
+    public_url: str = Field("", description="Address readers use, in notices and feeds; empty: http://host:port.")
+    language: str = Field("en", pattern="^(en|ru)$", description="Language of pages when the reader names none.")
+    zone: str = Field("UTC", description="IANA zone of dates when the reader has none.")
+    smtp_url: str = Field("", description="Mail server, `smtp://user:password@host:port`; empty: mail is not sent.")
+    mail_from: str = Field("releases@example.com", description="Sender of notices.")
+    engine_timeout_s: float = Field(5.0, gt=0, description="Bound of a control call to an engine, seconds.")
+    pull_timeout_s: float = Field(300.0, gt=0, description="Bound of one image pull, seconds.")
+    git_timeout_s: float = Field(120.0, gt=0, description="Bound of a git call to a remote, seconds.")
+    worker_threads: int = Field(4, ge=1, le=64, description="Targets worked on at once.")
+    tick_s: float = Field(0.5, gt=0, description="Longest time between two looks of the worker, seconds.")
+
+    @field_validator("public_url")
+    @classmethod
+    def _without_slash(cls, value: str) -> str:
+        return value.rstrip("/")
+
+    @cached_property
+    def database(self) -> str:
+        """The database URL in force."""
+        return self.database_url or f"sqlite:///{self.home.absolute() / 'releaser.db'}"
+
+    @cached_property
+    def address(self) -> str:
+        """The address readers use."""
+        return self.public_url or f"http://{self.host}:{self.port}"
