@@ -1,0 +1,292 @@
+"""What happens next: pure decisions over what is recorded, what was seen, and the time.
+
+`next_action` decides for one target's update, `next_moves` for a whole rollout. Both may be asked again at any time,
+by any worker, after any crash: the answer depends only on their arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from releaser.domain.rollout import (
+    BEING_CUT_OVER,
+    UPDATE_ENDED,
+    UPDATE_FAILED,
+    UPDATE_GOOD,
+    RolloutState,
+    UpdateState,
+    WaitsFor,
+    WaveState,
+)
+from releaser.domain.target import Health, Phase, Step, Verdict
+
+_U = UpdateState
+_PHASE_OF = {
+    _U.PREPARING: (Phase.PREPARE, _U.PREPARED),
+    _U.CUTTING_OVER: (Phase.CUT_OVER, _U.VERIFYING),
+    _U.COMMITTING: (Phase.COMMIT, _U.SUCCEEDED),
+}
+_OVER = frozenset({Health.EXITED, Health.MISSING})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateView:
+    """What is known of one update. `done` holds the steps done in this attempt, `passed` the gates passed.
+
+    `verdict` is the last look in this state, None before the first. `ends_as` is what a roll-back leads to.
+    """
+
+    state: UpdateState
+    steps: Sequence[Step]
+    done: frozenset[str] = frozenset()
+    passed: frozenset[str] = frozenset()
+    verdict: Verdict | None = None
+    deadline_at: datetime | None = None
+    soak_until_at: datetime | None = None
+    ends_as: UpdateState = UpdateState.FAILED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStep:
+    """Record the intent of this step, carry it out, record that it is done."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Look through the health gate; `gate` is the step that waits for it, empty for the gate at the end."""
+
+    gate: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveTo:
+    """Move the update; `ends_as` says what a roll-back shall lead to."""
+
+    to: UpdateState
+    reason: str = ""
+    ends_as: UpdateState | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """Nothing to do here until the rollout moves the update."""
+
+
+Action = RunStep | Look | MoveTo | Rest
+
+
+def next_action(update: UpdateView, *, now: datetime) -> Action:
+    """The one thing to do next for an update."""
+    if update.state in _PHASE_OF:
+        return _in_phase(update, now=now)
+    if update.state is _U.VERIFYING:
+        return _verifying(update, now=now)
+    if update.state is _U.SOAKING:
+        return _soaking(update, now=now)
+    if update.state is _U.ROLLING_BACK:
+        return _rolling_back(update, now=now)
+    return Rest()
+
+
+def _next_of(update: UpdateView, phase: Phase) -> RunStep | Look | None:
+    """The first step of `phase` that is not done, or the look its forerunner's gate waits for; None at the end."""
+    for step in update.steps:
+        if step.phase is not phase:
+            continue
+        if step.name not in update.done:
+            return RunStep(step=step)
+        if step.gate and step.name not in update.passed:
+            return Look(gate=step.name)
+    return None
+
+
+def _late(update: UpdateView, now: datetime) -> bool:
+    return update.deadline_at is not None and now >= update.deadline_at
+
+
+def _in_phase(update: UpdateView, *, now: datetime) -> Action:
+    phase, then = _PHASE_OF[update.state]
+    upcoming = _next_of(update, phase)
+    if upcoming is None:
+        return MoveTo(to=then)
+    if phase is Phase.COMMIT:
+        return upcoming  # the new one serves; what is left is tidying, which never undoes it
+    if isinstance(upcoming, Look) and update.verdict is not None and update.verdict.health in _OVER:
+        return _back(update, update.verdict.reason)
+    if _late(update, now):
+        seen = f": {update.verdict.reason}" if update.verdict else ""
+        return _back(update, f"{phase.value} did not end in time{seen}")
+    return upcoming
+
+
+def _back(update: UpdateView, reason: str) -> MoveTo:
+    """Undo; before the cutover nothing of the service was touched, so the end is `failed`, not `rolled_back`."""
+    untouched = update.state in {_U.PREPARING, _U.PREPARED, _U.WAITING}
+    return MoveTo(to=_U.ROLLING_BACK, reason=reason, ends_as=_U.FAILED if untouched else _U.ROLLED_BACK)
+
+
+def _verifying(update: UpdateView, *, now: datetime) -> Action:
+    if update.verdict is None:
+        return Look()
+    if update.verdict.health is Health.HEALTHY:
+        return MoveTo(to=_U.SOAKING, reason=update.verdict.reason)
+    if update.verdict.health in _OVER:
+        return _back(update, update.verdict.reason)
+    if _late(update, now):
+        return _back(update, f"not healthy in time: {update.verdict.reason}")
+    return Look()
+
+
+def _soaking(update: UpdateView, *, now: datetime) -> Action:
+    if update.verdict is not None and update.verdict.health not in {Health.HEALTHY, Health.STARTING}:
+        return _back(update, f"failed while soaking: {update.verdict.reason}")
+    if update.soak_until_at is None or now >= update.soak_until_at:
+        return MoveTo(to=_U.COMMITTING)
+    return Look()
+
+
+def _rolling_back(update: UpdateView, *, now: datetime) -> Action:
+    upcoming = _next_of(update, Phase.ROLL_BACK)
+    if upcoming is None:
+        if update.verdict is None:
+            return Look()
+        if update.verdict.health is Health.HEALTHY:
+            return MoveTo(to=update.ends_as, reason="the state before is back")
+        upcoming = Look()
+    if _late(update, now):
+        seen = update.verdict.reason if update.verdict else "the engine did not answer"
+        return MoveTo(to=_U.INCONSISTENT, reason=f"could not be rolled back: {seen}")
+    return upcoming
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One update as its rollout sees it. `blocked` is what its cutover would wait for now, if anything."""
+
+    id: int
+    wave: int
+    position: int
+    customer: str
+    state: UpdateState
+    waits_for: WaitsFor | None = None
+    blocked: WaitsFor | None = None
+    unchanged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutView:
+    """What is known of a rollout: its state, its waves' states by number, its members in order."""
+
+    state: RolloutState
+    waves: Mapping[int, WaveState]
+    members: Sequence[Member]
+    max_parallel: int = 1
+    threshold: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moves:
+    """What to record now: moves of updates (id -> to, what it waits for, how a roll-back ends), of waves, of the rollout."""
+
+    updates: tuple[tuple[int, UpdateState, WaitsFor | None, UpdateState | None], ...] = ()
+    waves: tuple[tuple[int, WaveState], ...] = ()
+    rollout: RolloutState | None = None
+    reason: str = ""
+
+
+def next_moves(view: RolloutView) -> Moves:
+    """Everything a rollout's rules say should move now. Empty when there is nothing to do but wait."""
+    if view.state is RolloutState.RUNNING:
+        return _running(view)
+    if view.state in {RolloutState.ROLLING_BACK, RolloutState.STOPPING}:
+        return _winding_down(view)
+    return Moves()
+
+
+def _running(view: RolloutView) -> Moves:
+    number = next((n for n in sorted(view.waves) if view.waves[n] in {WaveState.PENDING, WaveState.RUNNING}), None)
+    if number is None:
+        return Moves(rollout=RolloutState.SUCCEEDED, reason="every wave succeeded")
+    wave = [m for m in view.members if m.wave == number]
+    failed = sum(m.state in UPDATE_FAILED for m in wave)
+    failing = sum(m.state is _U.ROLLING_BACK for m in wave)
+    if failed + failing > view.threshold:
+        return Moves(
+            rollout=RolloutState.ROLLING_BACK,
+            reason=f"{failed + failing} of {len(wave)} targets of wave {number} failed, {view.threshold} may",
+        )
+    if view.waves[number] is WaveState.PENDING:
+        return Moves(waves=((number, WaveState.RUNNING),))
+    if all(m.state in UPDATE_ENDED for m in wave):
+        return Moves(waves=((number, WaveState.SUCCEEDED),))
+    return Moves(updates=(*_admit_to_prepare(wave), *_admit_to_cut_over(view, wave)))
+
+
+def _admit_to_prepare(wave: Iterable[Member]) -> list[tuple[int, UpdateState, WaitsFor | None, UpdateState | None]]:
+    return [
+        (m.id, _U.ALREADY_INSTALLED if m.unchanged else _U.PREPARING, None, None) for m in wave if m.state is _U.PENDING
+    ]
+
+
+def _admit_to_cut_over(
+    view: RolloutView, wave: Sequence[Member]
+) -> list[tuple[int, UpdateState, WaitsFor | None, UpdateState | None]]:
+    """The whole wave is prepared before its first cutover; then up to `max_parallel`, one per customer."""
+    if any(m.state in {_U.PENDING, _U.PREPARING} for m in wave):
+        return []
+    at_it = [m for m in view.members if m.state in BEING_CUT_OVER or m.state is _U.ROLLING_BACK]
+    busy = {m.customer for m in at_it}
+    free = view.max_parallel - len(at_it)
+    moves: list[tuple[int, UpdateState, WaitsFor | None, UpdateState | None]] = []
+    for m in sorted(wave, key=lambda member: member.position):
+        if m.state not in {_U.PREPARED, _U.WAITING}:
+            continue
+        if m.blocked is not None:
+            if m.state is _U.PREPARED:
+                moves.append((m.id, _U.WAITING, m.blocked, None))
+        elif free > 0 and m.customer not in busy:
+            moves.append((m.id, _U.CUTTING_OVER, None, None))
+            busy.add(m.customer)
+            free -= 1
+    return moves
+
+
+def _winding_down(view: RolloutView) -> Moves:
+    """Start nothing, let what is being cut over end by itself, put away what was only prepared, then end."""
+    stopping = view.state is RolloutState.STOPPING
+    undo = {_U.PREPARING, _U.PREPARED, _U.WAITING} | (
+        {_U.CUTTING_OVER, _U.VERIFYING, _U.SOAKING} if stopping else set()
+    )
+    moves: list[tuple[int, UpdateState, WaitsFor | None, UpdateState | None]] = []
+    for m in view.members:
+        if m.state is _U.PENDING:
+            moves.append((m.id, _U.SKIPPED, None, None))
+        elif m.state in undo:
+            touched = m.state in BEING_CUT_OVER
+            moves.append((m.id, _U.ROLLING_BACK, None, _U.ROLLED_BACK if touched else _U.SKIPPED))
+    if moves or any(m.state not in UPDATE_ENDED for m in view.members):
+        return Moves(updates=tuple(moves))
+    waves = tuple(
+        (number, _wave_end([m for m in view.members if m.wave == number]))
+        for number, state in sorted(view.waves.items())
+        if state in {WaveState.PENDING, WaveState.RUNNING}
+    )
+    return Moves(waves=waves, rollout=_end(view))
+
+
+def _wave_end(wave: Sequence[Member]) -> WaveState:
+    if all(m.state is _U.SKIPPED for m in wave):
+        return WaveState.SKIPPED
+    return WaveState.SUCCEEDED if all(m.state in UPDATE_GOOD for m in wave) else WaveState.FAILED
+
+
+def _end(view: RolloutView) -> RolloutState:
+    """Rolled back means: nobody is left on the new version by this rollout, and nobody in between."""
+    if view.state is RolloutState.STOPPING:
+        return RolloutState.ABORTED
+    left = {m.state for m in view.members} & {_U.SUCCEEDED, _U.INCONSISTENT}
+    return RolloutState.FAILED if left else RolloutState.ROLLED_BACK

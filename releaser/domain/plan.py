@@ -1,0 +1,109 @@
+"""A rollout as data before it runs: waves, targets, steps, what stops where and for how long, and what is in the way.
+
+A plan has a hash; an approval binds to it, and any change of it voids the approval.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from releaser.domain.target import Desired, Step, Stop, config_hash, planned_stop
+from releaser.domain.waves import DEFAULT_SIZES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutOptions:
+    """How a rollout goes. `threshold` is how many targets of a wave may fail; `starts_at` is for the notice."""
+
+    waves: tuple[str, ...] = DEFAULT_SIZES
+    max_parallel: int = 1
+    threshold: int = 0
+    needs_approval: bool = False
+    ticket: str = ""
+    starts_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTarget:
+    """One target in a plan. `drift` and `warning` are sentences for people, empty when there is nothing to say."""
+
+    target_id: int
+    installation_id: int
+    installation: str
+    customer: str
+    module: str
+    host: str
+    wave: int
+    desired: Desired
+    previous: Desired | None
+    steps: tuple[Step, ...]
+    already_installed: bool = False
+    drift: str = ""
+    warning: str = ""
+
+    @property
+    def stop(self) -> tuple[Stop, timedelta]:
+        """What the update stops, and for how long by the stated estimate."""
+        return (Stop.NONE, timedelta(0)) if self.already_installed else planned_stop(self.steps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallationStop:
+    """What a plan stops at one installation: `PARTIAL` when other modules go on, and for how long in all."""
+
+    installation_id: int
+    installation: str
+    stop: Stop
+    modules: tuple[str, ...]
+    stop_for: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything a rollout will do, in order."""
+
+    product: str
+    version: str
+    selector: str
+    options: RolloutOptions
+    targets: tuple[PlannedTarget, ...]
+
+    @property
+    def hash(self) -> str:
+        """Names what will be done, where and in which order; warnings and the planned start are not part of it."""
+        content = [
+            self.product,
+            self.version,
+            [*self.options.waves, self.options.max_parallel, self.options.threshold, self.options.ticket],
+            [
+                [t.target_id, t.wave, t.desired.digest, config_hash(t.desired.spec), [s.name for s in t.steps]]
+                for t in self.targets
+            ],
+        ]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+    @property
+    def changes(self) -> tuple[PlannedTarget, ...]:
+        """The targets where something has to be done."""
+        return tuple(target for target in self.targets if not target.already_installed)
+
+    def stops(self, modules_of: dict[int, int]) -> tuple[InstallationStop, ...]:
+        """What stops where; `modules_of` maps an installation's id to how many modules it has."""
+        result = []
+        for installation_id in dict.fromkeys(t.installation_id for t in self.changes):
+            mine = [t for t in self.changes if t.installation_id == installation_id]
+            stopping = [t for t in mine if t.stop[0] is not Stop.NONE]
+            whole = len({t.module for t in stopping}) >= modules_of.get(installation_id, 1)
+            result.append(
+                InstallationStop(
+                    installation_id=installation_id,
+                    installation=mine[0].installation,
+                    stop=Stop.NONE if not stopping else Stop.FULL if whole else Stop.PARTIAL,
+                    modules=tuple(sorted({t.module for t in stopping})),
+                    stop_for=sum((t.stop[1] for t in stopping), timedelta(0)),
+                )
+            )
+        return tuple(result)
