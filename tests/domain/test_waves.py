@@ -1,0 +1,43 @@
+"""Cutting installations into waves."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from releaser.domain.waves import InvalidWavesError, parse_sizes, split
+
+NAMES = tuple("abcdefghij")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "lengths"),
+    [
+        (("1", "100%"), [1, 9]),
+        (("100%",), [10]),
+        (("1", "2", "20%"), [1, 2, 2, 5]),
+        (("1%",), [1, 9]),
+        (("50%", "50%"), [5, 5]),
+        (("20",), [10]),
+    ],
+)
+def test_sizes_over_ten_installations_make_these_waves(sizes: tuple[str, ...], lengths: list[int]) -> None:
+    assert [len(wave) for wave in split(NAMES, sizes=sizes)] == lengths
+
+
+@given(names=st.lists(st.integers(), unique=True, max_size=60), sizes=st.lists(st.integers(1, 30), max_size=6))
+def test_every_installation_is_in_exactly_one_wave_in_order(names: list[int], sizes: list[int]) -> None:
+    waves = split([str(n) for n in names], sizes=[str(size) for size in sizes])
+    assert [name for wave in waves for name in wave] == [str(n) for n in names]
+    assert all(waves)
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "1,x", "101%", "%", "1.5", "\u0661", "9999999"])
+def test_sizes_that_mean_nothing_are_refused(text: str) -> None:
+    with pytest.raises(InvalidWavesError):
+        parse_sizes(text)
+
+
+def test_sizes_are_read_with_blanks_around_them() -> None:
+    assert parse_sizes(" 1, 5 ,20% ") == ("1", "5", "20%")
