@@ -18,6 +18,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,7 @@ from urllib.parse import urlsplit
 
 import docker
 import docker.errors
+import requests.exceptions
 
 from releaser.demo import keeper
 from releaser.errors import ConflictError, OutsideError
@@ -82,6 +84,13 @@ class EngineStartError(OutsideError):
             permanent=False,
             advice=f"See {log}.",
         )
+
+
+class EngineCallError(OutsideError):
+    """An engine did not do what it was asked for."""
+
+    def __init__(self, address: str, why: str) -> None:
+        super().__init__(f"The container engine at {address} failed: {why}.", permanent=False)
 
 
 class EngineBusyError(ConflictError):
@@ -153,6 +162,21 @@ def answers(address: str, *, timeout_s: float) -> bool:
             return False
 
 
+@contextlib.contextmanager
+def talk(address: str) -> Iterator[docker.APIClient]:
+    """A client of the engine; whatever fails in between is an EngineCallError."""
+    if not answers(address, timeout_s=10):  # the SDK would say so too, but leave a socket open
+        raise EngineCallError(address, "it does not answer")
+    try:
+        client = docker.APIClient(base_url=address, version="auto", timeout=30)
+        try:
+            yield client
+        finally:
+            client.close()
+    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+        raise EngineCallError(address, str(error)) from error
+
+
 class RunningEngine:
     """The user's own engine. All that is made there carries `labels`; stopping removes that, and nothing else."""
 
@@ -178,38 +202,37 @@ class RunningEngine:
         self.stop()
 
     def stop(self) -> None:
-        """Remove containers, networks, volumes and images that carry the label."""
-        client = docker.DockerClient(base_url=self.address, timeout=30)
+        """Remove containers, networks, volumes and images that carry the label. Raises EngineCallError."""
         mine = {"label": f"{LABEL}={self._id}"}
-        try:
-            # Something may vanish between the list and the removal: gone is what is wanted.
-            for container in client.api.containers(all=True, filters=mine):
-                with contextlib.suppress(docker.errors.NotFound):
-                    client.api.remove_container(container["Id"], force=True, v=True)
-            for network in client.api.networks(filters=mine):
-                with contextlib.suppress(docker.errors.NotFound):
-                    client.api.remove_network(network["Id"])
-            for volume in client.api.volumes(filters=mine)["Volumes"] or ():
-                with contextlib.suppress(docker.errors.NotFound):
-                    client.api.remove_volume(volume["Name"], force=True)
-            for image in client.api.images(filters=mine):
-                with contextlib.suppress(docker.errors.NotFound):
-                    client.api.remove_image(image["Id"], force=True)
-        finally:
-            client.close()
+        # Something may vanish between the list and the removal: gone is what is wanted.
+        gone = contextlib.suppress(docker.errors.NotFound)
+        with talk(self.address) as client:
+            for container in client.containers(all=True, filters=mine):
+                with gone:
+                    client.remove_container(container["Id"], force=True, v=True)
+            for network in client.networks(filters=mine):
+                with gone:
+                    client.remove_network(network["Id"])
+            for volume in client.volumes(filters=mine)["Volumes"] or ():
+                with gone:
+                    client.remove_volume(volume["Name"], force=True)
+            for image in client.images(filters=mine):
+                with gone:
+                    client.remove_image(image["Id"], force=True)
 
 
 class PrivateEngine:
     """An engine of its own for the owner of `folder`; needs root. Several may run side by side.
 
-    Starting first removes what a killed run with this folder left. `dockerd.log` stays in the folder afterwards.
-    Raises MissingProgramError, EngineBusyError or EngineStartError.
+    Starting first waits up to `free_within_s` for another run with this folder to end, and removes what a killed one
+    left. `dockerd.log` stays in the folder afterwards. Raises MissingProgramError, EngineBusyError or EngineStartError.
     """
 
-    def __init__(self, folder: Path, *, ready_within_s: float = 30) -> None:
+    def __init__(self, folder: Path, *, ready_within_s: float = 30, free_within_s: float = 10) -> None:
         self.folder = folder.resolve()
         self._id = identity(folder)
         self._ready_within_s = ready_within_s
+        self._free_within_s = free_within_s
         self._log = self.folder / "dockerd.log"
         self._note = self.folder / "engine.json"
         self._keeper: subprocess.Popen[bytes] | None = None
@@ -252,7 +275,11 @@ class PrivateEngine:
             self._make_room(kept)
             self._log.unlink(missing_ok=True)
             self._keeper = keeper.keep(kept, pass_fds=(lock.fileno(),))
-        self._wait(self._keeper)
+        try:
+            self._wait(self._keeper)
+        except BaseException:  # a Ctrl-C while waiting included: nobody else would know of it
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """End the engine with every container, and remove all of it but its log."""
@@ -304,7 +331,6 @@ class PrivateEngine:
         while not answers(self.address, timeout_s=2):
             ended = running.poll() is not None
             if ended or time.monotonic() > until:
-                self.stop()
                 why = "it ended by itself" if ended else f"no answer within {self._ready_within_s:g} s"
                 raise EngineStartError(why, log=self._log)
             time.sleep(0.02)
@@ -313,7 +339,7 @@ class PrivateEngine:
     def _locked(self) -> Iterator[IO[bytes]]:
         """Hold the folder; the keeper inherits the lock, so that a run still clearing up is waited for."""
         with (self.folder / "engine.lock").open("ab") as lock:
-            until = time.monotonic() + 10
+            until = time.monotonic() + self._free_within_s
             while True:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -348,7 +374,7 @@ class PrivateEngine:
 
     def _make_room(self, kept: keeper.Kept) -> None:
         """Make the bridge and the socket's folder, afresh."""
-        self._socket.parent.mkdir(mode=0o700, exist_ok=True)
+        _own_folder(self._socket.parent)
         keeper.add_bridge(kept.bridge, address=f"{ipaddress.IPv4Network(kept.pool)[1]}/{BRIDGE_PREFIX}")
 
     def _daemon(self, bridge: str, pool: ipaddress.IPv4Network) -> tuple[str, ...]:
@@ -374,6 +400,14 @@ def _namespace() -> tuple[str, ...]:
         *("unshare", "--mount", "--propagation=private", "--pid", "--fork", "--kill-child", "--mount-proc"),
         *("sh", "-c", FIRST_PROCESS, "sh"),
     )
+
+
+def _own_folder(folder: Path) -> None:
+    """Make the folder unless it is there; below /tmp anybody could have made it, and then it is not used."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise ConflictError(f"{folder} belongs to somebody else.", advice="Remove it and try again.")
 
 
 def _free_pool(start: int) -> ipaddress.IPv4Network:

@@ -109,20 +109,20 @@ def _apt(*arguments: str) -> None:
 
 
 @contextlib.contextmanager
-def _no_services_started() -> Iterator[None]:
+def _no_services_started(policy: Path = POLICY) -> Iterator[None]:
     """Let packages be set up without starting their services, by the means Debian has for that.
 
     The policy holds only while this process lives, so that it stops nobody should we be killed before taking it away.
     """
-    if POLICY.exists() or POLICY.is_symlink():
+    if policy.exists() or policy.is_symlink():
         yield  # somebody has a policy: it is theirs to decide
         return
-    POLICY.write_text(f"#!/bin/sh\n[ -d /proc/{os.getpid()} ] && exit 101\nexit 0\n")
-    POLICY.chmod(0o755)
+    policy.write_text(f"#!/bin/sh\n[ -d /proc/{os.getpid()} ] && exit 101\nexit 0\n")
+    policy.chmod(0o755)
     try:
         yield
     finally:
-        POLICY.unlink(missing_ok=True)
+        policy.unlink(missing_ok=True)
 
 
 def _say(line: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import secrets
 import shutil
 import subprocess
 import time
@@ -20,6 +21,7 @@ from releaser.demo.ports import LOOPBACK, free_port
 from releaser.errors import NotFoundError, OutsideError
 
 PROGRAM = "docker-registry"
+OURS = "X-Releaser-Demo"  # what our registry says of itself, so that somebody else's on the port is not taken for it
 MANIFESTS = (
     "application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json, "
     "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
@@ -45,6 +47,7 @@ class Registry:
         self._ready_within_s = ready_within_s
         self._log = self.folder / "registry.log"
         self._port = 0
+        self._mark = secrets.token_hex(8)
         self._keeper: subprocess.Popen[bytes] | None = None
 
     @property
@@ -89,21 +92,21 @@ class Registry:
         self._manifest("DELETE", repository, self.digest(repository, reference))
 
     def _manifest(self, method: str, repository: str, reference: str) -> str:
-        status, digest = self._ask(method, f"/v2/{repository}/manifests/{reference}")
-        if status == http.HTTPStatus.NOT_FOUND:
+        answer = self._ask(method, f"/v2/{repository}/manifests/{reference}")
+        if answer.status == http.HTTPStatus.NOT_FOUND:
             raise UnknownImageError(f"The registry has no {repository}:{reference}.")
-        if status not in {http.HTTPStatus.OK, http.HTTPStatus.ACCEPTED}:
+        if answer.status not in {http.HTTPStatus.OK, http.HTTPStatus.ACCEPTED}:
             raise RegistryError(
-                f"The registry answered {status} to {method} {repository}:{reference}.", permanent=False
+                f"The registry answered {answer.status} to {method} {repository}:{reference}.", permanent=False
             )
-        return digest
+        return answer.headers.get("Docker-Content-Digest", "")
 
-    def _ask(self, method: str, path: str) -> tuple[int, str]:
+    def _ask(self, method: str, path: str) -> http.client.HTTPResponse:
         asked = http.client.HTTPConnection(LOOPBACK, self._port, timeout=5)
         try:
             asked.request(method, path, headers={"Accept": MANIFESTS})
             with asked.getresponse() as answer:
-                return answer.status, answer.headers.get("Docker-Content-Digest", "")
+                return answer
         finally:
             asked.close()
 
@@ -119,10 +122,11 @@ class Registry:
                     advice=f"See {self._log}.",
                 )
             try:
-                if self._ask("GET", "/v2/")[0] == http.HTTPStatus.OK:
+                if self._ask("GET", "/v2/").headers.get(OURS) == self._mark:
                     return
             except OSError:
-                time.sleep(0.02)
+                pass  # nobody listens yet
+            time.sleep(0.02)
 
     def _configuration(self) -> dict[str, object]:
         return {
@@ -133,5 +137,9 @@ class Registry:
                 "delete": {"enabled": True},
                 "maintenance": {"uploadpurging": {"enabled": False}},
             },
-            "http": {"addr": self.address, "secret": "one process, nothing to share"},
+            "http": {
+                "addr": self.address,
+                "secret": "one process, nothing to share",
+                "headers": {OURS: [self._mark]},
+            },
         }
