@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from releaser.domain.ticket import TicketLink
+from releaser.domain.ticket import TicketLink, TicketRelation
 from releaser.domain.version import Version
 
 
@@ -123,7 +123,11 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One commit that is new in a release. `reverted_by` and `reverts` are ids; `picked_from` may be missing here."""
+    """One commit that is new in a release.
+
+    `reverted_by` is the revert in force in this release, else one in force in any other; `reverts` the ids it takes
+    back itself; `picked_from` its nearest source, which may be missing here.
+    """
 
     commit: Commit
     standing: Standing
@@ -161,16 +165,39 @@ class LineStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TicketOnLine:
-    """A ticket on one line, with evidence.
+class OnLine:
+    """A change or ticket on one line, with evidence.
 
-    `first` is the first release of the line that has it, `first_via` and `commit` how and by which commit; both are
-    None when it is unknown there. `landed` without `first` means it is on the branch and not yet released.
+    `landed` tells whether it is in force at the line's end: its branch, else its newest release. `first` is the line's
+    first release that has it (a candidate only if no other does), `via` and `commit` how it came there; None where no
+    release has it. `reverted_by` names what took it back when the status is affected.
     """
 
     line: str
     status: LineStatus
+    landed: bool
     first: TaggedRelease | None
     via: Via | None
     commit: str | None
-    reverted_by: str | None = None
+    reverted_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketCommit:
+    """One commit of a ticket; `relation` is None for a pick that does not name the ticket itself."""
+
+    commit: int
+    id: str
+    relation: TicketRelation | None
+    via: Via
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketHistory:
+    """All that the history knows of a ticket; `lines` has every line, newest last."""
+
+    key: str
+    commits: tuple[TicketCommit, ...]
+    releases: tuple[Carried, ...]
+    lines: tuple[OnLine, ...]
+    heads: tuple[Head, ...]

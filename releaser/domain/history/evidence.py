@@ -1,0 +1,104 @@
+"""Where a change or a ticket is: in which releases, on which lines, and which commit brought it there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from releaser.domain.history.graph import Graph, members
+from releaser.domain.history.reverts import InForce
+from releaser.domain.history.views import Carried, Head, LineStatus, OnLine, TaggedRelease, Via
+from releaser.domain.version import VersionKind
+
+_SUREST_FIRST = {Via.SELF: 0, Via.PICK: 1, Via.TICKET: 2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """One line as bits: its releases, those of them that are no candidates, its newest release, and its branch's head."""
+
+    line: str
+    releases: int
+    shipped: int
+    newest: int
+    head: int
+
+
+def tracks(releases: Sequence[TaggedRelease], heads: Sequence[Head]) -> tuple[Track, ...]:
+    """Every line, oldest number first."""
+    by_line: dict[str, list[TaggedRelease]] = {}
+    for release in releases:
+        by_line.setdefault(release.line, []).append(release)
+    head_of = {head.line: 1 << head.bit for head in heads if head.line is not None}
+    return tuple(
+        Track(
+            line=line,
+            releases=sum(1 << one.rank for one in of),
+            shipped=sum(1 << one.rank for one in of if one.version.kind is not VersionKind.CANDIDATE),
+            newest=1 << of[-1].rank,
+            head=head_of.get(line, 0),
+        )
+        for line, of in by_line.items()
+    )
+
+
+class Evidence:
+    """Commits that each bring the same thing, surest and oldest first, judged together."""
+
+    def __init__(
+        self, brought: Iterable[tuple[int, Via]], *, graph: Graph, force: InForce, bits: Callable[[int], int]
+    ) -> None:
+        self._graph = graph
+        self._force = force
+        self.brought = sorted(dict(brought).items(), key=lambda one: (_SUREST_FIRST[one[1]], one[0]))
+        self.in_force = 0
+        self.contained = 0
+        for commit, _ in self.brought:
+            self.in_force |= force.bits(commit)
+            self.contained |= bits(commit)
+
+    def by(self, bit: int) -> tuple[int, Via]:
+        """The commit that brought it to that release, and how."""
+        mask = 1 << bit
+        return next(one for one in self.brought if self._force.bits(one[0]) & mask)
+
+    def carried(self, releases: Sequence[TaggedRelease]) -> tuple[Carried, ...]:
+        """Every release that has it in force, in version order."""
+        found = []
+        for rank in members(self.in_force & ((1 << len(releases)) - 1)):
+            commit, via = self.by(rank)
+            found.append(Carried(release=releases[rank], via=via, commit=self._graph.ids[commit]))
+        return tuple(found)
+
+    def status(self, track: Track) -> LineStatus:
+        """Fixed when it is in force at the line's end, affected when it was there and is no longer, else unknown."""
+        if track.head & self.contained:
+            return LineStatus.FIXED if track.head & self.in_force else LineStatus.AFFECTED
+        if track.newest & self.in_force:
+            return LineStatus.FIXED
+        return LineStatus.AFFECTED if self.contained & (track.releases | track.head) else LineStatus.UNKNOWN
+
+    def on_line(self, track: Track, releases: Sequence[TaggedRelease]) -> OnLine:
+        """It on one line."""
+        got = self.in_force & track.shipped or self.in_force & track.releases
+        first = members(got & -got)[0] if got else None
+        commit, via = self.by(first) if first is not None else (None, None)
+        status = self.status(track)
+        return OnLine(
+            line=track.line,
+            status=status,
+            landed=status is LineStatus.FIXED,
+            first=releases[first] if first is not None else None,
+            via=via,
+            commit=self._graph.ids[commit] if commit is not None else None,
+            reverted_by=self._reverter(track) if status is LineStatus.AFFECTED else None,
+        )
+
+    def _reverter(self, track: Track) -> str | None:
+        end = track.head if track.head & self.contained else self.contained & track.releases
+        for bit in reversed(members(end)):
+            for commit, _ in self.brought:
+                by = self._force.reverter(commit, bit=bit)
+                if by is not None:
+                    return self._graph.ids[by]
+        return None
