@@ -296,8 +296,11 @@ class PrivateEngine:
                 self._recover()
 
     def freeze(self) -> None:
-        """Let the daemon hang (containers go on), as an overloaded one would."""
-        os.kill(self.daemon_pid(), signal.SIGSTOP)
+        """Let the daemon hang (containers go on), as an overloaded one would; every thread stands on return."""
+        os.kill(pid := self.daemon_pid(), signal.SIGSTOP)
+        until = time.monotonic() + 5
+        while not _stands(pid) and time.monotonic() < until:
+            time.sleep(0.005)
 
     def thaw(self) -> None:
         """Let a frozen daemon go on."""
@@ -393,6 +396,15 @@ class PrivateEngine:
             f"--cgroup-parent=/{bridge}",
             "--shutdown-timeout=2",
         )
+
+
+def _stands(pid: int) -> bool:
+    """Whether every thread of the process is stopped; a thread that has just ended counts as standing."""
+    states: list[str] = []
+    for task in (Path("/proc") / str(pid) / "task").iterdir():
+        with contextlib.suppress(OSError):
+            states.append((task / "stat").read_text(errors="replace").rpartition(")")[2].split()[0])
+    return all(state in {"T", "t", "Z", "X"} for state in states)
 
 
 def _namespace() -> tuple[str, ...]:
