@@ -20,7 +20,7 @@ from releaser.targets.target import (
 )
 
 _PORT_TAKEN = re.compile(r"port is already allocated|address already in use", re.IGNORECASE)
-_PORT = re.compile(r"(?:Bind for |listen \w+ |expose port )\S*?:?(\d{1,5})\b(?! ?\.)")
+_PORT = re.compile(r"(?:Bind for|listen \w+|expose port) \S*?:(\d{1,5})\b")
 _NO_IMAGE = re.compile(
     r"no such image|manifest unknown|manifest for .* not found|not found: (does not|manifest)|name unknown",
     re.IGNORECASE,
@@ -38,7 +38,7 @@ _BUSY = 503
 
 def from_status(status: int, message: str, *, what: str, address: str) -> ReleaserError:
     """The error for an answer with an error status; `status` 0 stands for an answer that makes no sense."""
-    message = one_line(message)
+    message = _sentence(message)
     if _DISK_FULL.search(message):
         return _disk_full(message, address)
     if _PORT_TAKEN.search(message):
@@ -64,7 +64,7 @@ def from_status(status: int, message: str, *, what: str, address: str) -> Releas
 
 def from_pull(message: str, *, image: str, digest: str, address: str) -> ReleaserError:
     """The error for a pull that failed at once or in its stream."""
-    message = one_line(message)
+    message = _sentence(message)
     reference = f"{image}@{digest}"
     if _DISK_FULL.search(message):
         return _disk_full(message, address)
@@ -95,12 +95,17 @@ def image_not_found(reference: str, message: str) -> ImageNotFoundError:
     """The error for an image that the registry does not have."""
     image, _, digest = reference.partition("@")
     return ImageNotFoundError(
-        f"The registry does not have {reference}: {message}",
+        f"The registry does not have {reference}: {_sentence(message)}",
         permanent=True,
         advice="Push the image, or correct the module's image name, and plan again.",
         image=image,
         digest=digest,
     )
+
+
+def _sentence(text: str) -> str:
+    text = one_line(text)
+    return text if text.endswith((".", "…")) else text + "."
 
 
 def one_line(text: str, *, limit: int = 500) -> str:
@@ -114,7 +119,7 @@ def one_line(text: str, *, limit: int = 500) -> str:
 def _not_there(message: str, address: str) -> ReleaserError:
     lowered = message.lower()
     if "image" in lowered:
-        return image_not_found(message.rpartition(": ")[2] or "the image", "it is not on the host")
+        return image_not_found(message.rpartition(": ")[2].rstrip(".") or "the image", "it is not on the host")
     if "network" in lowered and "container" not in lowered.partition("network")[0]:
         return NetworkNotFoundError(
             f"The engine at {address} says: {message}",
