@@ -1,0 +1,1 @@
+"""What is outside and gets read: git repositories, image registries, declared files."""
