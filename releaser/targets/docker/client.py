@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
@@ -22,6 +21,7 @@ from docker import APIClient
 from docker.errors import DockerException
 from urllib3.exceptions import HTTPError
 
+from releaser.clock import SystemClock
 from releaser.errors import InvalidError
 from releaser.targets.docker.faults import from_pull, from_status
 from releaser.targets.docker.transport import bare_client, demultiplexed, innermost, is_timeout
@@ -32,6 +32,7 @@ _Shape = TypeVar("_Shape", dict[str, Any], list[Json])
 _SCHEMES = ("unix://", "tcp://")
 _FIRST_VERSION = "1.24"
 _LOG_BYTES = 16_384
+_CLOCK = SystemClock()
 
 
 class Engines:
@@ -162,14 +163,14 @@ class Engine:
 
     def pull(self, image: str, digest: str) -> None:
         """Pull `image@digest`; the stream is read to its end, so an error in it is raised, and the whole is bounded."""
-        ends = time.monotonic() + self._pull_s
+        ends = _CLOCK.monotonic() + self._pull_s
         params = {"fromImage": image, "tag": digest}
         response = self._call("POST", "/images/create", params=params, timeout_s=self._pull_s, stream=True)
         with response:
             for message in self._messages(response):
                 if "error" in message:
                     raise from_pull(str(message["error"]), image=image, digest=digest, address=self.address)
-                if time.monotonic() > ends:
+                if _CLOCK.monotonic() > ends:
                     raise self._timed_out("pulling " + image, self._pull_s)
 
     # Transport

@@ -33,7 +33,11 @@ _REGISTRY_DOWN = re.compile(
 )
 _DENIED = re.compile(r"unauthorized|denied|no basic auth|authentication required", re.IGNORECASE)
 _DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
-_BUSY = 503
+_WILL_NOT_START = re.compile(
+    r"oci runtime|failed to create (shim|task)|executable file not found|exec format error|driver failed programming|"
+    r"invalid mount config|error while mounting|user specified ip",
+    re.IGNORECASE,
+)
 
 
 def from_status(status: int, message: str, *, what: str, address: str) -> ReleaserError:
@@ -51,11 +55,11 @@ def from_status(status: int, message: str, *, what: str, address: str) -> Releas
             advice="Rename or remove what holds the name, or choose another name for the target.",
             address=address,
         )
-    # A start the runtime refuses will be refused again; so will whatever is wrong in the request itself.
-    hopeless = 400 <= status < 500 or what.endswith("/start")
+    # What the runtime refuses to start it will refuse again; so will the engine what is wrong in the request itself.
+    hopeless = 400 <= status < 500 or _WILL_NOT_START.search(message) is not None
     return EngineRefusedError(
         f"The engine at {address} refused '{what}': {message}",
-        permanent=hopeless and status != _BUSY,
+        permanent=hopeless,
         advice="Correct what it names and try again." if hopeless else "",
         address=address,
         status=status,
