@@ -50,9 +50,7 @@ class ConflictError(ReleaserError):
 class RefusedError(ReleaserError):
     """A rule says no; `rule` names it."""
 
-    def __init__(
-        self, detail: str, *, rule: str, advice: str = "", field: str | None = None, **facts: object
-    ) -> None:
+    def __init__(self, detail: str, *, rule: str, advice: str = "", field: str | None = None, **facts: object) -> None:
         """Keep the rule's stable name beside the fact."""
         super().__init__(detail, advice=advice, field=field, **facts)
         self.rule = rule
