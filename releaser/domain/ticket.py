@@ -108,7 +108,7 @@ def _literal_start(pattern: str) -> str:
     return pattern[: max(0, end - 1)] if pattern[end : end + 1] in {"*", "?", "{", "+"} else pattern[:end]
 
 
-def _compiled(text: str) -> tuple[re2._Regexp, int | str]:
+def _compiled(text: str) -> tuple[re2._Regexp, int]:
     def refused(why: str) -> InvalidTicketPatternError:
         return InvalidTicketPatternError(
             f"Ticket pattern {text[:80]!a} {why}.",
@@ -128,7 +128,7 @@ def _compiled(text: str) -> tuple[re2._Regexp, int | str]:
         raise refused(f"is not understood: {shown}") from error
     if pattern.search("") is not None:
         raise refused("matches the empty text")
-    return pattern, "key" if "key" in pattern.groupindex else 0
+    return pattern, pattern.groupindex.get("key", 0)
 
 
 _CLOSING = re.compile(

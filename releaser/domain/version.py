@@ -108,6 +108,8 @@ def _check_shape(text: str, bare: str, scheme: Scheme) -> None:
         raise _invalid(text, f"it is {len(text)} characters long, and {MAX_LENGTH} is the most", scheme)
     if not text.isascii():
         raise _invalid(text, "only ASCII letters and digits are allowed", scheme)
+    if any(character.isspace() or not character.isprintable() for character in text):
+        raise _invalid(text, "it has white space or control characters", scheme)
     if not bare or not bare[0].isdigit():
         raise _invalid(text, "it has no number" if not re.search("[0-9]", bare) else "it starts with no number", scheme)
     numbers = re.match(r"[0-9]+(?:\.[0-9]+)*", bare)
