@@ -54,6 +54,22 @@ class TagTakenError(ConflictError):
     """A tag of that name is there already, and it is not ours."""
 
 
+class InvalidImageReferenceError(InvalidError):
+    """The text does not name an image in a registry."""
+
+
+class ImageNotFoundError(OutsideError):
+    """The registry has no such image, or not under this tag."""
+
+
+class RegistryUnreachableError(OutsideError):
+    """The registry did not answer, or not in time."""
+
+
+class RegistryRefusedError(OutsideError):
+    """The registry let us not in, or answered what no registry should."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagAlarm:
     """A tag that is on the remote no longer what was read before: `now` is None when it vanished."""
@@ -144,5 +160,8 @@ class ImageRegistry(Protocol):
     """Where images live."""
 
     def resolve(self, reference: str) -> str:
-        """The digest (`sha256:...`) the registry gives for `host/name:tag` now. Raises `NotFoundError`, `OutsideError`."""
+        """The digest (`sha256:...`) the registry gives for `host[:port]/name:tag` right now.
+
+        Raises `InvalidImageReferenceError`, `ImageNotFoundError`, `RegistryUnreachableError`, `RegistryRefusedError`.
+        """
         ...

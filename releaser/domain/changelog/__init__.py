@@ -1,0 +1,68 @@
+"""Changelog (complete, technical) and release notes (for customers), made of a release's commits and fragments.
+
+`entries` holds the data and says which section a commit belongs to, `rendering` writes changelogs, `notes` drafts and
+writes release notes, `feeds` writes Atom and JSON Feed, `fragments` reads what people wrote, `text` makes untrusted text
+harmless. All pure.
+"""
+
+from releaser.domain.changelog.entries import (
+    TITLES,
+    ChangelogCommit,
+    ChangelogRelease,
+    Entry,
+    Section,
+    by_section,
+    commit_of,
+    entries_of,
+    entry_of,
+)
+from releaser.domain.changelog.feeds import Feed, FeedItem, atom, json_feed
+from releaser.domain.changelog.fragments import Fragment, InvalidFragmentError, entries_from, parse_fragment
+from releaser.domain.changelog.notes import (
+    CUSTOMER,
+    NotesPage,
+    ReleaseNote,
+    ShownNote,
+    draft_notes,
+    notes_html,
+    notes_markdown,
+    notes_text,
+    shown_notes,
+    statement,
+)
+from releaser.domain.changelog.rendering import Form, as_json, as_markdown, as_text, render
+
+__all__ = [
+    "CUSTOMER",
+    "TITLES",
+    "ChangelogCommit",
+    "ChangelogRelease",
+    "Entry",
+    "Feed",
+    "FeedItem",
+    "Form",
+    "Fragment",
+    "InvalidFragmentError",
+    "NotesPage",
+    "ReleaseNote",
+    "Section",
+    "ShownNote",
+    "as_json",
+    "as_markdown",
+    "as_text",
+    "atom",
+    "by_section",
+    "commit_of",
+    "draft_notes",
+    "entries_from",
+    "entries_of",
+    "entry_of",
+    "json_feed",
+    "notes_html",
+    "notes_markdown",
+    "notes_text",
+    "parse_fragment",
+    "render",
+    "shown_notes",
+    "statement",
+]

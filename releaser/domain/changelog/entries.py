@@ -1,0 +1,198 @@
+"""What a changelog holds, and which of Keep a Changelog's sections a commit belongs to.
+
+Rules: a changelog is complete (every commit that is new in a release stands in its data) and it tells each change
+once: what was taken back before the release, and what the line already had, is not announced. A commit says its
+section by its conventional prefix (`feat:`, `fix(api):`), else by its relation to tickets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from releaser.domain.changelog.text import plain, shortened
+from releaser.domain.history import Change, Standing
+from releaser.domain.ticket import TicketLink, TicketRelation
+from releaser.i18n import mark
+
+
+class Section(StrEnum):
+    """Keep a Changelog's sections, in its order."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    DEPRECATED = "deprecated"
+    REMOVED = "removed"
+    FIXED = "fixed"
+    SECURITY = "security"
+
+
+TITLES = {
+    Section.ADDED: mark("Added"),
+    Section.CHANGED: mark("Changed"),
+    Section.DEPRECATED: mark("Deprecated"),
+    Section.REMOVED: mark("Removed"),
+    Section.FIXED: mark("Fixed"),
+    Section.SECURITY: mark("Security"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangelogCommit:
+    """One commit that is new in a release. All text is untrusted; `message` is empty where only the subject is kept."""
+
+    id: str
+    subject: str
+    tickets: tuple[TicketLink, ...] = ()
+    picked_from: str | None = None
+    reverted_by: str | None = None
+    standing: Standing = Standing.SHOWN
+    is_merge: bool = False
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of a changelog. `text` is plain, untrusted text, or Markdown where `is_markdown`."""
+
+    section: Section
+    text: str
+    tickets: tuple[str, ...] = ()
+    commit: str = ""
+    is_breaking: bool = False
+    is_markdown: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangelogRelease:
+    """A release as the changelog tells it. `previous` is the tag it is told against, None for the first of all.
+
+    `released_on` is None while it is not released; `written` are entries that people wrote (fragments).
+    """
+
+    version: str
+    tag: str
+    line: str
+    released_on: date | None
+    previous: str | None
+    commits: tuple[ChangelogCommit, ...]
+    written: tuple[Entry, ...] = ()
+    is_yanked: bool = False
+
+
+_CONVENTIONAL = re.compile(r"(?P<type>[A-Za-z]{2,12})(?:\((?P<scope>[^()]{0,80})\))?(?P<breaking>!)?:\s+(?=\S)")
+_TYPES = {
+    "feat": Section.ADDED,
+    "feature": Section.ADDED,
+    "add": Section.ADDED,
+    "fix": Section.FIXED,
+    "bugfix": Section.FIXED,
+    "hotfix": Section.FIXED,
+    "security": Section.SECURITY,
+    "sec": Section.SECURITY,
+    "deprecate": Section.DEPRECATED,
+    "deprecated": Section.DEPRECATED,
+    "remove": Section.REMOVED,
+    "removed": Section.REMOVED,
+    "change": Section.CHANGED,
+    "perf": Section.CHANGED,
+    "refactor": Section.CHANGED,
+    "docs": Section.CHANGED,
+    "style": Section.CHANGED,
+    "test": Section.CHANGED,
+    "build": Section.CHANGED,
+    "ci": Section.CHANGED,
+    "chore": Section.CHANGED,
+    "revert": Section.CHANGED,
+}
+_BREAKING_FOOTER = re.compile(r"^BREAKING[ -]CHANGE:", re.MULTILINE)
+
+
+def commit_of(change: Change) -> ChangelogCommit:
+    """What the changelog needs of a change that the history tells."""
+    commit = change.commit
+    return ChangelogCommit(
+        id=commit.id,
+        subject=commit.subject,
+        tickets=commit.tickets,
+        picked_from=change.picked_from,
+        reverted_by=change.reverted_by,
+        standing=change.standing,
+        is_merge=len(commit.parents) > 1,
+        message=commit.message,
+    )
+
+
+def keys_of(commit: ChangelogCommit) -> tuple[str, ...]:
+    """The tickets a commit names, each once."""
+    return tuple(dict.fromkeys(link.key for link in commit.tickets))
+
+
+def entry_of(commit: ChangelogCommit) -> Entry:
+    """The changelog's line for a commit."""
+    subject = plain(commit.subject)
+    conventional = _CONVENTIONAL.match(subject)
+    kind = _TYPES.get(conventional["type"].lower()) if conventional else None
+    keys = keys_of(commit)
+    if conventional and kind:
+        section, text = kind, subject[conventional.end() :]
+        if conventional["scope"]:
+            text = f"{conventional['scope'].strip()}: {text}"
+    else:
+        fixes = any(link.relation is TicketRelation.FIXES for link in commit.tickets)
+        section, text = (Section.FIXED if fixes else Section.CHANGED), subject
+    return Entry(
+        section=Section.CHANGED if commit.standing is Standing.REVERT else section,
+        text=shortened(_without_keys(text, keys)) or commit.id[:10],
+        tickets=keys,
+        commit=commit.id,
+        is_breaking=bool(conventional and kind and conventional["breaking"])
+        or ("BREAKING" in commit.message and _BREAKING_FOOTER.search(commit.message) is not None),
+    )
+
+
+def _without_keys(text: str, keys: tuple[str, ...]) -> str:
+    """`[APP-1] text` and `APP-1: text` without the keys in front, which are shown behind."""
+    left = text
+    while left:
+        for key in keys:
+            if left.startswith(key):
+                rest = left[len(key) :]
+            elif left.startswith(f"[{key}]"):
+                rest = left[len(key) + 2 :]
+            else:
+                continue
+            if not rest or rest[0].isspace() or rest[0] in ":,;[-\u2013":
+                left = rest.lstrip(" \t:,;-\u2013")
+                break
+        else:
+            break
+    return left or text
+
+
+def entries_of(release: ChangelogRelease) -> tuple[Entry, ...]:
+    """What the changelog tells of a release: what people wrote, then its commits.
+
+    Left out are what was taken back within the release, what its line already had, and commits whose every ticket
+    somebody wrote an entry for.
+    """
+    written = {key for entry in release.written for key in entry.tickets}
+    told = []
+    for commit in release.commits:
+        if commit.standing in {Standing.REVERTED, Standing.REPEATED}:
+            continue
+        entry = entry_of(commit)
+        if not (entry.tickets and written.issuperset(entry.tickets)):
+            told.append(entry)
+    return (*release.written, *told)
+
+
+def by_section(entries: Iterable[Entry]) -> dict[Section, list[Entry]]:
+    """Entries under their sections, in Keep a Changelog's order; empty sections are left out."""
+    grouped: dict[Section, list[Entry]] = {section: [] for section in Section}
+    for entry in entries:
+        grouped[entry.section].append(entry)
+    return {section: found for section, found in grouped.items() if found}

@@ -1,0 +1,123 @@
+"""A changelog as Markdown (Keep a Changelog), HTML, plain text and JSON.
+
+The JSON shape is read by scripts outside; keep it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+from releaser.domain.changelog.entries import (
+    TITLES,
+    ChangelogRelease,
+    Entry,
+    by_section,
+    entries_of,
+    keys_of,
+)
+from releaser.domain.changelog.text import escape_json, escape_markdown, indented, plain, plain_lines, to_html, to_text
+from releaser.i18n import DEFAULT_LANGUAGE, Translator, translator
+
+SHORT_ID = 10
+
+
+class Form(StrEnum):
+    """How a changelog can be written."""
+
+    MARKDOWN = "md"
+    HTML = "html"
+    JSON = "json"
+    TEXT = "text"
+
+
+def render(
+    releases: Iterable[ChangelogRelease], *, form: Form, title: str = "", language: str = DEFAULT_LANGUAGE
+) -> str:
+    """The changelog of `releases`, in the order given, as text that ends with a newline."""
+    if form is Form.JSON:
+        return escape_json(json.dumps(as_json(releases), ensure_ascii=False, indent=2)) + "\n"
+    t = translator(language)
+    if form is Form.TEXT:
+        return _joined(plain(title), [as_text(release, t) for release in releases])
+    heading = f"# {escape_markdown(plain(title))}" if title else ""
+    markdown = _joined(heading, [as_markdown(release, t) for release in releases])
+    return to_html(markdown) if form is Form.HTML else markdown
+
+
+def _joined(heading: str, parts: list[str]) -> str:
+    return "\n\n".join(part.strip() for part in (heading, *parts) if part) + "\n"
+
+
+def as_json(releases: Iterable[ChangelogRelease]) -> dict[str, Any]:
+    """`{"releases": [{version, tag, line, date, previous, commits: [...]}]}`; `previous` is a tag, `date` ISO 8601."""
+    return {
+        "releases": [
+            {
+                "version": release.version,
+                "tag": release.tag,
+                "line": release.line,
+                "date": release.released_on.isoformat() if release.released_on else None,
+                "previous": release.previous,
+                "commits": [
+                    {
+                        "id": commit.id,
+                        "subject": commit.subject,
+                        "tickets": list(keys_of(commit)),
+                        "picked_from": commit.picked_from,
+                        "reverted_by": commit.reverted_by,
+                    }
+                    for commit in release.commits
+                ],
+            }
+            for release in releases
+        ]
+    }
+
+
+def as_markdown(release: ChangelogRelease, t: Translator) -> str:
+    """One release as a chapter of Markdown."""
+    lines = [f"## {_heading(release, t, escaped=True)}"]
+    for section, entries in by_section(entries_of(release)).items():
+        lines += ["", f"### {t(TITLES[section])}", ""]
+        lines += [f"- {_markdown_of(entry, t)}" for entry in entries]
+    if len(lines) == 1:
+        lines += ["", t("No changes.")]
+    return "\n".join(lines)
+
+
+def as_text(release: ChangelogRelease, t: Translator) -> str:
+    """One release as plain text, for mail and terminals."""
+    heading = _heading(release, t, escaped=False)
+    lines = [heading, "=" * len(heading)]
+    for section, entries in by_section(entries_of(release)).items():
+        lines += ["", f"{t(TITLES[section])}:"]
+        lines += [f"  * {_text_of(entry, t)}" for entry in entries]
+    if len(lines) == 2:
+        lines += ["", t("No changes.")]
+    return "\n".join(lines)
+
+
+def _heading(release: ChangelogRelease, t: Translator, *, escaped: bool) -> str:
+    version = plain(release.version)
+    shown = f"[{version}]" if escaped else version
+    day = release.released_on.isoformat() if release.released_on else t("not released yet")
+    return f"{shown} - {day}" + (" [YANKED]" if release.is_yanked else "")
+
+
+def _markdown_of(entry: Entry, t: Translator) -> str:
+    text = indented(plain_lines(entry.text)) if entry.is_markdown else escape_markdown(entry.text)
+    warning = f"**{t('Breaking:')}** " if entry.is_breaking else ""
+    references = [escape_markdown(plain(key)) for key in entry.tickets]
+    if entry.commit:
+        references.append(f"`{entry.commit[:SHORT_ID]}`")
+    return f"{warning}{text}" + (f" ({', '.join(references)})" if references else "")
+
+
+def _text_of(entry: Entry, t: Translator) -> str:
+    text = to_text(entry.text) if entry.is_markdown else entry.text
+    warning = f"{t('Breaking:')} " if entry.is_breaking else ""
+    references = [*map(plain, entry.tickets), *([entry.commit[:SHORT_ID]] if entry.commit else [])]
+    return f"{warning}{text}" + (f" ({', '.join(references)})" if references else "")
