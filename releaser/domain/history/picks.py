@@ -18,7 +18,7 @@ from releaser.domain.history.views import Pick, PickLayer
 
 LARGEST_MERGE = 2000
 _TRAILER = re.compile(
-    r"\(cherry picked from commit ([0-9a-f]{7,64})\b|^[ \t]*cherry-picked-from: *([0-9a-f]{7,64})\b",
+    r"\bcherry picked from commit ([0-9a-f]{7,64})\b|^[ \t]*cherry-picked-from: *([0-9a-f]{7,64})\b",
     re.IGNORECASE | re.MULTILINE,
 )
 _NUMBERED = re.compile(r" \(#[0-9]{1,9}\)$")
