@@ -1,0 +1,216 @@
+"""What a notice says to one recipient: subject, plain text and HTML, in the recipient's language and zone, from data.
+
+Every kind of delivery is written here, so that what is planned, changed, cancelled and measured reads the same everywhere. Text from
+people (titles, reasons) is data: it is escaped in HTML and kept to one line in subjects.
+
+What does not live here: who gets it (flows) and how it travels (channels).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from html import escape
+
+from releaser.domain.notice import DeliveryKind, Outcome
+from releaser.domain.target import Stop
+from releaser.i18n import Translator, mark, translator
+
+MAX_SUBJECT = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TouchedWork:
+    """One installation of the recipient: what stops there, as planned, and what came of it once that is known."""
+
+    installation: str
+    stop: Stop
+    modules: tuple[str, ...] = ()
+    planned_for: timedelta = timedelta(0)
+    measured_for: timedelta | None = None
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeContent:
+    """A notice as one customer may see it. `opening` is the text of the revision, in the recipient's language.
+
+    `was` are the planned times of the revision before, `reason` is why the notice was cancelled; `notes_url` leads to
+    the release notes, `page_url` to the notice.
+    """
+
+    kind: DeliveryKind
+    product: str
+    version: str
+    starts_at: datetime
+    ends_at: datetime
+    touched: Sequence[TouchedWork]
+    opening: str = ""
+    was: tuple[datetime, datetime] | None = None
+    reason: str = ""
+    emergency_reason: str = ""
+    notes_url: str = ""
+    page_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A notice written for one recipient."""
+
+    subject: str
+    text: str
+    html: str
+
+
+_SUBJECTS = {
+    DeliveryKind.ANNOUNCED: mark("Planned work: {what}, {when}"),
+    DeliveryKind.REVISED: mark("Changed: planned work, {what}, {when}"),
+    DeliveryKind.STARTED: mark("Work has begun: {what}"),
+    DeliveryKind.CANCELLED: mark("Cancelled: planned work, {what}, {when}"),
+}
+_OPENINGS = {
+    DeliveryKind.REVISED: mark("The planned work was changed. What stands here replaces what we said before."),
+    DeliveryKind.STARTED: mark("The announced work has begun."),
+    DeliveryKind.CANCELLED: mark("The planned work will not take place. Nothing changes for you."),
+}
+_OUTCOMES = {
+    Outcome.SUCCEEDED: mark("{installation}: {version} runs."),
+    Outcome.SKIPPED: mark("{installation}: not changed."),
+    Outcome.ROLLED_BACK: mark("{installation}: the update was taken back, the previous version runs."),
+    Outcome.FAILED: mark("{installation}: the update did not succeed, the previous version runs."),
+    Outcome.INCONSISTENT: mark("{installation}: the update did not succeed, our specialists are at work."),
+}
+
+
+def opening(language: str, *, product: str, version: str) -> tuple[str, str]:
+    """Subject and text of a draft in one language, for people to edit; no customer is named in it."""
+    t = translator(language)
+    what = _what(product, version)
+    return t("Planned work: {what}", what=what), t("We are going to install {what}.", what=what)
+
+
+def write(content: NoticeContent, *, language: str, zone: str) -> Written:
+    """Write a notice for one recipient."""
+    t = translator(language)
+    parts = list(_parts(content, t, zone))
+    return Written(subject=_subject(content, t, zone), text=_as_text(parts), html=_as_html(parts, t.language))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """A paragraph, a table of facts, a list, or a link; exactly one of them is filled."""
+
+    paragraph: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    items: tuple[str, ...] = ()
+    link: tuple[str, str] | None = None
+
+
+def _what(product: str, version: str) -> str:
+    return f"{product} {version}".strip()
+
+
+def _subject(content: NoticeContent, t: Translator, zone: str) -> str:
+    if content.kind is DeliveryKind.DONE:
+        good = any(one.outcome is Outcome.SUCCEEDED for one in content.touched)
+        message = mark("Work is done: {what}") if good else mark("Work is over, nothing was changed: {what}")
+        subject = t(message, what=_what(content.product, content.version))
+    else:
+        when = t.instant(content.starts_at, zone)
+        subject = t(_SUBJECTS[content.kind], what=_what(content.product, content.version), when=when)
+    line = " ".join(subject.split())
+    return line if len(line) <= MAX_SUBJECT else line[: MAX_SUBJECT - 1] + "…"
+
+
+def _parts(content: NoticeContent, t: Translator, zone: str) -> Iterator[_Part]:
+    if content.kind in _OPENINGS:
+        yield _Part(paragraph=t(_OPENINGS[content.kind]))
+    if content.opening:
+        yield _Part(paragraph=content.opening)
+    if content.reason:
+        yield _Part(paragraph=t("Reason: {reason}", reason=content.reason))
+    if content.emergency_reason and content.kind is not DeliveryKind.CANCELLED:
+        yield _Part(
+            paragraph=t("This is an emergency, announced later than usual: {reason}", reason=content.emergency_reason)
+        )
+    yield _Part(facts=tuple(_times(content, t, zone)))
+    if content.kind is DeliveryKind.DONE:
+        yield _Part(items=tuple(line for one in content.touched for line in _done(one, content.version, t)))
+    elif content.kind is not DeliveryKind.CANCELLED:
+        yield _Part(items=tuple(_planned(one, t) for one in content.touched))
+    if content.notes_url:
+        yield _Part(link=(t("What is new"), content.notes_url))
+    if content.page_url:
+        yield _Part(link=(t("This notice"), content.page_url))
+
+
+def _times(content: NoticeContent, t: Translator, zone: str) -> Iterator[tuple[str, str]]:
+    yield t("Begins"), t.instant(content.starts_at, zone)
+    yield t("Ends"), t.instant(content.ends_at, zone)
+    yield t("In UTC"), f"{t.instant(content.starts_at)} – {t.instant(content.ends_at)}"
+    if content.was is not None and content.was != (content.starts_at, content.ends_at):
+        yield t("Before"), f"{t.instant(content.was[0], zone)} – {t.instant(content.was[1], zone)}"
+
+
+def _planned(one: TouchedWork, t: Translator) -> str:
+    """What stops at one installation."""
+    length = t.duration(one.planned_for)
+    if one.stop is Stop.NONE:
+        return t("{installation}: nothing stops.", installation=one.installation)
+    if one.stop is Stop.FULL:
+        return t("{installation}: stops completely for about {length}.", installation=one.installation, length=length)
+    return t(
+        "{installation}: {modules} stops for about {length}, everything else goes on.",
+        installation=one.installation,
+        modules=", ".join(one.modules),
+        length=length,
+    )
+
+
+def _done(one: TouchedWork, version: str, t: Translator) -> Iterator[str]:
+    """How it ended at one installation, and both downtimes beside each other."""
+    result = t(_OUTCOMES[one.outcome or Outcome.SKIPPED], installation=one.installation, version=version)
+    planned = t.duration(one.planned_for)
+    if one.measured_for is None:
+        yield f"{result} " + t("Downtime: {planned} planned, not known yet how long it was.", planned=planned)
+    else:
+        measured = _measured(one.measured_for, t)
+        yield f"{result} " + t("Downtime: {planned} planned, {measured} measured.", planned=planned, measured=measured)
+
+
+def _measured(length: timedelta, t: Translator) -> str:
+    """A measured time below ten seconds is told to the tenth: it is what people compare."""
+    seconds = length.total_seconds()
+    return t("{seconds} s", seconds=f"{seconds:.1f}") if 0 < seconds < 10 else t.duration(length)
+
+
+def _as_text(parts: Sequence[_Part]) -> str:
+    blocks = []
+    for part in parts:
+        lines = [part.paragraph] if part.paragraph else []
+        lines += [f"{label}: {value}" for label, value in part.facts]
+        lines += [f"- {item}" for item in part.items]
+        lines += [f"{part.link[0]}: {part.link[1]}"] if part.link else []
+        blocks.append("\n".join(lines))
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _as_html(parts: Sequence[_Part], language: str) -> str:
+    body = "\n".join(_part_html(part) for part in parts)
+    return f'<!doctype html>\n<html lang="{escape(language)}"><body>\n{body}\n</body></html>\n'
+
+
+def _part_html(part: _Part) -> str:
+    if part.facts:
+        rows = "".join(
+            f'<tr><th align="left">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in part.facts
+        )
+        return f"<table>{rows}</table>"
+    if part.items:
+        return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in part.items)}</ul>"
+    if part.link:
+        label, url = part.link
+        shown = f'<a href="{escape(url)}">{escape(url)}</a>' if url.startswith(("https://", "http://")) else escape(url)
+        return f"<p>{escape(label)}: {shown}</p>"
+    return f"<p>{escape(part.paragraph)}</p>"

@@ -1,0 +1,143 @@
+"""Draft the notice of a rollout from its plan, in the caller's transaction; planned again, the draft is revised.
+
+A draft says nothing to anybody. One that is announced already keeps what was told: what the plan changed is marked as not told
+yet, and announcing it again makes a revision of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from releaser.domain.notice import MOVES, STANDING, NoticeState, impact_of, planned_end, worst
+from releaser.domain.notice_text import opening
+from releaser.domain.regulation import Regulation, from_mapping
+from releaser.domain.target import Stop
+from releaser.i18n import LANGUAGES
+from releaser.store import moves, notices
+from releaser.store.installations import Installation
+from releaser.store.notices import Notice, NoticeInstallation, NoticeText
+from releaser.store.rollouts import Rollout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touched:
+    """What a plan stops at one installation, and for how long by its estimate."""
+
+    installation_id: int
+    stop: Stop
+    modules: tuple[str, ...]
+    stop_for: timedelta
+
+
+def draft_notice(
+    session: Session, *, rollout: Rollout, touched: Sequence[Touched], starts_at: datetime | None, now: datetime
+) -> Notice | None:
+    """The rollout's notice, drafted or brought up to date; None when nothing stops (an unneeded draft is cancelled).
+
+    Without `starts_at` it is the earliest start that every touched contract allows.
+    """
+    wanted = {one.installation_id: one for one in touched if one.stop is not Stop.NONE}
+    notice = _open(session, rollout.id)
+    if notice is None and not wanted:
+        return None
+    if notice is None:
+        notice = _new(session, rollout, now=now)
+    elif not wanted and notice.state is NoticeState.DRAFT:
+        moves.move(session, notice, NoticeState.CANCELLED, moves=MOVES, now=now, by="releaser", reason="nothing stops")
+        return None
+    _keep_touched(session, notice, wanted)
+    if notice.state is NoticeState.DRAFT:
+        _keep_times(notice, _contracts(session, wanted.values()), starts_at=starts_at, now=now)
+    session.flush()
+    session.refresh(notice)
+    return notice
+
+
+def _open(session: Session, rollout_id: int) -> Notice | None:
+    unended = [
+        n for n in notices.of_rollout(session, rollout_id) if n.state is NoticeState.DRAFT or n.state in STANDING
+    ]
+    return unended[-1] if unended else None
+
+
+def _new(session: Session, rollout: Rollout, *, now: datetime) -> Notice:
+    product, version = rollout.product, rollout.release.version
+    notice = Notice(
+        uid=uuid4().hex,
+        product_id=product.id,
+        rollout_id=rollout.id,
+        version=version,
+        state=NoticeState.DRAFT,
+        impact=impact_of(Stop.NONE),
+        stop=Stop.NONE,
+        starts_at=now,
+        ends_at=now,
+        created_at=now,
+    )
+    session.add(notice)
+    session.flush()
+    moves.record(session, notice, source="", to=NoticeState.DRAFT.value, now=now, by="releaser")
+    for language in LANGUAGES:
+        subject, body = opening(language, product=product.title or product.name, version=version)
+        session.add(NoticeText(notice_id=notice.id, revision=0, language=language, subject=subject, body=body))
+    session.flush()
+    session.refresh(notice)
+    return notice
+
+
+def _keep_touched(session: Session, notice: Notice, wanted: Mapping[int, Touched]) -> None:
+    """Make the rows what the plan says; a row that says more than was told counts as not told."""
+    rows = {row.installation_id: row for row in notice.touched}
+    for installation_id, row in rows.items():
+        if installation_id not in wanted:
+            if row.revision is None:
+                notice.touched.remove(row)
+            else:
+                row.dropped = True
+    for installation_id, one in wanted.items():
+        if installation_id not in rows:
+            rows[installation_id] = NoticeInstallation(
+                notice_id=notice.id, installation_id=installation_id, revision=None
+            )
+            notice.touched.append(rows[installation_id])
+        _keep_row(rows[installation_id], one)
+    if wanted:
+        notice.stop = worst(one.stop for one in wanted.values())
+        notice.impact = impact_of(notice.stop)
+    session.flush()
+
+
+def _keep_row(row: NoticeInstallation, one: Touched) -> None:
+    if row.dropped or (row.stop, row.modules) != (one.stop, list(one.modules)):
+        row.revision, row.dropped = None, False
+    row.stop, row.modules, row.planned_stop_s = one.stop, list(one.modules), one.stop_for.total_seconds()
+
+
+def _contracts(session: Session, touched: Iterable[Touched]) -> list[tuple[Regulation, Touched]]:
+    by_id = {one.installation_id: one for one in touched}
+    found = session.scalars(select(Installation).where(Installation.id.in_(by_id))).unique()
+    return [(from_mapping(row.customer.regulation, zone=row.customer.zone), by_id[row.id]) for row in found]
+
+
+def _keep_times(
+    notice: Notice, contracts: Sequence[tuple[Regulation, Touched]], *, starts_at: datetime | None, now: datetime
+) -> None:
+    notice.starts_at = starts_at or _earliest(contracts, now=now)
+    notice.ends_at = planned_end(notice.starts_at, [one.stop_for for _, one in contracts])
+
+
+def _earliest(contracts: Sequence[tuple[Regulation, Touched]], *, now: datetime) -> datetime:
+    """The first start that every lead allows and at which, as far as there is one within a month, every window is open."""
+    start = max((rule.earliest_start(now, stop=one.stop) for rule, one in contracts), default=now)
+    for _ in range(62):
+        opening_at = max((rule.next_opening(start) for rule, _ in contracts), default=start)
+        if opening_at == start:
+            break
+        start = opening_at
+    return start

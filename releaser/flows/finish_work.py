@@ -1,0 +1,68 @@
+"""Work ends with its rollout: measured downtime goes beside the planned one, and the recipients are told, in the caller's transaction.
+
+A notice is never ended by the clock. One whose work never began is cancelled with the reason.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from releaser.domain.notice import (
+    MOVES,
+    DeliveryKind,
+    Measured,
+    NoticeState,
+    end_of_work,
+    measured_stop,
+    outcome_of,
+)
+from releaser.flows.begin_work import begin_work
+from releaser.store import moves, notices, outbox
+from releaser.store.notices import Notice
+from releaser.store.rollouts import Rollout
+
+
+def finish_work(session: Session, *, rollout: Rollout, now: datetime) -> None:
+    """End the notices of a rollout that has ended, with what came of it at each installation. Repeatable."""
+    if any(update.stopped_at is not None for update in rollout.updates):
+        begin_work(session, rollout=rollout, now=now)
+    for notice in notices.of_rollout(session, rollout.id):
+        if notice.state is NoticeState.IN_PROGRESS:
+            _finish(session, notice, rollout, now=now)
+        elif notice.state in {NoticeState.DRAFT, NoticeState.ANNOUNCED}:
+            withdraw(session, notice, reason=_why(rollout), by="releaser", now=now)
+
+
+def _finish(session: Session, notice: Notice, rollout: Rollout, *, now: datetime) -> None:
+    outcomes = []
+    for row in notice.touched:
+        updates = [
+            Measured(state=u.state, stopped_at=u.stopped_at, served_at=u.served_at)
+            for u in rollout.updates
+            if u.target.installation_id == row.installation_id
+        ]
+        stop, outcome = measured_stop(updates), outcome_of(updates)
+        row.measured_stop_s = None if stop is None else stop.total_seconds()
+        row.outcome = outcome.value
+        outcomes.append(outcome)
+    to = end_of_work(outcomes)
+    moves.move(session, notice, to, moves=MOVES, now=now, by="releaser", reason=rollout.reason, ended_at=now)
+    told = outbox.recipients(session, notice)
+    outbox.queue(session, notice, kind=DeliveryKind.DONE, to=told, now=now, by="releaser")
+
+
+def _why(rollout: Rollout) -> str:
+    ended = rollout.state.value.replace("_", " ")
+    return rollout.reason or f"Rollout {rollout.id} ended before anything was stopped ({ended})."
+
+
+def withdraw(session: Session, notice: Notice, *, reason: str, by: str, now: datetime) -> None:
+    """Cancel a notice and tell whoever was told of it."""
+    told = outbox.recipients(session, notice) if notice.state is not NoticeState.DRAFT else []
+    moves.move(session, notice, NoticeState.CANCELLED, moves=MOVES, now=now, by=by, reason=reason, ended_at=now)
+    notice.reason = reason
+    notice.revision += 1 if told else 0
+    session.flush()
+    outbox.queue(session, notice, kind=DeliveryKind.CANCELLED, to=told, now=now, by=by)

@@ -1,0 +1,106 @@
+"""The gate between planned work and a customer who was not told: what stops something needs an announced notice."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from releaser.domain.notice import STANDING, NoticeState
+from releaser.domain.rollout import UPDATE_GOOD
+from releaser.domain.target import Step, Stop, planned_stop
+from releaser.errors import RefusedError
+from releaser.store import notices
+from releaser.store.notices import Notice, NoticeInstallation
+from releaser.store.plain import load
+from releaser.store.rollouts import Rollout, TargetUpdate
+
+
+class NoticeRequiredError(RefusedError):
+    """Something would stop at a customer who was not told of it; names the notice to announce."""
+
+
+def covering_notice(
+    session: Session,
+    *,
+    installation_id: int,
+    stop: Stop,
+    rollout_id: int,
+    now: datetime | None,
+    module: str | None = None,
+) -> Notice | None:
+    """The announced notice that lets this rollout stop something at the installation at `now`, or None.
+
+    With `now` None its time does not matter. With `module` a notice of a partial stop must name it. A stop of one target
+    is full for that target and may be partial for the installation, so kinds of stop are not compared.
+    """
+    if stop is Stop.NONE:
+        return None
+    rows = session.scalars(
+        select(NoticeInstallation)
+        .join(Notice)
+        .where(
+            Notice.rollout_id == rollout_id,
+            Notice.state.in_(STANDING),
+            NoticeInstallation.installation_id == installation_id,
+            NoticeInstallation.revision.is_not(None),
+            NoticeInstallation.dropped.is_(False),
+            NoticeInstallation.stop != Stop.NONE,
+        )
+        .order_by(NoticeInstallation.id)
+    ).unique()
+    for row in rows:
+        in_time = now is None or row.notice.starts_at <= now < row.notice.ends_at
+        if in_time and (row.stop is Stop.FULL or module is None or module in row.modules):
+            return row.notice
+    return None
+
+
+def require_notices(session: Session, *, rollout: Rollout, now: datetime) -> None:
+    """Let a rollout begin only when every stop in it is announced and can still begin. Raises `NoticeRequiredError`.
+
+    Work announced for later may begin to prepare; its cutovers wait for the announced start.
+    """
+    missing = [
+        update
+        for update in rollout.updates
+        if update.state not in UPDATE_GOOD and _stops(update) and not _covered(session, rollout, update, now=now)
+    ]
+    if missing:
+        raise _refused(session, rollout, missing)
+
+
+def _stops(update: TargetUpdate) -> bool:
+    return planned_stop(load(Step, step) for step in update.steps)[0] is not Stop.NONE
+
+
+def _covered(session: Session, rollout: Rollout, update: TargetUpdate, *, now: datetime) -> bool:
+    notice = covering_notice(
+        session,
+        installation_id=update.target.installation_id,
+        stop=Stop.FULL,
+        rollout_id=rollout.id,
+        now=None,
+        module=update.target.module.name,
+    )
+    return notice is not None and now < notice.ends_at
+
+
+def _refused(session: Session, rollout: Rollout, missing: list[TargetUpdate]) -> NoticeRequiredError:
+    names = sorted({update.target.installation.name for update in missing})
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    waiting = [
+        n for n in notices.of_rollout(session, rollout.id) if n.state is NoticeState.DRAFT or n.state in STANDING
+    ]
+    notice_id = waiting[-1].id if waiting else None
+    command = f"releaser notice announce {notice_id}" if waiting else "releaser plan … --save"
+    return NoticeRequiredError(
+        f"Rollout {rollout.id} stops {shown}, and no announced notice covers that.",
+        rule="notice-required",
+        advice=f"Announce notice {notice_id}: {command}." if waiting else f"Plan it again to draft one: {command}.",
+        notice=notice_id,
+        command=command,
+        rollout=rollout.id,
+        installations=names,
+    )

@@ -1,0 +1,24 @@
+"""A ticket's whole thread: request, commits, versions, notes, rollouts, and the installations where its fix runs since when."""
+
+from __future__ import annotations
+
+from releaser.flows.find_ticket import product_of
+from releaser.flows.ports import Facts, Ports
+from releaser.store import customers, products, thread, tickets
+
+
+def show_ticket(ports: Ports, *, key: str, product: str | None = None) -> Facts:
+    """The thread of one ticket. Raises `TicketNotFoundError`, `ProductNotFoundError`, `AmbiguousTicketError`."""
+    with ports.database.reading() as session:
+        return thread.show(session, product_of(session, key=key, product=product), key)
+
+
+def list_tickets(
+    ports: Ports, *, product: str | None = None, customer: str | None = None, limit: int = 50, offset: int = 0
+) -> list[Facts]:
+    """Requests, newest first. Raises `ProductNotFoundError`, `CustomerNotFoundError`."""
+    with ports.database.reading() as session:
+        product_id = products.get(session, product).id if product else None
+        customer_id = customers.get(session, customer).id if customer else None
+        found = tickets.newest(session, product_id=product_id, customer_id=customer_id, limit=limit, offset=offset)
+        return [tickets.facts(ticket) for ticket in found]
