@@ -384,6 +384,8 @@ class FakeEngine:
 
     def _update(self, reference: str, _: dict[str, str], body: Body) -> tuple[int, Any]:
         container = self._get(reference)
+        if container.status == "restarting":
+            raise Refusal(500, f"Cannot update container {container.id}: cannot update a stopped container: unknown")
         container.raw = {**container.raw, "HostConfig": {**container.raw["HostConfig"], **body}}
         return 200, {"Warnings": None}
 

@@ -222,6 +222,15 @@ def test_container_from_before_us_after_commit_is_gone(world: World) -> None:
     assert world.there(spec.name) == {spec.name: "running"}
 
 
+def test_container_from_before_us_that_restarts_for_ever_is_replaced(world: World) -> None:
+    spec = world.spec()
+    world.by_hand(spec.name, "exits", {"HostConfig": {"RestartPolicy": {"Name": "always"}}})
+    assignment = world.assignment(world.desired("1.1", spec))
+    world.controller().update(assignment)
+    assert world.driver().observe(assignment).runs(assignment.desired)
+    assert world.there(spec.name) == {spec.name: "running"}
+
+
 def test_container_that_would_vanish_when_stopped_is_refused_in_prepare(world: World) -> None:
     spec = world.spec()
     world.by_hand(spec.name, "1.0", {"HostConfig": {"AutoRemove": True}})

@@ -158,7 +158,8 @@ class Work:
 
     def _disable_restart(self, scene: Scene) -> str:
         for found in (scene.old, *scene.leftovers):
-            if found is not None and found.restart["Name"] != "no":
+            # One that is being restarted over and over cannot be changed; `stop-old` does it.
+            if found is not None and found.restart["Name"] != "no" and found.state != "restarting":
                 self._engine.set_restart(found.id, restart_policy("no"))
         return _about(scene.old, "does not restart by itself now")
 
@@ -168,7 +169,7 @@ class Work:
         )
         for found in (scene.old, *scene.leftovers):
             if found is not None and found.is_up:
-                self._engine.stop(found.id, grace_s=grace)
+                self._stop(found, grace_s=grace)
         return _about(scene.old, "stopped")
 
     def _rename_old(self, scene: Scene) -> str:
@@ -277,8 +278,7 @@ class Work:
 
     def _stop_new(self, scene: Scene) -> str:
         if scene.new is not None and scene.new.is_up:
-            self._engine.set_restart(scene.new.id, restart_policy("no"))
-            self._engine.stop(scene.new.id, grace_s=self._spec.stop_grace_s)
+            self._stop(scene.new, grace_s=self._spec.stop_grace_s)
         return _about(scene.new, "stopped")
 
     def _rename_back(self, scene: Scene) -> str:
@@ -299,6 +299,12 @@ class Work:
         return _about(scene.new, "removed")
 
     # Parts
+
+    def _stop(self, found: Found, *, grace_s: int) -> None:
+        """Stopped for good: neither the engine nor its restart brings it back."""
+        self._engine.stop(found.id, grace_s=grace_s)
+        if found.restart["Name"] != "no":
+            self._engine.set_restart(found.id, restart_policy("no"))
 
     def _attach(self, found: Found, wanted: Mapping[str, tuple[str, ...]]) -> str:
         """On each network under these aliases; an alias can only be given by connecting anew."""
