@@ -5,7 +5,7 @@ revert. A key *fixes* when a closing word leads to it ("fixes", "closes", "resol
 a commit that is no merge, unless a word such as "see", "refs" or "part of" leads to it; elsewhere it *refs*.
 
 Patterns come from users, messages from anybody: they are run by RE2, whose time is linear in the text whatever the
-pattern, so no pattern can hang a collect. (Checking patterns for Python's own engine was the alternative: nested
+pattern, so no pattern can hang a collect; only a plain text with digits goes to Python's own engine. (Checking patterns for Python's own engine was the alternative: nested
 repeats can be found, but a row of plain ones such as `\d+\d+\d+x` is slow too, and refusing it would need explaining.)
 
 What does not live here: a request's life (`domain.request`).
@@ -14,7 +14,7 @@ What does not live here: a request's life (`domain.request`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -30,6 +30,11 @@ MAX_MATCHES = 1000
 DEFAULT_PATTERN = r"[A-Z][A-Z0-9]+-[1-9][0-9]*"
 # What the default pattern would take for keys; a product that really has such a project names its own pattern.
 _NOT_KEYS = ("AES-", "CVE-", "HTTP-", "IEEE-", "ISO-", "MD-", "RFC-", "RSA-", "SHA-", "TLS-", "UTF-")
+
+
+Span = tuple[int, int, str]
+"""Where a match starts and ends, and the key in it."""
+Finder = Callable[[str], list[Span]]
 
 
 class InvalidTicketPatternError(InvalidError):
@@ -54,11 +59,12 @@ class TicketLink:
 class TicketPatterns:
     """A product's ticket key patterns, checked and ready: RE2 syntax, a named group `key` may mark the key proper."""
 
-    __slots__ = ("_ready", "texts")
+    __slots__ = ("_ready", "guarded", "texts")
 
     def __init__(self, texts: Sequence[str] = (DEFAULT_PATTERN,)) -> None:
         """Raises `InvalidTicketPatternError`. No pattern at all is allowed: then no ticket is ever found."""
         self.texts = tuple(texts)
+        self.guarded = DEFAULT_PATTERN in self.texts
         self._ready = tuple((_literal_start(text), _compiled(text)) for text in self.texts)
 
     def hopeful(self, messages: Sequence[str]) -> Iterable[int]:
@@ -71,31 +77,28 @@ class TicketPatterns:
             return [place for place, message in enumerate(messages) if literal in message]
         return [place for place, message in enumerate(messages) if any(one in message for one in literals)]
 
-    def spans(self, message: str) -> list[tuple[int, int, str]]:
+    def spans(self, message: str) -> list[Span]:
         """Every match as `(start, end, key)` in text order, overlaps removed, whole keys or not."""
-        found: list[tuple[int, int, str]] = []
-        for literal, (pattern, group) in self._ready:
+        found: list[Span] = []
+        for literal, find in self._ready:
             # Looking for the fixed start first is much faster than any engine: most messages name no ticket.
-            if literal and literal not in message:
-                continue
-            # On ASCII the engine's byte offsets are ours, which spares it translating each.
-            text = message.encode() if message.isascii() else message
-            for match in islice(pattern.finditer(text), MAX_MATCHES):
-                start, end = match.span()
-                span = match.span(group)
-                found.append((start, end, message[span[0] : span[1]]))
+            if not literal or literal in message:
+                found += find(message)
         return found if len(self._ready) < 2 else _apart(found)
 
 
-def _apart(found: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+def _apart(found: list[Span]) -> list[Span]:
     """Matches of several patterns in text order; of overlapping ones the first and longest stays."""
-    kept: list[tuple[int, int, str]] = []
+    kept: list[Span] = []
     for one in sorted(found, key=lambda match: (match[0], -match[1])):
         if not kept or one[0] >= kept[-1][1]:
             kept.append(one)
     return kept
 
 
+# A text followed by digits, which most patterns are: no way of matching it costs Python's own engine more than linear
+# time, and that engine has much less to do for each match.
+_PLAIN = re.compile(r"[A-Za-z0-9_#/-]{1,40}(?:\\d\+|\[0-9\]\+|\[1-9\]\[0-9\]\*)")
 _SPECIAL = frozenset(r"\.[](){}*+?|^$#")
 
 
@@ -108,7 +111,9 @@ def _literal_start(pattern: str) -> str:
     return pattern[: max(0, end - 1)] if pattern[end : end + 1] in {"*", "?", "{", "+"} else pattern[:end]
 
 
-def _compiled(text: str) -> tuple[re2._Regexp, int]:
+def _compiled(text: str) -> Finder:
+    """The pattern as a function. Raises `InvalidTicketPatternError`."""
+
     def refused(why: str) -> InvalidTicketPatternError:
         return InvalidTicketPatternError(
             f"Ticket pattern {text[:80]!a} {why}.",
@@ -128,7 +133,28 @@ def _compiled(text: str) -> tuple[re2._Regexp, int]:
         raise refused(f"is not understood: {shown}") from error
     if pattern.search("") is not None:
         raise refused("matches the empty text")
-    return pattern, pattern.groupindex.get("key", 0)
+    return _plain_finder(text) if _PLAIN.fullmatch(text) else _finder(pattern, pattern.groupindex.get("key", 0))
+
+
+def _plain_finder(text: str) -> Finder:
+    pattern = re.compile(text, re.ASCII)
+
+    def find(message: str) -> list[Span]:
+        return [(*match.span(), match[0]) for match in islice(pattern.finditer(message), MAX_MATCHES)]
+
+    return find
+
+
+def _finder(pattern: re2._Regexp, group: int) -> Finder:
+    def find(message: str) -> list[Span]:
+        found: list[Span] = []
+        # On ASCII the engine's byte offsets are ours, which spares it translating each.
+        for match in islice(pattern.finditer(message.encode() if message.isascii() else message), MAX_MATCHES):
+            start, end = match.span(group)
+            found.append((*match.span(), message[start:end]))
+        return found
+
+    return find
 
 
 _CLOSING = re.compile(
@@ -155,27 +181,28 @@ def ticket_links(message: str, patterns: TicketPatterns) -> tuple[TicketLink, ..
     spans = patterns.spans(message)
     if not spans:
         return ()
+    subject_end = message.find("\n") % (len(message) + 1)
+    if message.startswith("Merge "):
+        subject_end = -1
     relations: dict[str, TicketRelation] = {}
-    subject_end = message.find("\n")
-    merge = message.startswith("Merge ")
     last_end, last = -1, TicketRelation.REFS
-    guarded = DEFAULT_PATTERN in patterns.texts
     for start, end, key in spans:
-        line_start = message.rfind("\n", 0, start) + 1
-        before = message[max(line_start, start - _LONGEST_URL) : start]
-        if not _stands_alone(message, start, end, key) or _is_quoted(message, line_start, start, before):
+        if not _stands_alone(message, start, end, key) or (patterns.guarded and key.startswith(_NOT_KEYS)):
             continue
-        if guarded and key.startswith(_NOT_KEYS):
-            continue
-        if last_end >= line_start and start - last_end <= _LIST_GAP and _LISTED.fullmatch(message, last_end, start):
-            relation = last
-        else:
-            in_subject = not merge and (subject_end < 0 or start < subject_end)
-            relation = _relation(before[-_LOOK_BACK:], in_subject=in_subject)
+        relation = TicketRelation.FIXES
+        if start or subject_end < 0:
+            line_start = message.rfind("\n", 0, start) + 1
+            before = message[max(line_start, start - _LONGEST_URL) : start]
+            if _is_quoted(message, line_start, start, before):
+                continue
+            if last_end >= line_start and start - last_end <= _LIST_GAP and _LISTED.fullmatch(message, last_end, start):
+                relation = last
+            else:
+                relation = _relation(before[-_LOOK_BACK:], in_subject=start < subject_end)
         last_end, last = end, relation
         if relations.get(key) is not TicketRelation.FIXES:
             relations[key] = relation
-    return tuple(TicketLink(key=key, relation=relation) for key, relation in relations.items())
+    return tuple([TicketLink(key=key, relation=relation) for key, relation in relations.items()])
 
 
 def _stands_alone(message: str, start: int, end: int, key: str) -> bool:

@@ -47,7 +47,8 @@ def made(world: GitWorld, graph: list[tuple[list[int], int]], tags: dict[str, in
     return ids
 
 
-@settings(max_examples=25)
+# A third of what is usual: each example makes a repository and asks git some dozens of times.
+@settings(max_examples=settings().max_examples // 3 or 1)
 @given(graph=commits, tags=st.dictionaries(versions, st.integers(0, 1000), max_size=8))
 @example(graph=[([], 0), ([1], -100), ([1, 2], -200), ([1], 0)], tags={"1.0": 1, "1.0.1": 3, "1.1": 2})
 def test_random_graphs_agree_with_git(graph: list[tuple[list[int], int]], tags: dict[str, int]) -> None:

@@ -136,6 +136,10 @@ class Copies:
                     found.setdefault(commit, []).extend(carriers[1:])
         return found
 
+    def may_be_elsewhere(self, commit: int) -> bool:
+        """Whether `everywhere` has more to tell than the commit itself: the quick question first."""
+        return commit in self.picks_of or commit in self._carriers or commit in self.by_merge
+
     def everywhere(self, commit: int) -> list[int]:
         """Every commit that brings this one's change, picks of the merge that brought it included."""
         found = dict.fromkeys(self.same(commit))

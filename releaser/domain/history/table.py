@@ -64,17 +64,28 @@ class TicketTable:
         """Every ticket with its status on each of `lines` (all of them by default), without the evidence: fast."""
         tracks = [track for track in self._history.tracks if lines is None or track.line in lines]
         unknown = tuple(LineStatus.UNKNOWN for _ in tracks)
-        # Tickets by the thousand share few sets of releases; each distinct one is judged once.
+        # Tickets by the thousand share few sets of releases; each distinct pair of sets is judged once.
         judged: dict[tuple[int, int], tuple[LineStatus, ...]] = {}
         for key, named in self._links.items():
-            if TicketRelation.FIXES not in named.values():
+            fixing = [commit for commit, relation in named.items() if relation is TicketRelation.FIXES]
+            if not fixing:
                 yield key, unknown
                 continue
-            evidence = self._evidence(named)
-            sets = (evidence.in_force, evidence.contained)
+            sets = self._sets(fixing)
             if sets not in judged:
+                evidence = self._evidence(named)
                 judged[sets] = tuple(map(evidence.status, tracks))
             yield key, judged[sets]
+
+    def _sets(self, fixing: Sequence[int]) -> tuple[int, int]:
+        """Where the ticket is in force and where it is contained: what `Evidence` says, without its order."""
+        history = self._history
+        in_force = contained = 0
+        for commit in fixing:
+            for other in history.copies.everywhere(commit) if history.copies.may_be_elsewhere(commit) else (commit,):
+                in_force |= history.force.bits(other)
+                contained |= history.bits(other)
+        return in_force, contained
 
     def first_releases(self, key: str) -> Mapping[str, str]:
         """Line -> first version that has the ticket, only where one has."""
