@@ -1,0 +1,219 @@
+"""Releases, the digests their modules resolved to, and their notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, TypeAlias, cast
+
+from sqlalchemy import CursorResult, ForeignKey, Index, String, Text, UniqueConstraint, delete, func, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from releaser.domain.release import CutStep, ReleaseState
+from releaser.domain.version import VersionKind, parse
+from releaser.errors import NotFoundError
+from releaser.store.base import Base, words
+from releaser.store.products import Module, Product
+
+
+class ReleaseNotFoundError(NotFoundError):
+    """The product has no release of that version."""
+
+
+class Release(Base):
+    """A version made available, or on its way there.
+
+    `version` is the shown form, `version_key` the normalised one that is unique in the product, `sort_key` its rank
+    among all of the product's versions (bigger is newer). `imported` releases were found in the history. `cut_step`
+    is the last durable step of a cut; `tag_object` the id of the tag on the remote, once known.
+    """
+
+    __tablename__ = "releases"
+    __table_args__ = (
+        UniqueConstraint("product_id", "version_key"),
+        Index("ix_releases_product_sort", "product_id", "sort_key"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
+    version: Mapped[str] = mapped_column(String(80))
+    version_key: Mapped[str] = mapped_column(String(120))
+    sort_key: Mapped[int] = mapped_column(default=0)
+    line: Mapped[str] = mapped_column(String(80), index=True)
+    kind: Mapped[VersionKind] = mapped_column(words(VersionKind))
+    state: Mapped[ReleaseState] = mapped_column(words(ReleaseState))
+    imported: Mapped[bool] = mapped_column(default=False)
+    commit: Mapped[str] = mapped_column(String(64), default="")
+    branch: Mapped[str] = mapped_column(String(200), default="")
+    tag: Mapped[str] = mapped_column(String(200), default="")
+    tag_object: Mapped[str] = mapped_column(String(64), default="")
+    previous: Mapped[str] = mapped_column(String(80), default="")
+    cut_step: Mapped[CutStep | None] = mapped_column(words(CutStep))
+    cut_by: Mapped[str] = mapped_column(String(200), default="")
+    tagged_at: Mapped[datetime | None]
+    cut_at: Mapped[datetime | None]
+    promoted_at: Mapped[datetime | None]
+    published_at: Mapped[datetime | None]
+    yanked_at: Mapped[datetime | None]
+    yank_reason: Mapped[str] = mapped_column(Text, default="")
+    planned_on: Mapped[date | None]
+
+    product: Mapped[Product] = relationship(lazy="joined", innerjoin=True)
+    images: Mapped[list[ReleaseImage]] = relationship(back_populates="release")
+    notes: Mapped[list[Note]] = relationship(back_populates="release", lazy="select", order_by="Note.id")
+
+
+class ReleaseImage(Base):
+    """What a module's tag resolved to when the candidate was made: `image` (`host/name:tag`) -> `digest`."""
+
+    __tablename__ = "release_images"
+    __table_args__ = (UniqueConstraint("release_id", "module_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    release_id: Mapped[int] = mapped_column(ForeignKey("releases.id"))
+    module_id: Mapped[int] = mapped_column(ForeignKey("modules.id"))
+    image: Mapped[str] = mapped_column(Text)
+    digest: Mapped[str] = mapped_column(String(80))
+    resolved_at: Mapped[datetime]
+
+    release: Mapped[Release] = relationship(back_populates="images")
+    module: Mapped[Module] = relationship(lazy="joined", innerjoin=True)
+
+
+class Note(Base):
+    """One entry of the release notes: ticket x audience x language; `text` is Markdown, never trusted.
+
+    `written_by` is empty for a draft that was made from the history.
+    """
+
+    __tablename__ = "notes"
+    __table_args__ = (UniqueConstraint("release_id", "ticket", "audience", "language"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    release_id: Mapped[int] = mapped_column(ForeignKey("releases.id"))
+    ticket: Mapped[str] = mapped_column(String(120), default="")
+    section: Mapped[str] = mapped_column(String(40), default="")
+    audience: Mapped[str] = mapped_column(String(40), default="customer")
+    language: Mapped[str] = mapped_column(String(8))
+    text: Mapped[str] = mapped_column(Text)
+    needs_action: Mapped[bool] = mapped_column(default=False)
+    written_at: Mapped[datetime]
+    written_by: Mapped[str] = mapped_column(String(200), default="")
+
+    release: Mapped[Release] = relationship(back_populates="notes")
+
+
+Releases: TypeAlias = Sequence[Release]
+
+
+def get(session: Session, product: Product, version: str) -> Release:
+    """The release `version` (any accepted spelling). Raises `InvalidVersionError`, `ReleaseNotFoundError`."""
+    parsed = parse(version, scheme=product.scheme)
+    release = session.scalars(
+        select(Release).where(Release.product_id == product.id, Release.version_key == parsed.key)
+    ).one_or_none()
+    if release is None:
+        newest = session.scalars(
+            select(Release.version).where(Release.product_id == product.id).order_by(Release.sort_key.desc()).limit(3)
+        ).all()
+        raise ReleaseNotFoundError(
+            f"Product '{product.name}' has no release {parsed.text}.",
+            advice=f"Its newest: {', '.join(newest)}." if newest else "Run `releaser collect` or cut one first.",
+            field="version",
+        )
+    return release
+
+
+def by_id(session: Session, release_id: int) -> Release:
+    """The release with that id, which is known to be there."""
+    return session.scalars(select(Release).where(Release.id == release_id)).one()
+
+
+def by_product(
+    session: Session, product_id: int, *, limit: int | None = None, offset: int = 0, line: str | None = None
+) -> Sequence[Release]:
+    """A product's releases, newest number first."""
+    query = select(Release).where(Release.product_id == product_id).order_by(Release.sort_key.desc())
+    if line is not None:
+        query = query.where(Release.line == line)
+    return session.scalars(query.limit(limit).offset(offset)).unique().all()
+
+
+def count(session: Session, product_id: int) -> int:
+    """How many releases the product has."""
+    return session.scalars(select(func.count()).select_from(Release).where(Release.product_id == product_id)).one()
+
+
+def in_states(session: Session, product_id: int, *states: ReleaseState) -> Sequence[Release]:
+    """A product's releases that are in one of `states`, newest number first."""
+    return (
+        session.scalars(
+            select(Release)
+            .where(Release.product_id == product_id, Release.state.in_(states))
+            .order_by(Release.sort_key.desc())
+        )
+        .unique()
+        .all()
+    )
+
+
+def step_cut(session: Session, release: Release, *, source: CutStep, to: CutStep, now: datetime) -> bool:
+    """Record a step of a cut by compare-and-set; False when somebody else recorded it first."""
+    result = cast(
+        "CursorResult[Any]",
+        session.execute(
+            update(Release)
+            .where(Release.id == release.id, Release.cut_step == source)
+            .values(cut_step=to, cut_at=now)
+            .execution_options(synchronize_session=False)
+        ),
+    )
+    if result.rowcount == 1:
+        session.refresh(release)
+    return result.rowcount == 1
+
+
+def keep_images(
+    session: Session, release: Release, images: Mapping[int, str], digests: Mapping[int, str], *, now: datetime
+) -> None:
+    """Keep what each module's image resolved to (module id -> digest), in place of what was kept before."""
+    session.execute(delete(ReleaseImage).where(ReleaseImage.release_id == release.id))
+    for module_id, digest in digests.items():
+        session.add(
+            ReleaseImage(
+                release_id=release.id, module_id=module_id, image=images[module_id], digest=digest, resolved_at=now
+            )
+        )
+    session.flush()
+    session.expire(release, ["images"])
+
+
+def renumber(session: Session, product: Product) -> None:
+    """Give every release of the product its rank by version order again."""
+    rows = session.scalars(select(Release).where(Release.product_id == product.id)).unique().all()
+    ranked = sorted(rows, key=lambda row: parse(row.version, scheme=product.scheme))
+    for rank, row in enumerate(ranked, start=1):
+        if row.sort_key != rank:
+            row.sort_key = rank
+
+
+def facts(release: Release) -> dict[str, Any]:
+    """A release as plain data: the one shape that commands and the API show."""
+    return {
+        "product": release.product.name,
+        "version": release.version,
+        "line": release.line,
+        "kind": release.kind.value,
+        "state": release.state.value,
+        "imported": release.imported,
+        "commit": release.commit,
+        "tag": release.tag,
+        "previous": release.previous or None,
+        "cut_step": release.cut_step.value if release.cut_step else None,
+        "cut_by": release.cut_by,
+        "tagged_at": release.tagged_at,
+        "published_at": release.published_at,
+        "yanked_at": release.yanked_at,
+        "yank_reason": release.yank_reason,
+        "images": [{"module": i.module.name, "image": i.image, "digest": i.digest} for i in release.images],
+    }

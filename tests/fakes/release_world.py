@@ -1,0 +1,95 @@
+"""A product with a real remote repository, a real database and a registry, ready to cut releases of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from releaser.domain.release import CutKind
+from releaser.flows.collect_commits import collect_commits
+from releaser.flows.cut_release import cut_release
+from releaser.flows.ports import Ports
+from releaser.flows.promote_release import promote_release
+from releaser.flows.publish_release import publish_release
+from releaser.sources.git import GitRepositories
+from releaser.store.products import Module, Product
+from releaser.store.schema import metadata
+from releaser.store.session import Database
+from tests.fakes.clock import FakeClock
+from tests.fakes.deadly import Deadly
+from tests.fakes.git_world import GitWorld
+from tests.fakes.registry import FakeRegistry
+
+IMAGE = "registry.example.com/shop:{version}"
+
+
+class ReleaseWorld:
+    """Product `shop`: 1.0 is tagged on `main`, then two fixes landed; line branches are called `line-X.Y`."""
+
+    def __init__(self, folder: Path, *, url: str = "") -> None:
+        self.folder = folder
+        self.remote = GitWorld(folder / "remote.git")
+        self.registry = FakeRegistry()
+        self.clock = FakeClock()
+        self.deadly = Deadly(GitRepositories())
+        self.database = Database(url or f"sqlite:///{folder / 'releaser.db'}")
+        metadata.create_all(self.database.engine)
+        self.ports = Ports(
+            database=self.database,
+            clock=self.clock,
+            repositories=self.deadly,
+            registry=self.deadly.beside(self.registry),
+            drivers={},
+            channels={},
+            home=folder / "home",
+            address="https://releases.example.com",
+            owner="test",
+            wake=lambda: None,
+        )
+        first = self.remote.commit("Begin", branch="main")
+        self.main = self.remote.commit("SHOP-1: sell things", first, branch="main")
+        self.remote.tag("v1.0", self.main, annotated=True)
+        self.remote.branch("line-1.0", self.main)
+        self.land("SHOP-2: basket loses items\n\nRelease-note-ru: Корзина больше не теряет товары.")
+        self.land("feat: search by colour\n\nRefs: SHOP-3")
+        for version in ("1.1", "1.0.1", "1.2", "1.1.1"):
+            self.registry.push(IMAGE.replace("{version}", version))
+        with self.database.transaction() as session:
+            product = Product(
+                name="shop",
+                title="The Shop",
+                repository=str(self.remote.folder),
+                line_branch="line-{line}",
+                ticket_patterns=["SHOP-[0-9]+"],
+                created_at=self.clock.now(),
+            )
+            product.modules = [Module(name="web", image=IMAGE), Module(name="tools", image="")]
+            session.add(product)
+
+    def land(self, message: str, *, branch: str = "main") -> str:
+        """Push a commit to a branch."""
+        tip = self.remote.git("rev-parse", f"refs/heads/{branch}")
+        return self.remote.commit(message, tip, branch=branch)
+
+    def cut(self, kind: CutKind = CutKind.STABLE, *, line: str | None = None, by: str = "ann") -> dict[str, Any]:
+        return cut_release(self.ports, product="shop", kind=kind, line=line, by=by)
+
+    def publish(self, version: str) -> dict[str, Any]:
+        """Promote and publish."""
+        promote_release(self.ports, product="shop", version=version, by="ann")
+        return publish_release(self.ports, product="shop", version=version, by="ann")
+
+    def collect(self) -> None:
+        collect_commits(self.ports, product="shop")
+
+    def tags(self) -> list[str]:
+        """The remote's tags."""
+        return self.remote.git("tag", "--list").split()
+
+    def with_owner(self, owner: str) -> Ports:
+        """The same world seen by another process."""
+        return replace(self.ports, owner=owner)
+
+    def close(self) -> None:
+        self.database.close()
