@@ -10,9 +10,11 @@ What does not live here: how git is run (`git_process`), how its log is read (`g
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,8 +78,9 @@ class GitRepositories:
         process = self._process(folder)
         if not (folder / "HEAD").exists():
             folder.mkdir(parents=True, exist_ok=True)
-            # The folder is git's own: an empty template brings in neither hooks nor anything else.
-            process.ask("init", "--quiet", "--bare", "--template=", "--initial-branch=main")
+            with _alone(folder):
+                # The folder is git's own: an empty template brings in neither hooks nor anything else.
+                process.ask("init", "--quiet", "--bare", "--template=", "--initial-branch=main")
         return GitRepository(process, address=checked, tagger=self._tagger)
 
     def in_place(self, path: Path) -> GitRepository:
@@ -99,6 +102,17 @@ class GitRepositories:
         self.in_place(path)
         folder = _git_folder(path)
         return str(folder.parent if folder.name == ".git" else folder)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One at a time, of all threads and processes: git's own locks make the second one fail instead of wait.
+
+    The lock ends with its process, and what is done under it is bounded in time, so nobody waits forever.
+    """
+    with (folder / "releaser.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _git_folder(path: Path) -> Path:
@@ -228,6 +242,10 @@ class GitRepository:
             return Fetched(changed=False)
         if progress is not None:
             progress(0, None)
+        with _alone(self._process.folder):
+            return self._fetched(progress)
+
+    def _fetched(self, progress: Progress | None) -> Fetched:
         theirs, main = self._remote_refs()
         ours = self._own_refs()
         moved = {

@@ -213,7 +213,8 @@ def test_tag_that_somebody_else_pushed_stops_the_cut(world: ReleaseWorld) -> Non
     assert world.cut()["version"] == "1.2"
 
 
-def test_two_people_at_once_make_one_release(world: ReleaseWorld) -> None:
+def test_two_people_at_once_make_one_release(tmp_path: Path, database_url: str) -> None:
+    world = ReleaseWorld(tmp_path, url=database_url)
     outcomes: dict[str, object] = {}
     start = threading.Barrier(2)
 
@@ -237,6 +238,7 @@ def test_two_people_at_once_make_one_release(world: ReleaseWorld) -> None:
         assert isinstance(loser, dict) or winner in str(loser), outcomes
     assert world.tags() == ["v1.0", "v1.1"]
     assert rows(world)["1.1"] == ("candidate", False)
+    world.close()
 
 
 def test_cut_of_somebody_else_is_left_to_them_for_ten_minutes(world: ReleaseWorld) -> None:
