@@ -6,14 +6,19 @@ Fakes live in `tests/fakes`, fixtures of one floor in that floor's own conftest.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from releaser.demo.engine import PROGRAMS, PrivateEngine
 from releaser.demo.registry import Registry
+from releaser.store.session import Database
+from releaser.store.upgrade import upgrade
 from tests import needs
+from tests.fakes.postgres import TEMPLATE, PrivatePostgres
 
 # No deadline: two busy cores are no reason to fail. In CI the examples are the same in every run.
 settings.register_profile(
@@ -53,3 +58,54 @@ def registry(registry_program: None, tmp_path_factory: pytest.TempPathFactory) -
     """A running registry for all tests; each uses repositories of its own."""
     with Registry(tmp_path_factory.mktemp("registry")) as registry:
         yield registry
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PrivatePostgres]:
+    """A running PostgreSQL for all tests, with the schema ready in a template; each test has a database of its own."""
+    with PrivatePostgres() as server:
+        server.run(f"CREATE DATABASE {TEMPLATE}")
+        _prepare(server.url(TEMPLATE))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with the schema ready, to be copied."""
+    file = tmp_path_factory.mktemp("sqlite") / "template.db"
+    _prepare(f"sqlite:///{file}")
+    return file
+
+
+def _prepare(url: str) -> None:
+    database = Database(url)
+    upgrade(database)
+    database.close()
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A fresh database in an SQLite file."""
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'store.db')}"
+
+
+@pytest.fixture
+def postgres_url(postgres: PrivatePostgres) -> Iterator[str]:
+    """A fresh database on PostgreSQL."""
+    name = postgres.create(template=TEMPLATE)
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh database with the schema of today, on each kind of database there is."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """The same, opened."""
+    opened = Database(database_url)
+    yield opened
+    opened.close()

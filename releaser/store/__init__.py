@@ -1,0 +1,1 @@
+"""What is remembered: SQLAlchemy tables beside their queries, one file per noun."""

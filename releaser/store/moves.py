@@ -1,0 +1,103 @@
+"""Moves of every state machine: compare-and-set on the row, and a history row, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol, cast
+
+from sqlalchemy import CursorResult, Index, String, Text, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from releaser.errors import MoveConflictError
+from releaser.store.base import Base
+
+
+class Move(Base):
+    """One move that happened: what, from where to where, when, by whom and why. Never changed."""
+
+    __tablename__ = "moves"
+    __table_args__ = (Index("ix_moves_noun_row", "noun", "row_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    noun: Mapped[str] = mapped_column(String(40))
+    row_id: Mapped[int]
+    source: Mapped[str] = mapped_column(String(40))
+    to: Mapped[str] = mapped_column(String(40))
+    at: Mapped[datetime]
+    by: Mapped[str] = mapped_column(String(200), default="")
+    reason: Mapped[str] = mapped_column(Text, default="")
+
+
+class Stateful(Protocol):
+    """A row with a state: every table of a state machine."""
+
+    __tablename__: str
+
+    @property
+    def id(self) -> int:
+        """The row's number."""
+        ...
+
+    @property
+    def state(self) -> Any:  # noqa: ANN401 -- each machine has its own enum
+        """The row's state, a `StrEnum`."""
+        ...
+
+
+def record(
+    session: Session, row: Stateful, *, source: str, to: str, now: datetime, by: str = "", reason: str = ""
+) -> None:
+    """Write the history row of a move (also of the first one, with an empty `source`)."""
+    session.add(Move(noun=row.__tablename__, row_id=row.id, source=source, to=to, at=now, by=by, reason=reason))
+
+
+def move(
+    session: Session,
+    row: Stateful,
+    to: StrEnum,
+    *,
+    moves: Mapping[Any, frozenset[Any]],
+    now: datetime,
+    by: str = "",
+    reason: str = "",
+    **values: object,
+) -> None:
+    """Move `row` from the state it was read in to `to`, setting `values` with it.
+
+    Raises `MoveConflictError` when `moves` does not allow it, or when the row is no longer in the state it was
+    read in (somebody else moved it).
+    """
+    source = row.state
+    if to not in moves[source]:
+        raise MoveConflictError(_named(row), source=source.value, to=to.value)
+    session.flush()
+    table = cast("Any", type(row))
+    result = cast(
+        "CursorResult[Any]",
+        session.execute(
+            update(table)
+            .where(table.id == row.id, table.state == source)
+            .values(state=to, **values)
+            .execution_options(synchronize_session=False)
+        ),
+    )
+    if result.rowcount != 1:
+        actual = session.scalar(select(table.state).where(table.id == row.id))
+        raise MoveConflictError(_named(row), source=source.value, to=to.value, actual=actual and actual.value)
+    record(session, row, source=source.value, to=to.value, now=now, by=by, reason=reason)
+    session.flush()
+    session.refresh(row)
+
+
+def _named(row: Stateful) -> str:
+    """`delivery 7`, out of a row of the table `deliveries`."""
+    table = row.__tablename__
+    noun = f"{table[:-3]}y" if table.endswith("ies") else table.removesuffix("s")
+    return f"{noun.replace('_', ' ')} {row.id}"
+
+
+def history(session: Session, noun: str, row_id: int) -> Sequence[Move]:
+    """Every move of one row, oldest first."""
+    return session.scalars(select(Move).where(Move.noun == noun, Move.row_id == row_id).order_by(Move.id)).all()

@@ -1,0 +1,9 @@
+"""Every table in one place, for migrations and tests: importing this module fills `Base.metadata`."""
+
+from __future__ import annotations
+
+from releaser.store import commits, customers, installations, moves, notices, products, releases, rollouts, tickets
+from releaser.store.base import Base
+
+TABLES = (commits, customers, installations, moves, notices, products, releases, rollouts, tickets)
+metadata = Base.metadata

@@ -1,0 +1,210 @@
+"""Where transactions begin and end: the only `commit()` of the product.
+
+`Database.transaction()` is for writers, `Database.reading()` for readers. No transaction may be open across docker, git, HTTP,
+mail or sleep. The promises are the same on both databases:
+
+- Writers come one after the other (SQLite: BEGIN IMMEDIATE; PostgreSQL: one advisory lock per transaction), so that nothing
+  a writer read is changed by another before it is done: no update is lost, and no flow has to think of `FOR UPDATE`.
+- A reader sees one moment from its first query on, blocks no writer and is blocked by none, and cannot write.
+- What the database's driver raises leaves here as `DatabaseError` (not reachable, full, locked …), `WriteConflictError` (a
+  unique or foreign key said no) or `UnstorableError`; only faults of ours leave as they are.
+
+What does not live here: what the errors of the drivers mean (`store.faults`), and the schema (`store.upgrade`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from releaser.errors import InvalidError
+from releaser.store.faults import DatabaseError, UnstorableError, WriteConflictError, busy, translated
+
+__all__ = ["Database", "DatabaseAddressError", "DatabaseError", "UnstorableError", "WriteConflictError"]
+
+WAIT_S = 10
+"""How long a writer waits for its turn."""
+CONNECT_S = 5
+APPLICATION = "releaser"
+_SWITCHES = 50
+
+_WRITERS_LOCK = 0x72656C656173  # "releas": a number nobody else's advisory locks are likely to have
+_ADVICE = "Use sqlite:///FILE or postgresql://USER@HOST/NAME."
+
+
+class DatabaseAddressError(InvalidError):
+    """The database URL cannot be understood."""
+
+
+class Database:
+    """One engine and the two ways to use it. `file` is where SQLite keeps it, None on PostgreSQL."""
+
+    def __init__(self, url: str, *, wait_s: float = WAIT_S) -> None:
+        """Connect lazily to `url` (SQLite file or PostgreSQL); a writer waits `wait_s` for its turn.
+
+        Raises `DatabaseAddressError`.
+        """
+        parsed = _parsed(url)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self.file: Path | None = Path(parsed.database or "").absolute() if self.is_sqlite else None
+        self.engine: Engine = _sqlite(parsed, wait_s) if self.is_sqlite else _postgresql(parsed, wait_s)
+        self._wait_s = wait_s
+        self._turn = threading.Lock()
+        self._local = threading.local()
+        reads: dict[str, Any] = {"writes": False}
+        if not self.is_sqlite:
+            reads |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reader = self.engine.execution_options(**reads)
+        self._writer = self.engine.execution_options(writes=True)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A writer's transaction: all of it is kept on leaving, or nothing.
+
+        Raises `DatabaseError`, `WriteConflictError`, `UnstorableError`; RuntimeError inside another transaction.
+        """
+        with self._alone(), translated(), Session(self._writer, expire_on_commit=False) as session:
+            # The turn is taken before anything is read.
+            session.connection()
+            yield session
+            session.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A reader's view of one moment; writing in it fails. Raises `DatabaseError`."""
+        with translated(writes=False), Session(self._reader, expire_on_commit=False, autoflush=False) as session:
+            yield session
+
+    @contextmanager
+    def reshaping(self) -> Iterator[Connection]:
+        """A writer's transaction for changing the schema: SQLite's foreign keys are checked at its end.
+
+        SQLite can change a table only by replacing it, which keys that are checked at once would not allow.
+        """
+        with self._alone(), translated(), self._writer.connect() as connection:
+            raw = connection.connection.driver_connection
+            if isinstance(raw, sqlite3.Connection):
+                raw.execute("PRAGMA foreign_keys=OFF")
+            try:
+                with connection.begin():
+                    yield connection
+                    if isinstance(raw, sqlite3.Connection) and (broken := connection.exec_driver_sql(_BROKEN).all()):
+                        message = f"a change of the schema broke foreign keys: {broken[:3]}"
+                        raise RuntimeError(message)
+            finally:
+                if isinstance(raw, sqlite3.Connection):
+                    raw.execute("PRAGMA foreign_keys=ON")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One writer of this process at a time: in order of arrival, where SQLite would let them poll for the file."""
+        if getattr(self._local, "writes", False):
+            message = "a transaction inside a transaction of the same thread would wait for itself"
+            raise RuntimeError(message)
+        if self.is_sqlite and not self._turn.acquire(timeout=self._wait_s):
+            raise busy()
+        self._local.writes = True
+        try:
+            yield
+        finally:
+            self._local.writes = False
+            if self.is_sqlite:
+                self._turn.release()
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+
+
+_BROKEN = "PRAGMA foreign_key_check"
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise DatabaseAddressError("The database URL cannot be read.", advice=_ADVICE, field="database_url") from error
+    kind = parsed.get_backend_name()
+    if kind not in {"sqlite", "postgresql"}:
+        raise DatabaseAddressError(
+            f"The database URL names '{kind[:40]}', which is not supported.", advice=_ADVICE, field="database_url"
+        )
+    if kind == "sqlite" and parsed.database in {None, "", ":memory:"}:
+        raise DatabaseAddressError("The database URL names no file.", advice=_ADVICE, field="database_url")
+    return parsed.set(drivername="postgresql+psycopg") if kind == "postgresql" else parsed
+
+
+def _sqlite(url: URL, wait_s: float) -> Engine:
+    # A connection is a file handle; who may wait for one is bounded by the threads there are.
+    engine = create_engine(url, pool_size=8, max_overflow=-1, connect_args={"timeout": wait_s})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _postgresql(url: URL, wait_s: float) -> Engine:
+    # A process that was frozen in mid-transaction must not hold all the others up for ever.
+    options = f"-c lock_timeout={round(wait_s * 1000)} -c idle_in_transaction_session_timeout=300s -c timezone=UTC"
+    wanted = {"connect_timeout": CONNECT_S, "application_name": APPLICATION, "options": options}
+    given = {key: value for key, value in wanted.items() if key not in url.query}
+    try:
+        engine = create_engine(
+            url, connect_args=given, pool_pre_ping=True, pool_size=10, max_overflow=10, pool_timeout=WAIT_S
+        )
+    except (ArgumentError, NoSuchModuleError, TypeError) as error:
+        raise DatabaseAddressError(
+            f"The database URL is not usable: {error}.", advice=_ADVICE, field="database_url"
+        ) from error
+    event.listen(engine, "begin", _begin_postgresql)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves; see _begin_sqlite
+    cursor = connection.cursor()
+    try:
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA synchronous=FULL")
+        _log_ahead(cursor)
+    except sqlite3.OperationalError as error:
+        # A read-only file cannot change its journal mode; reading it still works.
+        if not error.sqlite_errorname.startswith("SQLITE_READONLY"):
+            raise
+    finally:
+        cursor.close()
+
+
+def _log_ahead(cursor: sqlite3.Cursor) -> None:
+    """Switch a new file to write-ahead logging. SQLite does not wait for its turn here, so we do."""
+    for _ in range(_SWITCHES):
+        if cursor.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            return
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY":
+                raise
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute("ROLLBACK")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", True)
+    connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    # READ COMMITTED: what follows the lock sees everything the writers before it kept.
+    if connection.get_execution_options().get("writes", True):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")
