@@ -15,6 +15,7 @@ from releaser.domain.changelog.entries import (
     commit_of,
     entries_of,
     entry_of,
+    release_of,
 )
 from releaser.domain.changelog.feeds import Feed, FeedItem, atom, json_feed
 from releaser.domain.changelog.fragments import Fragment, InvalidFragmentError, entries_from, parse_fragment
@@ -62,6 +63,7 @@ __all__ = [
     "notes_markdown",
     "notes_text",
     "parse_fragment",
+    "release_of",
     "render",
     "shown_notes",
     "statement",

@@ -14,7 +14,7 @@ from datetime import date
 from enum import StrEnum
 
 from releaser.domain.changelog.text import plain, shortened
-from releaser.domain.history import Change, Standing
+from releaser.domain.history import Change, History, Standing, TaggedRelease
 from releaser.domain.ticket import TicketLink, TicketRelation
 from releaser.i18n import mark
 
@@ -123,6 +123,18 @@ def commit_of(change: Change) -> ChangelogCommit:
         standing=change.standing,
         is_merge=len(commit.parents) > 1,
         message=commit.message,
+    )
+
+
+def release_of(history: History, release: TaggedRelease) -> ChangelogRelease:
+    """What the changelog tells of a tagged release, straight from the history."""
+    return ChangelogRelease(
+        version=release.version.text,
+        tag=release.tag,
+        line=release.line,
+        released_on=release.released_at.date(),
+        previous=release.previous_tag,
+        commits=tuple(map(commit_of, history.changes(release))),
     )
 
 
