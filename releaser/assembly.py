@@ -1,0 +1,73 @@
+"""Composition root: `Settings` -> the ports that flows get. The only reader of settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pydantic import ValidationError
+
+from releaser.bell import Bell
+from releaser.channels.channel import Channel
+from releaser.channels.email import EmailChannel
+from releaser.clock import SystemClock
+from releaser.domain.target import DriverName
+from releaser.errors import InvalidError
+from releaser.flows.ports import Ports
+from releaser.process import this_process
+from releaser.settings import Settings
+from releaser.sources.git import GitRepositories
+from releaser.sources.registry import HttpRegistry
+from releaser.store.session import Database
+from releaser.store.upgrade import upgrade
+from releaser.targets.docker import DockerDriver
+
+
+class SettingsError(InvalidError):
+    """The environment does not make valid settings."""
+
+
+def configured(**given: object) -> Settings:
+    """The environment's settings, with what is `given` instead (None and empty are not given).
+
+    Raises `SettingsError` naming the variable.
+    """
+    try:
+        chosen = Settings()
+        more = {name: value for name, value in given.items() if value not in (None, "")}
+        return Settings.model_validate({**chosen.model_dump(), **more}) if more else chosen
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"RELEASER_{str(first['loc'][0]).upper()}"
+        raise SettingsError(
+            f"{name} is not usable: {first['msg']}.", advice="Change it, or remove it to use the default.", field=name
+        ) from error
+
+
+@contextmanager
+def assembled(settings: Settings, *, bell: Bell | None = None) -> Iterator[Ports]:
+    """Everything a flow may reach, closed again on leaving. Creates the home folder and the schema when missing."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.database)
+    channels: dict[str, Channel] = {}
+    if settings.smtp_url:
+        channels["email"] = EmailChannel(settings.smtp_url, sender=settings.mail_from)
+    driver = DockerDriver(timeout_s=settings.engine_timeout_s, pull_timeout_s=settings.pull_timeout_s)
+    try:
+        upgrade(database)
+        yield Ports(
+            database=database,
+            clock=SystemClock(),
+            repositories=GitRepositories(settings.home.absolute() / "repositories", timeout_s=settings.git_timeout_s),
+            registry=HttpRegistry(),
+            drivers={DriverName.DOCKER: driver},
+            channels=channels,
+            home=settings.home.absolute(),
+            address=settings.address,
+            owner=this_process(),
+            wake=(bell or Bell()).ring,
+            sender=settings.mail_from,
+        )
+    finally:
+        driver.close()
+        database.close()

@@ -1,0 +1,30 @@
+"""Abort a rollout: what has not been committed is undone, what has been stays, nothing more is started."""
+
+from __future__ import annotations
+
+from releaser.domain.rollout import ROLLOUT_MOVES, RolloutState
+from releaser.flows.finish_work import finish_work
+from releaser.flows.ports import Facts, Ports
+from releaser.store import moves, rollouts
+
+_NOT_BEGUN = frozenset({RolloutState.PLANNED, RolloutState.AWAITING_APPROVAL})
+
+
+def abort_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -> Facts:
+    """Abort; one that has not begun ends at once, one under way winds down first.
+
+    Aborting an aborted rollout changes nothing. Raises `RolloutNotFoundError`, `MoveConflictError`.
+    """
+    now = ports.clock.now()
+    with ports.database.transaction() as session:
+        rollout = rollouts.get(session, rollout_id)
+        if rollout.state not in {RolloutState.STOPPING, RolloutState.ABORTED}:
+            begun = rollout.state not in _NOT_BEGUN
+            to = RolloutState.STOPPING if begun else RolloutState.ABORTED
+            ended = {} if begun else {"finished_at": now}
+            moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=now, by=by, reason=reason, **ended)
+            if not begun:
+                finish_work(session, rollout=rollout, now=now)
+        facts = rollouts.facts(rollout)
+    ports.wake()
+    return facts

@@ -1,0 +1,57 @@
+"""Approve a rollout that waits for it. An approval binds to the plan's hash; the author cannot approve."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from releaser.domain.plan import Plan
+from releaser.domain.rollout import RolloutState
+from releaser.errors import MoveConflictError, RefusedError
+from releaser.flows.make_plan import make_plan
+from releaser.flows.plan_rollout import keep_plan
+from releaser.flows.ports import Facts, Ports
+from releaser.flows.start_rollout import release_rollout
+from releaser.store import rollouts
+from releaser.store.plain import load
+
+
+def approve_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -> Facts:
+    """Approve and start, after the plan was made again.
+
+    When it differs from what was shown, the new one is kept instead and `RefusedError(rule="plan-changed")` says so.
+
+    Raises also `RolloutNotFoundError`, `MoveConflictError`, `RefusedError(rule="four-eyes")`, and the start's errors.
+    """
+    with ports.database.reading() as session:
+        rollout = rollouts.get(session, rollout_id)
+        if rollout.state is not RolloutState.AWAITING_APPROVAL:
+            raise MoveConflictError(
+                f"rollout {rollout_id}", source="awaiting_approval", to="running", actual=rollout.state.value
+            )
+        if rollout.created_by == by:
+            raise RefusedError(
+                f"{by or 'The author'} asked for rollout {rollout_id} and cannot approve it.",
+                rule="four-eyes",
+                advice="Ask somebody else to approve it.",
+            )
+        shown = load(Plan, rollout.plan)
+    plan = make_plan(
+        ports, product=shown.product, version=shown.version, selector=shown.selector, options=shown.options
+    )
+    if plan.hash != shown.hash:
+        with ports.database.transaction() as session:
+            keep_plan(session, replace(plan, options=shown.options), by=by, now=ports.clock.now())
+        raise RefusedError(
+            f"The plan of rollout {rollout_id} changed since it was shown ({shown.hash} -> {plan.hash}).",
+            rule="plan-changed",
+            advice=f"Look at it again (releaser rollout show {rollout_id}) and approve the new plan.",
+        )
+    with ports.database.transaction() as session:
+        rollout = rollouts.get(session, rollout_id)
+        rollout.approved_by = by
+        if reason:
+            rollout.reason = reason
+        release_rollout(session, rollout, ports=ports, by=by)
+        facts = rollouts.facts(rollout)
+    ports.wake()
+    return facts

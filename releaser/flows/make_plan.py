@@ -1,0 +1,237 @@
+"""Make a rollout's plan: read what is recorded, resolve images, look at every engine, and decide the steps.
+
+Reads and looks only; writing a plan down is `plan_rollout`'s and `start_rollout`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from releaser.domain import selector as selectors
+from releaser.domain.plan import Plan, PlannedTarget, RolloutOptions
+from releaser.domain.release import ReleaseState
+from releaser.domain.target import Assignment, ContainerSpec, Desired, DriverName, Observation
+from releaser.domain.version import parse
+from releaser.domain.waves import split
+from releaser.errors import InvalidError, NotFoundError, OutsideError, RefusedError
+from releaser.flows.ports import Ports
+from releaser.store import installations, products, releases
+from releaser.store.installations import Installation, Target
+from releaser.store.plain import load
+from releaser.store.releases import Release
+from releaser.targets.target import Driver
+
+_AT_ONCE = 8
+_DEPLOYABLE = frozenset({ReleaseState.PROMOTED, ReleaseState.PUBLISHED})
+
+
+class NothingSelectedError(NotFoundError):
+    """The selector names no installation of the product."""
+
+
+class NoImageError(InvalidError):
+    """A module has no image template, so there is nothing to run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """One target with what shall run there and what is recorded to run, as data that outlives the session."""
+
+    target_id: int
+    installation_id: int
+    installation: str
+    customer: str
+    module: str
+    wave: int
+    driver: DriverName
+    assignment: Assignment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What an engine showed, or why it did not."""
+
+    observation: Observation | None = None
+    fault: str = ""
+
+
+def make_plan(ports: Ports, *, product: str, version: str, selector: str, options: RolloutOptions) -> Plan:
+    """The plan as of now. Raises `InvalidError`, `NotFoundError`, `RefusedError`, `OutsideError` (images, all hosts down)."""
+    parsed = selectors.parse(selector)
+    digests = _digests(ports, product, version)
+    with ports.database.reading() as session:
+        row = products.get(session, product)
+        release = releases.get(session, row, version)
+        chosen = _chosen(installations.everything(session, product_id=row.id), parsed, release)
+        waves = split([one.name for one in chosen], sizes=options.waves)
+        wave_of = {name: number for number, names in enumerate(waves, start=1) for name in names}
+        wanted = [
+            _wanted(target, wave=wave_of[one.name], desired=_desired(target, release, digests))
+            for one in chosen
+            for target in one.targets
+        ]
+    seen = _look(ports, wanted)
+    targets = tuple(_planned(ports.drivers[one.driver], one, look) for one, look in zip(wanted, seen, strict=True))
+    return Plan(product=product, version=release.version, selector=str(parsed), options=options, targets=targets)
+
+
+def _digests(ports: Ports, product: str, version: str) -> dict[int, tuple[str, str]]:
+    """Module id -> (image with tag, digest): as the candidate recorded them, else as the registry says now."""
+    with ports.database.reading() as session:
+        row = products.get(session, product)
+        release = releases.get(session, row, version)
+        _check_state(release)
+        known = {image.module_id: (image.image, image.digest) for image in release.images}
+        missing = {m.id: m for m in row.modules if m.id not in known}
+    for module_id, module in missing.items():
+        if not module.image:
+            raise NoImageError(
+                f"Module '{module.name}' of '{product}' has no image template.",
+                advice="Declare one, such as registry.example.com/app:{version}.",
+                field="modules",
+            )
+        image = module.image.replace("{version}", release.version)
+        known[module_id] = (image, ports.registry.resolve(image))
+    return known
+
+
+def _check_state(release: Release) -> None:
+    if release.state in _DEPLOYABLE:
+        return
+    if release.state is ReleaseState.YANKED:
+        advice = f"It was yanked: {release.yank_reason or 'no reason given'}. Choose another version."
+    else:
+        advice = f"Promote it first: releaser promote {release.product.name} {release.version}."
+    raise RefusedError(
+        f"Release {release.version} of '{release.product.name}' is {release.state.value}, so it is not rolled out.",
+        rule="release-state",
+        advice=advice,
+        field="version",
+    )
+
+
+def _chosen(
+    everything: Sequence[Installation], selector: selectors.Selector, release: Release
+) -> Sequence[Installation]:
+    """The installations meant, canaries first, then ring by ring and by name."""
+    chosen = [one for one in everything if one.targets and selector.matches(_facts(one, release))]
+    if not chosen:
+        raise NothingSelectedError(
+            f"'{selector}' selects no installation of '{release.product.name}' that has targets.",
+            advice="See `releaser installation list`; use 'all' for every one.",
+            field="selector",
+        )
+    return sorted(chosen, key=lambda one: (one.ring != "canary", one.ring, one.name))
+
+
+def _facts(installation: Installation, release: Release) -> dict[str, str]:
+    running = next((t.version for t in installation.targets if t.version), "")
+    line = parse(running, scheme=release.product.scheme).line if running else ""
+    return {
+        "customer": installation.customer.name,
+        "installation": installation.name,
+        "ring": installation.ring,
+        "line": line,
+        "delivery": installation.delivery,
+        **{f"label.{key}": str(value) for key, value in installation.labels.items()},
+    }
+
+
+def _desired(target: Target, release: Release, digests: dict[int, tuple[str, str]]) -> Desired:
+    image, digest = digests[target.module_id]
+    repository, _, tag = image.rpartition(":")
+    return Desired(
+        version=release.version,
+        image=repository if repository and "/" not in tag else image,
+        digest=digest,
+        spec=load(ContainerSpec, target.spec),
+    )
+
+
+def _previous(target: Target) -> Desired | None:
+    if not target.digest or target.running_spec is None:
+        return None
+    return Desired(
+        version=target.version,
+        image=target.image,
+        digest=target.digest,
+        spec=load(ContainerSpec, target.running_spec),
+    )
+
+
+def _wanted(target: Target, *, wave: int, desired: Desired) -> _Wanted:
+    """A target with what a driver is told for a look that belongs to no rollout."""
+    installation = target.installation
+    return _Wanted(
+        target_id=target.id,
+        installation_id=installation.id,
+        installation=installation.name,
+        customer=installation.customer.name,
+        module=target.module.name,
+        wave=wave,
+        driver=target.driver,
+        assignment=Assignment(
+            target=f"{installation.name}/{target.module.name}@{target.host.name}",
+            host=target.host.name,
+            address=target.host.address,
+            rollout=0,
+            attempt=0,
+            generation=target.generation,
+            desired=desired,
+            previous=_previous(target),
+        ),
+    )
+
+
+def _look(ports: Ports, wanted: Sequence[_Wanted]) -> list[_Seen]:
+    """Look at every target's engine, several at once, each bounded in time. All down: `OutsideError`."""
+    faults: list[OutsideError] = []
+
+    def look(one: _Wanted) -> _Seen:
+        try:
+            return _Seen(observation=ports.drivers[one.driver].observe(one.assignment))
+        except OutsideError as error:
+            faults.append(error)
+            return _Seen(fault=str(error))
+
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        seen = list(pool.map(look, wanted))
+    if faults and all(one.fault for one in seen):
+        raise faults[0]
+    return seen
+
+
+def _planned(driver: Driver, one: _Wanted, look: _Seen) -> PlannedTarget:
+    observation = look.observation
+    desired, previous = one.assignment.desired, one.assignment.previous
+    already = observation is not None and observation.runs(desired)
+    recorded = previous is not None and previous.digest == desired.digest
+    steps = () if already else driver.plan(desired=desired, previous=previous, observed=observation)
+    return PlannedTarget(
+        target_id=one.target_id,
+        installation_id=one.installation_id,
+        installation=one.installation,
+        customer=one.customer,
+        module=one.module,
+        host=one.assignment.host,
+        wave=one.wave,
+        desired=desired,
+        previous=previous,
+        steps=steps,
+        already_installed=already,
+        drift="" if already and recorded else _drift(previous, observation),
+        warning=look.fault,
+    )
+
+
+def _drift(previous: Desired | None, observation: Observation | None) -> str:
+    """In words, how what runs differs from what is recorded."""
+    if observation is None or previous is None:
+        return ""
+    if observation.serving is None:
+        return f"recorded to run {previous.version}, but nothing runs there"
+    if observation.serving.digest != previous.digest:
+        return f"recorded to run {previous.version}, but another image runs there"
+    return ""

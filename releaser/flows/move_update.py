@@ -1,0 +1,110 @@
+"""Move one target's update to another state, with everything that belongs to entering it, in the caller's transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from releaser.domain.rollout import UPDATE_ENDED, UPDATE_MOVES, UpdateState, WaitsFor
+from releaser.domain.target import Desired, Phase, Step
+from releaser.store import moves
+from releaser.store.installations import Installed
+from releaser.store.plain import dump, load
+from releaser.store.rollouts import TargetUpdate
+from releaser.targets.target import Driver
+
+PREPARE_FOR = timedelta(minutes=15)
+TIDY_FOR = timedelta(minutes=2)
+ROLL_BACK_FOR = timedelta(minutes=10)
+MARGIN_FOR = timedelta(seconds=60)
+
+_U = UpdateState
+
+
+def move_update(
+    session: Session,
+    update: TargetUpdate,
+    to: UpdateState,
+    *,
+    driver: Driver,
+    now: datetime,
+    by: str = "",
+    reason: str = "",
+    waits_for: WaitsFor | None = None,
+    ends_as: UpdateState | None = None,
+) -> None:
+    """Move `update` to `to` and set the deadlines and facts of that state. Raises `MoveConflictError`."""
+    values: dict[str, object] = {"waits_for": waits_for, "not_before_at": None, **_entering(update, to, now=now)}
+    if reason and (update.state is not _U.ROLLING_BACK or to is _U.INCONSISTENT):
+        values["reason"] = reason  # after a roll-back the reason for it is what people look for
+    if to is _U.ROLLING_BACK:
+        values["ends_as"] = ends_as or _U.FAILED
+        values["steps"] = [*update.steps, *_steps_back(update, driver)]
+    for name, value in values.items():
+        setattr(update, name, value)
+    moves.move(session, update, to, moves=UPDATE_MOVES, now=now, by=by, reason=reason)
+    if to is _U.SUCCEEDED or (
+        to is _U.ALREADY_INSTALLED and update.target.digest != load(Desired, update.desired).digest
+    ):
+        _record_installed(session, update, now=now)
+
+
+def _entering(update: TargetUpdate, to: UpdateState, *, now: datetime) -> dict[str, object]:
+    """Deadlines of a state; every state that waits for something has one."""
+    spec = load(Desired, update.desired).spec
+    healthy_for = timedelta(seconds=spec.health.deadline_s)
+    grace_for = timedelta(seconds=spec.stop_grace_s)
+    if to in UPDATE_ENDED:
+        return {"active": False, "finished_at": now, "deadline_at": None, "lease_owner": "", "lease_until_at": None}
+    if to is _U.PREPARING:
+        return {"deadline_at": now + PREPARE_FOR}
+    if to is _U.CUTTING_OVER:
+        return {"deadline_at": now + grace_for + healthy_for + MARGIN_FOR, "cut_over": True}
+    if to is _U.VERIFYING:
+        return {"deadline_at": now + healthy_for}
+    if to is _U.SOAKING:
+        return {
+            "deadline_at": None,
+            "soak_until_at": now + timedelta(seconds=spec.soak_s),
+            "served_at": update.served_at or now,
+        }
+    if to is _U.COMMITTING:
+        return {"deadline_at": now + TIDY_FOR}
+    if to is _U.ROLLING_BACK:
+        return {"deadline_at": now + ROLL_BACK_FOR, "soak_until_at": None}
+    return {"deadline_at": None}
+
+
+def _steps_back(update: TargetUpdate, driver: Driver) -> list[dict[str, object]]:
+    planned = {step["name"] for step in update.steps if step["phase"] == Phase.ROLL_BACK.value}
+    if planned:
+        return []
+    previous = load(Desired, update.previous) if update.previous else None
+    steps = driver.plan_back(desired=load(Desired, update.desired), previous=previous)
+    return [dump(step) for step in steps]
+
+
+def steps_of(update: TargetUpdate) -> tuple[Step, ...]:
+    """The planned steps of the attempt, as data."""
+    return tuple(load(Step, step) for step in update.steps)
+
+
+def _record_installed(session: Session, update: TargetUpdate, *, now: datetime) -> None:
+    """Remember what runs now, and since when it was seen to serve."""
+    desired = load(Desired, update.desired)
+    target = update.target
+    served_at = update.served_at or now
+    session.add(
+        Installed(
+            target_id=target.id,
+            rollout_id=update.rollout_id,
+            version=desired.version,
+            previous=target.version,
+            digest=desired.digest,
+            at=served_at,
+        )
+    )
+    target.version, target.image, target.digest = desired.version, desired.image, desired.digest
+    target.running_spec = dump(desired.spec)
+    target.installed_at = served_at

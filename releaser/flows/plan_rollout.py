@@ -1,0 +1,175 @@
+"""Plan a rollout, and on request keep the plan: the rollout in state planned, and the draft of its notice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from releaser.domain.plan import Plan, PlannedTarget, RolloutOptions
+from releaser.domain.rollout import RolloutState, UpdateState
+from releaser.domain.target import Stop
+from releaser.flows.draft_notice import Touched, draft_notice
+from releaser.flows.make_plan import make_plan
+from releaser.flows.ports import Facts, Ports
+from releaser.store import installations, moves, notices, products, releases
+from releaser.store.plain import dump
+from releaser.store.rollouts import Rollout, TargetUpdate, Wave
+
+
+def plan_rollout(
+    ports: Ports, *, product: str, version: str, selector: str, by: str, options: RolloutOptions, save: bool
+) -> Facts:
+    """The plan as data; with `save` also the planned rollout and the draft notice, planned again if there was one.
+
+    Raises what `make_plan` raises.
+    """
+    plan = make_plan(ports, product=product, version=version, selector=selector, options=options)
+    facts = plan_facts(ports, plan)
+    if save:
+        with ports.database.transaction() as session:
+            rollout = keep_plan(session, plan, by=by, now=ports.clock.now())
+            facts["rollout"] = rollout.id
+            facts["notices"] = [notice.id for notice in notices.of_rollout(session, rollout.id)]
+    return facts
+
+
+def plan_facts(ports: Ports, plan: Plan) -> Facts:
+    """A plan as plain data: the one shape that commands and the API show."""
+    with ports.database.reading() as session:
+        stops = plan.stops(_modules_of(session, plan))
+    return {
+        "product": plan.product,
+        "version": plan.version,
+        "selector": plan.selector,
+        "hash": plan.hash,
+        "unchanged": not plan.changes,
+        "max_parallel": plan.options.max_parallel,
+        "threshold": plan.options.threshold,
+        "targets": [_target_facts(target) for target in plan.targets],
+        "stops": [
+            {
+                "installation": stop.installation,
+                "stop": stop.stop.value,
+                "modules": list(stop.modules),
+                "planned_stop_s": stop.stop_for.total_seconds(),
+                "basis": "stated estimate",
+            }
+            for stop in stops
+        ],
+    }
+
+
+def _target_facts(target: PlannedTarget) -> Facts:
+    stop, stop_for = target.stop
+    return {
+        "wave": target.wave,
+        "installation": target.installation,
+        "customer": target.customer,
+        "module": target.module,
+        "host": target.host,
+        "from": target.previous.version if target.previous else None,
+        "to": target.desired.version,
+        "digest": target.desired.digest,
+        "already_installed": target.already_installed,
+        "stop": stop.value,
+        "planned_stop_s": stop_for.total_seconds(),
+        "steps": [{"name": s.name, "phase": s.phase.value, "stops": s.stops.value} for s in target.steps],
+        "drift": target.drift,
+        "warning": target.warning,
+    }
+
+
+def _modules_of(session: Session, plan: Plan) -> dict[int, int]:
+    product = products.get(session, plan.product)
+    everything = installations.everything(session, product_id=product.id)
+    return {one.id: len({target.module_id for target in one.targets}) for one in everything}
+
+
+def body_hash(*, product: str, version: str, selector: str, options: RolloutOptions) -> str:
+    """Names what a trigger asked for, so that the same key with another body can be told apart."""
+    body = [product, version, selector, dump(options)]
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def keep_plan(session: Session, plan: Plan, *, by: str, now: datetime) -> Rollout:
+    """Write the plan down as a planned rollout. One of the same release and selector that has not begun is re-planned."""
+    product = products.get(session, plan.product)
+    release = releases.get(session, product, plan.version)
+    rollout = session.scalars(
+        select(Rollout).where(
+            Rollout.release_id == release.id,
+            Rollout.selector == plan.selector,
+            Rollout.state.in_([RolloutState.PLANNED, RolloutState.AWAITING_APPROVAL]),
+        )
+    ).first()
+    values = _values(plan)
+    if rollout is None:
+        rollout = Rollout(
+            product_id=product.id,
+            release_id=release.id,
+            selector=plan.selector,
+            state=RolloutState.PLANNED,
+            created_by=by,
+            created_at=now,
+            **values,
+        )
+        session.add(rollout)
+        session.flush()
+        moves.record(session, rollout, source="", to=RolloutState.PLANNED.value, now=now, by=by)
+        _keep_members(session, rollout, plan)
+    elif rollout.plan_hash != plan.hash:
+        for name, value in {**values, "approved_by": ""}.items():
+            setattr(rollout, name, value)
+        session.execute(delete(TargetUpdate).where(TargetUpdate.rollout_id == rollout.id))
+        session.execute(delete(Wave).where(Wave.rollout_id == rollout.id))
+        _keep_members(session, rollout, plan)
+    session.flush()
+    session.refresh(rollout)
+    draft_again(session, rollout, plan, now=now)
+    return rollout
+
+
+def _values(plan: Plan) -> dict[str, object]:
+    options = plan.options
+    return {
+        "body_hash": body_hash(product=plan.product, version=plan.version, selector=plan.selector, options=options),
+        "plan": dump(plan),
+        "plan_hash": plan.hash,
+        "max_parallel": options.max_parallel,
+        "threshold": options.threshold,
+        "needs_approval": options.needs_approval,
+        "ticket": options.ticket,
+    }
+
+
+def _keep_members(session: Session, rollout: Rollout, plan: Plan) -> None:
+    for number in sorted({target.wave for target in plan.targets}):
+        session.add(Wave(rollout_id=rollout.id, number=number))
+    for position, target in enumerate(plan.targets):
+        session.add(
+            TargetUpdate(
+                rollout_id=rollout.id,
+                target_id=target.target_id,
+                wave=target.wave,
+                position=position,
+                state=UpdateState.PENDING,
+                desired=dump(target.desired),
+                previous=dump(target.previous) if target.previous else None,
+                steps=[dump(step) for step in target.steps],
+                planned_stop_s=target.stop[1].total_seconds(),
+            )
+        )
+
+
+def draft_again(session: Session, rollout: Rollout, plan: Plan, *, now: datetime) -> None:
+    """Draft the notice of what stops. Of one that is announced already, what changed counts as not told until it is revised."""
+    touched = [
+        Touched(installation_id=s.installation_id, stop=s.stop, modules=s.modules, stop_for=s.stop_for)
+        for s in plan.stops(_modules_of(session, plan))
+        if s.stop is not Stop.NONE
+    ]
+    draft_notice(session, rollout=rollout, touched=touched, starts_at=plan.options.starts_at, now=now)

@@ -1,0 +1,45 @@
+"""Everything a flow may reach, as one frozen value that `releaser.assembly` makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from releaser.channels.channel import Channel
+from releaser.clock import Clock
+from releaser.domain.target import DriverName
+from releaser.sources.source import ImageRegistry, Repositories
+from releaser.store.session import Database
+from releaser.targets.target import Driver
+
+Facts = dict[str, Any]
+"""What a flow tells its caller: plain data (dates and instants included), the same for commands, API and pages."""
+
+Progress = Callable[[str, int, int | None], None]
+"""`(what, done, total)`; total None while it is not known."""
+
+
+def silent(_what: str, _done: int, _total: int | None) -> None:
+    """Report progress to nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The store, the clock and the outside. `owner` names this process in leases; `address` is the readers' URL.
+
+    `sender` is who notices come from: a mail address, with or without a name.
+    """
+
+    database: Database
+    clock: Clock
+    repositories: Repositories
+    registry: ImageRegistry
+    drivers: Mapping[DriverName, Driver]
+    channels: Mapping[str, Channel]
+    home: Path
+    address: str
+    owner: str
+    wake: Callable[[], None]
+    sender: str = "releases@example.com"

@@ -1,0 +1,72 @@
+"""Try again what failed in a rollout that ended: a new attempt for every target that is not where it should be."""
+
+from __future__ import annotations
+
+from releaser.domain.plan import Plan
+from releaser.domain.rollout import (
+    ROLLOUT_MOVES,
+    UPDATE_MOVES,
+    WAVE_MOVES,
+    RolloutState,
+    UpdateState,
+    WaveState,
+)
+from releaser.domain.target import Phase
+from releaser.errors import MoveConflictError
+from releaser.flows.notice_gate import require_notices
+from releaser.flows.plan_rollout import draft_again
+from releaser.flows.ports import Facts, Ports
+from releaser.store import moves, rollouts
+from releaser.store.plain import load
+from releaser.store.rollouts import TargetUpdate
+
+_AGAIN = frozenset({UpdateState.FAILED, UpdateState.ROLLED_BACK, UpdateState.SKIPPED})
+_RETRIABLE = frozenset({RolloutState.FAILED, RolloutState.ROLLED_BACK})
+
+
+def retry_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -> Facts:
+    """Start a new attempt. Targets that are *inconsistent* are left alone: they are for people.
+
+    The work needs a covering notice again: one is drafted before `RefusedError(rule="notice-required")` asks for it.
+    Raises also `RolloutNotFoundError`, `MoveConflictError`.
+    """
+    now = ports.clock.now()
+    with ports.database.transaction() as session:
+        rollout = rollouts.get(session, rollout_id)
+        if rollout.state not in _RETRIABLE:
+            raise MoveConflictError(f"rollout {rollout_id}", source="failed", to="running", actual=rollout.state.value)
+        draft_again(session, rollout, load(Plan, rollout.plan), now=now)
+    with ports.database.transaction() as session:
+        rollout = rollouts.get(session, rollout_id)
+        require_notices(session, rollout=rollout, now=now)
+        for update in rollout.updates:
+            if update.state in _AGAIN:
+                _again(update)
+                moves.move(session, update, UpdateState.PENDING, moves=UPDATE_MOVES, now=now, by=by, reason=reason)
+        waves = {update.wave for update in rollout.updates if update.state is UpdateState.PENDING}
+        for wave in rollout.waves:
+            if wave.number in waves:
+                moves.move(session, wave, WaveState.PENDING, moves=WAVE_MOVES, now=now, by=by, finished_at=None)
+        moves.move(
+            session,
+            rollout,
+            RolloutState.RUNNING,
+            moves=ROLLOUT_MOVES,
+            now=now,
+            by=by,
+            reason=reason,
+            finished_at=None,
+        )
+        facts = rollouts.facts(rollout)
+    ports.wake()
+    return facts
+
+
+def _again(update: TargetUpdate) -> None:
+    """A clean sheet for the next attempt; the journal of the earlier ones stays."""
+    update.attempt += 1
+    update.steps = [step for step in update.steps if step["phase"] != Phase.ROLL_BACK.value]
+    update.active = True
+    update.cut_over = False
+    update.reason = ""
+    update.stopped_at = update.served_at = update.finished_at = update.soak_until_at = None
