@@ -80,7 +80,8 @@ class EmailChannel:
                 f"The mail server {self._host} cannot send to {message.to}: {error}.", permanent=True
             ) from error
         except (smtplib.SMTPException, OSError) as error:
-            reason = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+            late = isinstance(error, TimeoutError) or "timed out" in str(error)
+            reason = "no answer in time" if late else str(error) or type(error).__name__
             raise MailError(
                 f"The mail server {self._host}:{self._port} failed: {reason}.",
                 permanent=False,
@@ -135,7 +136,6 @@ class EmailChannel:
         if message.in_reply_to:
             mail["In-Reply-To"] = mail["References"] = self._id(message.in_reply_to)
         mail["Auto-Submitted"] = "auto-generated"
-        mail["Content-Language"] = re.sub(r"[^A-Za-z-]", "", message.language)
         mail.set_content(message.text)
         mail.add_alternative(message.html, subtype="html")
         for attachment in message.attachments:
@@ -143,6 +143,8 @@ class EmailChannel:
             mail.add_attachment(
                 attachment.content, maintype=main, subtype=sub, filename=" ".join(attachment.filename.split())
             )
+        # Only now: writing content clears every header of this family.
+        mail["Content-Language"] = re.sub(r"[^A-Za-z-]", "", message.language)
         return mail
 
     def _id(self, local: str) -> str:

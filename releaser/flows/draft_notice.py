@@ -40,7 +40,8 @@ def draft_notice(
 ) -> Notice | None:
     """The rollout's notice, drafted or brought up to date; None when nothing stops (an unneeded draft is cancelled).
 
-    Without `starts_at` it is the earliest start that every touched contract allows.
+    Without `starts_at` an earlier draft keeps its start while every touched contract allows it; else it is the earliest one that
+    they all allow.
     """
     wanted = {one.installation_id: one for one in touched if one.stop is not Stop.NONE}
     notice = _open(session, rollout.id)
@@ -128,7 +129,7 @@ def _contracts(session: Session, touched: Iterable[Touched]) -> list[tuple[Regul
 def _keep_times(
     notice: Notice, contracts: Sequence[tuple[Regulation, Touched]], *, starts_at: datetime | None, now: datetime
 ) -> None:
-    notice.starts_at = starts_at or _earliest(contracts, now=now)
+    notice.starts_at = starts_at or max(notice.starts_at, _earliest(contracts, now=now))
     notice.ends_at = planned_end(notice.starts_at, [one.stop_for for _, one in contracts])
 
 

@@ -44,10 +44,10 @@ def carriers(session: Session, product_id: int, keys: Collection[str]) -> dict[s
     if not fixing:
         return {}
     commits = {commit_id: sha for found in fixing.values() for commit_id, sha in found.items()}
-    brought, undone = _brought(session, commits), _undone(session, product_id, commits)
+    brought, reverted = _brought(session, commits), _reverted(session, product_id, commits)
     releases = _releases(session, product_id)
     before = _before(releases)
-    found = {key: _follow(releases, before, ids, brought, undone) for key, ids in fixing.items()}
+    found = {key: _follow(releases, before, ids, brought, reverted) for key, ids in fixing.items()}
     return {key: carrying for key, carrying in found.items() if carrying}
 
 
@@ -65,7 +65,9 @@ def commits_of(session: Session, product_id: int, key: str) -> list[dict[str, An
     ids = {**dict.fromkeys(relevant), **relations}
     rows = [row for part in _chunks(ids) for row in session.scalars(select(Commit).where(Commit.id.in_(part)))]
     picks = _pairs(session, select(Pick.commit_id, Pick.source), Pick.commit_id, ids)
-    undone = _undone(session, product_id, {row.id: row.sha for row in rows})
+    reverted = _reverted(session, product_id, {row.id: row.sha for row in rows})
+    gone = {commit_id for found in reverted.gone.values() for commit_id in found}
+    back = {commit_id for found in reverted.back.values() for commit_id in found}
     return [
         {
             "commit": row.sha,
@@ -74,7 +76,7 @@ def commits_of(session: Session, product_id: int, key: str) -> list[dict[str, An
             "committed_at": row.committed_at,
             "relation": relations.get(row.id),
             "picked_from": picks.get(row.id),
-            "reverted": row.id in {commit_id for found in undone.values() for commit_id in found},
+            "reverted": row.id in gone - back,
         }
         for row in sorted(rows, key=lambda row: (row.committed_at, row.id))
     ]
@@ -126,24 +128,40 @@ def _brought(session: Session, commits: Mapping[int, str]) -> dict[int, dict[int
     return found
 
 
-def _undone(session: Session, product_id: int, commits: Mapping[int, str]) -> dict[int, set[int]]:
-    """Release -> the commits that a revert new in it takes back from what an earlier release had."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reverted:
+    """Release -> the commits that a revert new in it takes back, or that the revert of a revert brings back."""
+
+    gone: Mapping[int, set[int]]
+    back: Mapping[int, set[int]]
+
+
+def _reverted(session: Session, product_id: int, commits: Mapping[int, str]) -> _Reverted:
+    """Follow reverts, reverts of reverts and so on; only what takes back something of an earlier release counts."""
     ids = {sha: commit_id for commit_id, sha in commits.items()}
-    found: dict[int, set[int]] = defaultdict(set)
-    for part in _chunks(ids):
-        query = (
-            select(ReleaseCommit.release_id, Revert.reverted)
-            .join(Revert, Revert.commit_id == ReleaseCommit.commit_id)
-            .join(Commit, Commit.id == Revert.commit_id)
-            .where(
-                Commit.product_id == product_id,
-                Revert.reverted.in_(part),
-                ReleaseCommit.standing == Standing.REVERT,
+    found: tuple[dict[int, set[int]], dict[int, set[int]]] = (defaultdict(set), defaultdict(set))
+    seen: set[str] = set()
+    depth = 0
+    while ids:
+        following: dict[str, int] = {}
+        for part in _chunks(ids):
+            query = (
+                select(ReleaseCommit.release_id, Revert.reverted, Commit.sha)
+                .join(Revert, Revert.commit_id == ReleaseCommit.commit_id)
+                .join(Commit, Commit.id == Revert.commit_id)
+                .where(
+                    Commit.product_id == product_id,
+                    Revert.reverted.in_(part),
+                    ReleaseCommit.standing == Standing.REVERT,
+                )
             )
-        )
-        for release_id, sha in session.execute(query):
-            found[release_id].add(ids[sha])
-    return found
+            for release_id, sha, revert in session.execute(query):
+                found[depth % 2][release_id].add(ids[sha])
+                following[revert] = ids[sha]
+        seen |= set(ids)
+        ids = {sha: commit_id for sha, commit_id in following.items() if sha not in seen}
+        depth += 1
+    return _Reverted(gone=found[0], back=found[1])
 
 
 def _releases(session: Session, product_id: int) -> Sequence[_Release]:
@@ -176,21 +194,23 @@ def _follow(
     before: Mapping[int, int],
     fixing: Mapping[int, str],
     brought: Mapping[int, Mapping[int, str]],
-    undone: Mapping[int, set[int]],
+    reverted: _Reverted,
 ) -> list[Carrier]:
     """Walk the releases upwards: each begins with what the one below had in force."""
     in_force: dict[int, dict[int, str]] = {}
     found = []
     for row in releases:
         inherited = in_force.get(before.get(row.id, 0), {})
-        gone = undone.get(row.id, set())
         new = {commit: sha for commit, sha in brought.get(row.id, {}).items() if commit in fixing}
-        # One part of a fix taken back leaves no fix, until something new comes.
-        kept = {} if gone & set(inherited) else inherited
-        in_force[row.id] = {**kept, **new}
+        back = {commit: fixing[commit] for commit in reverted.back.get(row.id, set()) if commit in fixing}
+        # One part of a fix taken back leaves no fix, until something comes again.
+        kept = {} if reverted.gone.get(row.id, set()) & set(inherited) else inherited
+        in_force[row.id] = {**kept, **back, **new}
         if in_force[row.id]:
-            commit = next(iter(new.values() or kept.values()))
-            found.append(Carrier(release_id=row.id, version=row.version, line=row.line, commit=commit, new=bool(new)))
+            commit = next(iter((new or back or kept).values()))
+            found.append(
+                Carrier(release_id=row.id, version=row.version, line=row.line, commit=commit, new=bool(new or back))
+            )
     return found
 
 

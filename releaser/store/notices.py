@@ -57,10 +57,10 @@ class Notice(Base):
     product: Mapped[Product] = relationship(lazy="joined", innerjoin=True)
     rollout: Mapped[Rollout | None] = relationship(lazy="select")
     touched: Mapped[list[NoticeInstallation]] = relationship(
-        back_populates="notice", order_by="NoticeInstallation.id", lazy="selectin", cascade="all, delete-orphan"
+        back_populates="notice", order_by="NoticeInstallation.id", cascade="all, delete-orphan"
     )
     texts: Mapped[list[NoticeText]] = relationship(
-        back_populates="notice", order_by="NoticeText.id", lazy="selectin", cascade="all, delete-orphan"
+        back_populates="notice", order_by="NoticeText.id", cascade="all, delete-orphan"
     )
 
 
