@@ -1,0 +1,288 @@
+"""What runs where, what comes, what is new: the questions of the pages, which look at many nouns at once.
+
+Every function answers plain data and reads a bounded number of rows, however long a history is. Questions about one
+noun stand beside its table.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy.orm import Session
+
+from releaser.domain.notice import NoticeState
+from releaser.domain.release import ReleaseState
+from releaser.domain.rollout import ENDED, RolloutState, UpdateState
+from releaser.store import installations, notices, rollouts
+from releaser.store.commits import Commit, ReleaseCommit, TicketCommit
+from releaser.store.customers import Customer
+from releaser.store.installations import Host, Installation, Target
+from releaser.store.notices import Notice
+from releaser.store.products import Line, Module, Product
+from releaser.store.releases import Release
+from releaser.store.rollouts import Rollout, TargetUpdate
+from releaser.store.tickets import Ticket
+
+STANDING = frozenset({NoticeState.ANNOUNCED, NoticeState.IN_PROGRESS})
+_SHOWN = (ReleaseState.PUBLISHED, ReleaseState.YANKED)
+_DAY_OF: ColumnElement[datetime] = func.coalesce(Release.published_at, Release.tagged_at)
+
+
+def running(
+    session: Session, *, product_id: int | None = None, limit: int = 500, offset: int = 0
+) -> list[dict[str, Any]]:
+    """What runs at each installation: its targets, what is under way there, and the newest patch of the line it is on."""
+    query = select(Installation).join(Product).join(Customer).order_by(Product.name, Customer.name, Installation.name)
+    if product_id is not None:
+        query = query.where(Installation.product_id == product_id)
+    rows = session.scalars(query.limit(limit).offset(offset)).unique().all()
+    under_way = _under_way(session)
+    broken = _broken(session)
+    newest = _newest_of_lines(session, {row.product_id for row in rows})
+    lines = _lines_of(session, {(row.product_id, t.version) for row in rows for t in row.targets if t.version})
+    return [_running(row, under_way, broken, newest, lines) for row in rows]
+
+
+def _running(
+    row: Installation,
+    under_way: dict[int, TargetUpdate],
+    broken: set[int],
+    newest: dict[tuple[int, str], str],
+    lines: dict[tuple[int, str], str],
+) -> dict[str, Any]:
+    moving = [under_way[t.id] for t in row.targets if t.id in under_way]
+    versions = sorted({t.version for t in row.targets if t.version})
+    line = lines.get((row.product_id, versions[0]), "") if len(versions) == 1 else ""
+    patch = newest.get((row.product_id, line), "")
+    return {
+        **installations.facts(row),
+        "customer_title": row.customer.title or row.customer.name,
+        "product_title": row.product.title or row.product.name,
+        "versions": versions,
+        "since": max((t.installed_at for t in row.targets if t.installed_at), default=None),
+        "rolling": {"rollout": moving[0].rollout_id, "to": moving[0].desired.get("version")} if moving else None,
+        "inconsistent": any(t.id in broken for t in row.targets),
+        "patch": patch if patch and patch not in versions else None,
+    }
+
+
+def _under_way(session: Session) -> dict[int, TargetUpdate]:
+    found = session.scalars(select(TargetUpdate).where(TargetUpdate.active)).unique().all()
+    return {update.target_id: update for update in found}
+
+
+def _broken(session: Session) -> set[int]:
+    """Targets whose newest update ended in a state that only a person can clear up."""
+    newest = select(func.max(TargetUpdate.id)).group_by(TargetUpdate.target_id).scalar_subquery()
+    query = select(TargetUpdate.target_id).where(
+        TargetUpdate.id.in_(newest), TargetUpdate.state == UpdateState.INCONSISTENT
+    )
+    return set(session.scalars(query))
+
+
+def _newest_of_lines(session: Session, product_ids: Iterable[int]) -> dict[tuple[int, str], str]:
+    best = (
+        select(Release.product_id, Release.line, func.max(Release.sort_key).label("best"))
+        .where(Release.product_id.in_(list(product_ids)), Release.state == ReleaseState.PUBLISHED)
+        .group_by(Release.product_id, Release.line)
+        .subquery()
+    )
+    query = select(Release.product_id, Release.line, Release.version).join(
+        best,
+        and_(Release.product_id == best.c.product_id, Release.line == best.c.line, Release.sort_key == best.c.best),
+    )
+    return {(product_id, line): version for product_id, line, version in session.execute(query)}
+
+
+def _lines_of(session: Session, versions: Iterable[tuple[int, str]]) -> dict[tuple[int, str], str]:
+    """(product, version) -> line, for the few versions that run somewhere."""
+    wanted = set(versions)
+    query = select(Release.product_id, Release.version, Release.line).where(
+        Release.product_id.in_({product_id for product_id, _ in wanted}),
+        Release.version.in_({version for _, version in wanted}),
+    )
+    return {(product_id, version): line for product_id, version, line in session.execute(query)}
+
+
+def newest_releases(session: Session, *, product_id: int | None = None, limit: int = 8) -> list[dict[str, Any]]:
+    """Published and yanked releases, latest first: by when customers could see them, else by their tag's date."""
+    query = select(Release).where(Release.state.in_(_SHOWN)).order_by(_DAY_OF.desc(), Release.sort_key.desc())
+    if product_id is not None:
+        query = query.where(Release.product_id == product_id)
+    return [short(release) for release in session.scalars(query.limit(limit)).unique()]
+
+
+def short(release: Release) -> dict[str, Any]:
+    """What a list shows of a release; `at` is when it was published, else tagged."""
+    return {
+        "product": release.product.name,
+        "product_title": release.product.title or release.product.name,
+        "version": release.version,
+        "line": release.line,
+        "kind": release.kind.value,
+        "state": release.state.value,
+        "at": release.published_at or release.tagged_at,
+    }
+
+
+def coming(session: Session, *, product_id: int | None = None, limit: int = 8) -> list[dict[str, Any]]:
+    """Announced work and work in progress, the next first."""
+    query = select(Notice).where(Notice.state.in_(STANDING)).order_by(Notice.starts_at, Notice.id)
+    if product_id is not None:
+        query = query.where(Notice.product_id == product_id)
+    return [notices.facts(notice) for notice in session.scalars(query.limit(limit)).unique()]
+
+
+def past_notices(session: Session, *, limit: int, offset: int) -> list[dict[str, Any]]:
+    """Work that is over or was cancelled, latest first. Drafts are nobody's business yet."""
+    over = [state for state in NoticeState if state not in STANDING and state is not NoticeState.DRAFT]
+    query = select(Notice).where(Notice.state.in_(over)).order_by(Notice.starts_at.desc(), Notice.id.desc())
+    return [notices.facts(notice) for notice in session.scalars(query.limit(limit).offset(offset)).unique()]
+
+
+def rollouts_under_way(session: Session) -> list[dict[str, Any]]:
+    """Rollouts that have begun and not ended, and those that wait for somebody."""
+    states = [state for state in RolloutState if state not in ENDED and state is not RolloutState.PLANNED]
+    query = select(Rollout).where(Rollout.state.in_(states)).order_by(Rollout.id)
+    return [
+        {**rollouts.facts(rollout), "product_title": rollout.product.title or rollout.product.name}
+        for rollout in session.scalars(query).unique()
+    ]
+
+
+def lines(session: Session, product_id: int, *, limit: int, offset: int = 0) -> list[dict[str, Any]]:
+    """A product's lines, newest number first, each with its newest release, how many it has, and how many run it."""
+    grouped = (
+        select(
+            Release.line.label("line"),
+            func.max(Release.sort_key).label("best"),
+            func.min(Release.sort_key).label("first"),
+            func.count().label("releases"),
+        )
+        .where(Release.product_id == product_id, Release.state.in_(_SHOWN))
+        .group_by(Release.line)
+        .subquery()
+    )
+    query = (
+        select(Release, grouped.c.releases, Line)
+        .join(grouped, and_(Release.line == grouped.c.line, Release.sort_key == grouped.c.best))
+        .outerjoin(Line, and_(Line.product_id == product_id, Line.name == Release.line))
+        .where(Release.product_id == product_id)
+        .order_by(grouped.c.first.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    found = session.execute(query).unique().all()
+    on_line = _installations_on_lines(session, product_id)
+    return [
+        {
+            "line": release.line,
+            "newest": short(release),
+            "releases": releases,
+            "phase": line.phase if line else "",
+            "supported_until_on": line.supported_until_on if line else None,
+            "installations": on_line.get(release.line, 0),
+        }
+        for release, releases, line in found
+    ]
+
+
+def _installations_on_lines(session: Session, product_id: int) -> dict[str, int]:
+    query = (
+        select(Release.line, func.count(Target.installation_id.distinct()))
+        .join(Release, and_(Release.product_id == product_id, Release.version == Target.version))
+        .join(Installation, Installation.id == Target.installation_id)
+        .where(Installation.product_id == product_id)
+        .group_by(Release.line)
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+def count_lines(session: Session, product_id: int) -> int:
+    """How many lines have a published release."""
+    query = select(func.count(Release.line.distinct())).where(
+        Release.product_id == product_id, Release.state.in_(_SHOWN)
+    )
+    return session.scalars(query).one()
+
+
+def releases_page(
+    session: Session, product_id: int, *, limit: int, offset: int, line: str | None = None
+) -> list[dict[str, Any]]:
+    """A page of a product's releases, newest number first; what is still being made stands first of all."""
+    query = select(Release).where(Release.product_id == product_id).order_by(Release.sort_key.desc(), Release.id.desc())
+    if line is not None:
+        query = query.where(Release.line == line)
+    return [short(release) for release in session.scalars(query.limit(limit).offset(offset)).unique()]
+
+
+def where_it_runs(session: Session, product_id: int, version: str) -> list[dict[str, Any]]:
+    """The targets that run a version, since when."""
+    query = (
+        select(Installation, Customer, Module, Host, Target.installed_at)
+        .join(Target, Target.installation_id == Installation.id)
+        .join(Customer, Customer.id == Installation.customer_id)
+        .join(Module, Module.id == Target.module_id)
+        .join(Host, Host.id == Target.host_id)
+        .where(Installation.product_id == product_id, Target.version == version)
+        .order_by(Customer.name, Installation.name, Module.name)
+    )
+    return [
+        {
+            "installation": installation.name,
+            "title": installation.title or installation.name,
+            "customer": customer.title or customer.name,
+            "module": module.name,
+            "host": host.name,
+            "since": since,
+        }
+        for installation, customer, module, host, since in session.execute(query).unique()
+    ]
+
+
+def tickets_of(session: Session, release: Release, *, limit: int = 200) -> list[dict[str, Any]]:
+    """The tickets that commits new in a release name, with what is known of each; `subject` is a commit's.
+
+    The title of a customer's own request is that customer's alone and is left out.
+    """
+    query = (
+        select(TicketCommit.ticket, TicketCommit.relation, Commit.subject)
+        .join(Commit, Commit.id == TicketCommit.commit_id)
+        .join(ReleaseCommit, ReleaseCommit.commit_id == Commit.id)
+        .where(ReleaseCommit.release_id == release.id)
+        .order_by(TicketCommit.ticket, ReleaseCommit.position)
+    )
+    subjects: dict[str, list[str]] = defaultdict(list)
+    fixes: set[str] = set()
+    for key, relation, subject in session.execute(query):
+        subjects[key].append(subject)
+        if relation == "fixes":
+            fixes.add(key)
+    keys = list(subjects)[:limit]
+    known = {
+        ticket.key: ticket
+        for ticket in session.scalars(
+            select(Ticket).where(Ticket.product_id == release.product_id, Ticket.key.in_(keys))
+        ).unique()
+    }
+    return [_ticket(key, known.get(key), subjects[key], fixed=key in fixes) for key in keys]
+
+
+def _ticket(key: str, ticket: Ticket | None, subjects: Sequence[str], *, fixed: bool) -> dict[str, Any]:
+    return {
+        "key": key,
+        "title": ticket.title if ticket and ticket.customer_id is None else "",
+        "state": ticket.state.value if ticket else None,
+        "subject": subjects[0],
+        "commits": len(subjects),
+        "fixes": fixed,
+    }
+
+
+def versions(session: Session, product_id: int) -> Sequence[str]:
+    """Every number the product ever gave, burned ones too."""
+    return session.scalars(select(Release.version).where(Release.product_id == product_id)).all()

@@ -1,0 +1,10 @@
+"""The API under `/v1`: one router per noun. Everything a command can do has an endpoint, and the other way round."""
+
+from fastapi import APIRouter
+
+from releaser.web.api import customers, events, notices, products, releases, rollouts, tickets
+from releaser.web.problems import RESPONSES
+
+router = APIRouter(prefix="/v1", responses=RESPONSES)
+for noun in (products, releases, customers, rollouts, events, notices, tickets):
+    router.include_router(noun.router)

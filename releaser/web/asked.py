@@ -1,0 +1,53 @@
+"""What routes ask of a request: the ports, and who is asking."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+from fastapi import Depends, Header, Path, Request
+from pydantic import AfterValidator, Field
+
+from releaser.flows.ports import Ports
+from releaser.web.reader import Reader, reader_of
+
+BIGGEST_ID = 2**31 - 1
+
+
+def _ports(request: Request) -> Ports:
+    return cast("Ports", request.app.state.ports)
+
+
+def _actor(
+    x_releaser_actor: Annotated[
+        str,
+        Header(
+            description="Who asks, for the record. Believed, as long as the service listens on loopback only.",
+            max_length=200,
+            pattern=r"^[^\x00-\x1f\x7f]+$",
+        ),
+    ] = "api",
+) -> str:
+    return x_releaser_actor
+
+
+def _without_nul(text: str) -> str:
+    if "\x00" in text:
+        message = "a NUL character stands in it"
+        raise ValueError(message)
+    return text
+
+
+Asked = Annotated[Ports, Depends(_ports)]
+"""The ports of the application."""
+
+Actor = Annotated[str, Depends(_actor)]
+"""Who is asking; the joint where access control will stand."""
+
+Reading = Annotated[Reader, Depends(reader_of)]
+"""Who reads a page."""
+
+Id = Annotated[int, Path(ge=1, le=BIGGEST_ID)]
+"""The number of a row."""
+
+Text = Annotated[str, Field(max_length=2_000), AfterValidator(_without_nul)]
+"""A text of a body."""

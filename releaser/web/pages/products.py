@@ -1,0 +1,155 @@
+"""The pages of a product, of its releases and of its tickets."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from releaser.domain.changelog import TITLES, Form, render, shown_notes, statement
+from releaser.domain.changelog.text import to_html
+from releaser.domain.train import next_trains, train_before
+from releaser.domain.version import next_stable, parse
+from releaser.flows.ports import Ports
+from releaser.flows.show_ticket import show_ticket
+from releaser.i18n import known_zone
+from releaser.store import notes, overview, products, releases
+from releaser.store.products import Product
+from releaser.web.asked import Asked, Reading
+from releaser.web.pages.shown import shown, titled
+from releaser.web.paging import FARTHEST
+
+router = APIRouter()
+LINES = 8
+RELEASES = 30
+TRAINS = 4
+
+Offset = Annotated[int, Query(ge=0, le=FARTHEST)]
+
+
+@router.get("/products/{name}")
+def product(
+    request: Request, ports: Asked, reader: Reading, name: str, offset: Offset = 0, line: str | None = None
+) -> Response:
+    """Lines with their newest release and support, the next trains, releases by pages."""
+    with ports.database.reading() as session:
+        row = products.get(session, name)
+        context: dict[str, Any] = {
+            "product": products.facts(row),
+            "lines": overview.lines(session, row.id, limit=LINES),
+            "line_count": overview.count_lines(session, row.id),
+            "trains": _trains(session, ports, row),
+            "running": overview.running(session, product_id=row.id),
+            "coming": [titled(one, reader) for one in overview.coming(session, product_id=row.id)],
+            "count": releases.count(session, row.id),
+            **_releases(session, row, offset=offset, line=line),
+        }
+    return shown(request, reader, "product.html", now=ports.clock.now(), **context)
+
+
+@router.get("/products/{name}/lines")
+def lines(request: Request, ports: Asked, reader: Reading, name: str, offset: Offset = 0) -> Response:
+    """Every line, by pages."""
+    with ports.database.reading() as session:
+        row = products.get(session, name)
+        found = overview.lines(session, row.id, limit=RELEASES + 1, offset=offset)
+        context: dict[str, Any] = {
+            "product": products.facts(row),
+            "lines": found[:RELEASES],
+            "line_count": overview.count_lines(session, row.id),
+            "offset": offset,
+            "next_offset": offset + RELEASES if len(found) > RELEASES else None,
+        }
+    return shown(request, reader, "lines.html", **context)
+
+
+@router.get("/products/{name}/releases")
+def release_rows(
+    request: Request, ports: Asked, reader: Reading, name: str, offset: Offset = 0, line: str | None = None
+) -> Response:
+    """More rows for the list of releases, for the page's own script."""
+    with ports.database.reading() as session:
+        row = products.get(session, name)
+        context: dict[str, Any] = {"product": products.facts(row), **_releases(session, row, offset=offset, line=line)}
+    return shown(request, reader, "release_rows.html", **context)
+
+
+def _releases(session: Session, row: Product, *, offset: int, line: str | None) -> dict[str, Any]:
+    found = overview.releases_page(session, row.id, limit=RELEASES + 1, offset=offset, line=line)
+    return {
+        "releases": found[:RELEASES],
+        "offset": offset,
+        "line": line,
+        "next_offset": offset + RELEASES if len(found) > RELEASES else None,
+        "previous_offset": max(0, offset - RELEASES) if offset else None,
+    }
+
+
+def _trains(session: Session, ports: Ports, row: Product) -> dict[str, Any]:
+    """The next trains with the number each would carry, as far as it can be told, and the one before."""
+    today = _today(ports.clock.now(), row.zone)
+    dates = next_trains(first_on=row.first_train_on, cadence_days=row.cadence_days, today=today, count=TRAINS)
+    known = [parse(one, scheme=row.scheme) for one in overview.versions(session, row.id)] if dates else []
+    numbers: list[str] = []
+    for _ in dates:
+        number = next_stable(known, scheme=row.scheme)
+        known.append(number)
+        numbers.append(number.text)
+    return {
+        "coming": [{"on": on, "version": number} for on, number in zip(dates, numbers, strict=True)],
+        "before": train_before(first_on=row.first_train_on, cadence_days=row.cadence_days, today=today),
+        "every": row.cadence_days,
+    }
+
+
+def _today(now: datetime, zone: str) -> date:
+    known = known_zone(zone)
+    return now.astimezone(known).date() if known else now.date()
+
+
+@router.get("/products/{name}/releases/{version}")
+def release(request: Request, ports: Asked, reader: Reading, name: str, version: str) -> Response:
+    """A release's public notes, its tickets, where it runs, and its changelog."""
+    with ports.database.reading() as session:
+        row = releases.get(session, products.get(session, name), version)
+        page = notes.page(session, row)
+        changelog = notes.changelog_of(session, [row])
+        context: dict[str, Any] = {
+            "product": products.facts(row.product),
+            "release": releases.facts(row),
+            "at": row.published_at or row.tagged_at,
+            "tickets": overview.tickets_of(session, row),
+            "where": overview.where_it_runs(session, row.product_id, row.version),
+        }
+    told = shown_notes(page.notes, language=reader.language)
+    return shown(
+        request,
+        reader,
+        "release.html",
+        notes=[(reader.t(TITLES[section]), found) for section, found in told.items()],
+        # Of a release found in the history nobody has said whether customers have to do anything.
+        statement="" if row.imported else statement(page.notes, reader.t),
+        changelog=render(changelog, form=Form.HTML, language=reader.language),
+        **context,
+    )
+
+
+@router.get("/products/{name}/tickets/{key:path}")
+def ticket(request: Request, ports: Asked, reader: Reading, name: str, key: str) -> Response:
+    """The thread of one ticket: from the request to the installations where its fix runs."""
+    facts = show_ticket(ports, key=key, product=name)
+    with ports.database.reading() as session:
+        described = products.facts(products.get(session, name))
+    told = [one for one in facts["notes"] if one["language"] == reader.language] or facts["notes"]
+    return shown(
+        request,
+        reader,
+        "ticket.html",
+        product=described,
+        ticket=facts,
+        note=to_html(told[-1]["text"]) if told else "",
+        first=[one for one in facts["releases"] if one["new"]],
+    )

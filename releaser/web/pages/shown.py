@@ -1,0 +1,147 @@
+"""How a page is shown: the templates, what they can say, and the answer made of it.
+
+Everything is escaped by Jinja2; `| safe` stands nowhere but behind `domain.changelog`'s cleaned HTML.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse, Response
+
+from releaser.web.pages.words import tone_of, word_of
+from releaser.web.reader import LANGUAGE_COOKIE, Reader
+
+HERE = Path(__file__).parent.parent
+STATIC = HERE / "static"
+_YEAR_S = 365 * 24 * 3600
+
+
+@cache
+def environment() -> Environment:
+    """The templates, with the filters that need no reader."""
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["tone"] = tone_of
+    made.filters["part"] = lambda text: quote(str(text), safe="")
+    made.globals["asset"] = asset
+    return made
+
+
+@cache
+def asset(name: str) -> str:
+    """The address of a static file, with its content's hash, so that browsers may keep it for good."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={digest}"
+
+
+def shown(
+    request: Request,
+    reader: Reader,
+    template: str,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **context: object,
+) -> Response:
+    """A page for its reader; a language chosen in the address is remembered."""
+    page = HTMLResponse(render(request, reader, template, **context), status_code=status, headers=dict(headers or {}))
+    page.headers["Vary"] = "Accept-Language, Cookie"
+    page.headers["Content-Language"] = reader.language
+    if reader.chosen:
+        page.set_cookie(LANGUAGE_COOKIE, reader.chosen, max_age=_YEAR_S, samesite="lax", httponly=True)
+    return page
+
+
+def render(request: Request, reader: Reader, template: str, **context: object) -> str:
+    """The text of a template for its reader."""
+    return (
+        environment()
+        .get_template(template)
+        .render(
+            t=reader.t,
+            reader=reader,
+            say=Say(reader),
+            nonce=getattr(request.state, "nonce", ""),
+            path=request.url.path,
+            here=request.url,
+            **context,
+        )
+    )
+
+
+class Say:
+    """What templates say in the reader's language and zone."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._t = reader.t
+        self._zone = reader.zone
+
+    def word(self, state: str) -> str:
+        """A state, a kind or a reason in the reader's words."""
+        return word_of(state, self._t)
+
+    def instant(self, at: datetime | None) -> str:
+        """`21 November 2026, 10:00 (Moscow, UTC+03:00)`, a dash for none."""
+        return self._t.instant(at, self._zone) if at else "–"
+
+    def moment(self, at: datetime | None) -> str:
+        """`21 November 2026, 10:00`: for tables, whose page names the zone once."""
+        return self._t.instant(at, self._zone).rpartition(" (")[0] if at else "–"
+
+    def clock(self, at: datetime | None) -> str:
+        """`10:00`."""
+        return self._t.clock(at, self._zone) if at else "–"
+
+    def day(self, on: date | datetime | None) -> str:
+        """`21 November 2026`; of an instant, its day in the reader's zone."""
+        if isinstance(on, datetime):
+            return self._t.instant(on, self._zone).partition(", ")[0]
+        return self._t.day(on) if on else "–"
+
+    def iso(self, at: datetime | date | None) -> str:
+        """For machines: the `datetime` attribute."""
+        return at.isoformat() if at else ""
+
+    def zone(self, at: datetime) -> str:
+        """`Moscow, UTC+03:00` at that instant."""
+        shown = self._t.instant(at, self._zone)
+        return shown.rpartition(" (")[2].rstrip(")")
+
+    def seconds(self, length: float | None) -> str:
+        """A stop's length: short ones with a fraction (`0.42 s`), long ones in their two largest units."""
+        if length is None:
+            return "–"
+        if length >= 60:
+            return self._t.duration(timedelta(seconds=round(length)))
+        figure = (
+            f"{length:.0f}"
+            if length == int(length) or length >= 10
+            else f"{length:.2f}"
+            if length < 1
+            else f"{length:.1f}"
+        )
+        return self._t("{n} s", n=figure.replace(".", ",") if self._t.language == "ru" else figure)
+
+
+def text_in(reader: Reader, texts: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The text in the reader's language, else the first there is."""
+    return next((one for one in texts if one["language"] == reader.language), texts[0] if texts else None)
+
+
+def titled(notice: dict[str, Any], reader: Reader) -> dict[str, Any]:
+    """A notice's facts with its text in the reader's language."""
+    return {**notice, "text": text_in(reader, notice["texts"])}

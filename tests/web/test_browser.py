@@ -1,0 +1,141 @@
+"""Every page in real Chromium: nothing on the console, nothing the content policy had to stop, live and in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+
+from releaser.domain.rollout import ROLLOUT_MOVES, RolloutState
+from releaser.flows.ports import Ports
+from releaser.store import moves
+from releaser.store.rollouts import Rollout
+from tests.needs import program
+from tests.web import story
+from tests.web.conftest import Served
+from tests.web.test_pages import PAGES
+
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+NARROW, WIDE = 360, 1280
+SCREENS: list[tuple[Literal["light", "dark"], int]] = [("light", WIDE), ("dark", NARROW)]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = program("chromium", of="chromium")
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield made
+        made.close()
+
+
+class Watched:
+    """A page, with everything that went wrong on it and every host it asked."""
+
+    def __init__(self, context: BrowserContext, served: Served) -> None:
+        self.page: Page = context.new_page()
+        self.address = served.address
+        self.wrong: list[str] = []
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("request", self._asked)
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.wrong.append(message.text)
+
+    def _asked(self, request: object) -> None:
+        url = getattr(request, "url", "")
+        if not url.startswith((self.address, "data:")):
+            self.wrong.append(f"asked {url}")
+
+    def open(self, path: str) -> Page:
+        self.page.goto(self.address + path)
+        return self.page
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    made = browser.new_context(viewport={"width": WIDE, "height": 800}, timezone_id="Europe/Moscow", locale="en-GB")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def watched(context: BrowserContext, served: Served) -> Watched:
+    return Watched(context, served)
+
+
+def test_every_page_opens_cleanly_wide_and_narrow_light_and_dark(watched: Watched) -> None:
+    for path in PAGES:
+        page = watched.open(path)
+        for scheme, width in SCREENS:
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": width, "height": 800})
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, f"{path} is {wide} wide on a screen of {width}"
+        page.set_viewport_size({"width": WIDE, "height": 800})
+    assert watched.wrong == []
+
+
+def test_language_is_switched_and_stays(watched: Watched) -> None:
+    page = watched.open("/")
+    expect(page.locator("h1")).to_have_text("What runs where")
+    page.get_by_role("link", name="Русский").click()
+    expect(page.locator("h1")).to_have_text("Что где работает")
+    page.get_by_role("link", name="Плановые работы").first.click()
+    expect(page.locator("h1")).to_have_text("Плановые работы")
+    assert watched.wrong == []
+
+
+def test_zone_of_the_browser_is_used_from_the_second_page_on(watched: Watched) -> None:
+    watched.open("/")
+    page = watched.open("/rollouts/3")
+    expect(page.locator("footer")).to_contain_text("Europe/Moscow")
+    expect(page.locator(".facts")).to_contain_text("12:28")
+
+
+def test_rollout_page_follows_the_rollout(watched: Watched, ports: Ports) -> None:
+    page = watched.open("/rollouts/3")
+    expect(page.locator("h1 + .state")).to_have_text("running")
+    page.wait_for_function("document.querySelector('[data-events]') !== null")
+    with ports.database.transaction() as session:
+        rollout = session.get_one(Rollout, 3)
+        moves.move(
+            session, rollout, RolloutState.PAUSED, moves=ROLLOUT_MOVES, now=story.NOW, by="olga", reason="a look"
+        )
+    expect(page.locator("h1 + .state")).to_have_text("paused")
+    with ports.database.transaction() as session:
+        rollout = session.get_one(Rollout, 3)
+        moves.move(session, rollout, RolloutState.STOPPING, moves=ROLLOUT_MOVES, now=story.NOW, by="olga")
+        moves.move(session, rollout, RolloutState.ABORTED, moves=ROLLOUT_MOVES, now=story.NOW, by="olga")
+    expect(page.locator("h1 + .state")).to_have_text("aborted")
+    expect(page.locator(".thread")).to_contain_text("a look")
+    assert watched.wrong == []
+
+
+def test_older_releases_are_shown_below(watched: Watched, ports: Ports) -> None:
+    with ports.database.transaction() as session:
+        story.many_releases(session, 70)
+    page = watched.open("/products/portal")
+    rows = page.locator("#releases").locator("xpath=ancestor::section").locator("tbody th")
+    expect(rows).to_have_count(30)
+    page.get_by_role("link", name="Show older releases").click()
+    expect(rows).to_have_count(60)
+    page.get_by_role("link", name="Show older releases").click()
+    expect(rows).to_have_count(75)
+    assert watched.wrong == []
+
+
+def test_pages_are_whole_without_scripts(browser: Browser, served: Served) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{served.address}/rollouts/3")
+    expect(page.locator(".target")).to_have_count(3)
+    assert page.locator("noscript meta[http-equiv=refresh]").count() == 1
+    context.close()
