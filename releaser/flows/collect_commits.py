@@ -1,0 +1,114 @@
+"""Read a product's history: fetch, compute which fix is in which version, and keep it. Nothing new is noticed early."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from releaser.domain.history import History, HistoryBuilder, Refs
+from releaser.domain.ticket import TicketPatterns
+from releaser.domain.version import TagFormat
+from releaser.flows.open_repository import open_repository
+from releaser.flows.ports import Facts, Ports, Progress, silent
+from releaser.sources.source import Fetched, Repository
+from releaser.store import collected, commits, products, releases
+from releaser.store.products import Product
+
+_MADE_BY = "1"
+"""Names the rules a history is computed by; another number has every history read again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """A history that was read, and what names the state it was read in."""
+
+    history: History
+    refs: Refs
+    fingerprint: str
+
+
+def collect_commits(ports: Ports, *, product: str, progress: Progress = silent) -> Facts:
+    """Read what is new. The facts tell `unchanged`, counts, `new_releases`, `unread_tags` and alarms of moved tags.
+
+    Idempotent. Raises `ProductNotFoundError`, `RefusedError` (no repository), and the errors of `sources.source`.
+    """
+    with ports.database.reading() as session:
+        row = products.get(session, product)
+        burned = releases.abandoned_tags(session, row.id)
+    repository = open_repository(ports, row)
+    fetched = repository.fetch(progress=_part(progress, "fetch"))
+    read = _read(repository, row, burned, progress)
+    if read is None:
+        with ports.database.reading() as session:
+            return _facts(commits.counts(session, row.id), row, fetched, read, new=[])
+    progress("store", 0, None)
+    with ports.database.transaction() as session:
+        row = products.get(session, product)
+        new = collected.keep(session, row, read.history)
+        row.fingerprint, row.collected_at = read.fingerprint, ports.clock.now()
+        session.flush()
+        counts = commits.counts(session, row.id)
+    return _facts(counts, row, fetched, read, new=new)
+
+
+def _part(progress: Progress, what: str) -> Callable[[int, int | None], None]:
+    return lambda done, total: progress(what, done, total)
+
+
+def _read(repository: Repository, product: Product, burned: frozenset[str], progress: Progress) -> _Read | None:
+    """The history as of now, or None when the same refs were read by the same rules before."""
+    # What was burned is no release: the next one tells everything since the one before it.
+    refs = repository.refs().without_tags(burned)
+    fingerprint = _fingerprint(refs, product, burned)
+    if fingerprint == product.fingerprint:
+        return None
+    builder = HistoryBuilder(
+        tag_format=TagFormat(scheme=product.scheme, text=product.tag_format),
+        patterns=TicketPatterns(product.ticket_patterns),
+        line_branch=product.line_branch,
+    )
+    tips = {tag.commit for tag in refs.tags if tag.commit} | {head.commit for head in refs.heads}
+    with _collector_resting():
+        for batch in repository.commits(sorted(tips), progress=_part(progress, "commits")):
+            builder.add(batch)
+        history = builder.finish(refs)
+    return _Read(history=history, refs=refs, fingerprint=fingerprint)
+
+
+@contextmanager
+def _collector_resting() -> Iterator[None]:
+    """Building makes a million small objects and no cycles: the garbage collector would only look at them again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _fingerprint(refs: Refs, product: Product, burned: frozenset[str]) -> str:
+    rules = (
+        _MADE_BY,
+        product.scheme.value,
+        product.tag_format,
+        product.line_branch,
+        *product.ticket_patterns,
+        *sorted(burned),
+    )
+    return hashlib.sha256("\0".join([refs.fingerprint, *rules]).encode()).hexdigest()
+
+
+def _facts(counts: dict[str, int], product: Product, fetched: Fetched, read: _Read | None, *, new: list[str]) -> Facts:
+    unread = read.history.unread_tags if read else ()
+    return {
+        "product": product.name,
+        "unchanged": read is None,
+        **counts,
+        "new_releases": new,
+        "unread_tags": [{"tag": tag.name, "trouble": tag.trouble.value} for tag in unread],
+        "alarms": [{"tag": a.name, "was": a.was, "now": a.now} for a in fetched.alarms],
+    }
