@@ -32,6 +32,7 @@ class _Asked:
     tag: str
     commit: str
     tagged_at: datetime | None
+    burned: frozenset[str]
 
 
 def freeze_notes(ports: Ports, *, release_id: int, repository: HistorySource) -> tuple[ReleaseNote, ...]:
@@ -39,12 +40,12 @@ def freeze_notes(ports: Ports, *, release_id: int, repository: HistorySource) ->
     with ports.database.reading() as session:
         release = releases.by_id(session, release_id)
         titles = notes.public_titles(session, release.product_id)
-        asked = _asked(release)
+        asked = _asked(release, releases.abandoned_tags(session, release.product_id))
     drafts = draft_notes(map(commit_of, _changes(repository, asked)), titles=titles)
     return _inherited(ports.database, release_id, drafts)
 
 
-def _asked(release: Release) -> _Asked:
+def _asked(release: Release, burned: frozenset[str]) -> _Asked:
     product = release.product
     return _Asked(
         scheme=product.scheme,
@@ -55,13 +56,14 @@ def _asked(release: Release) -> _Asked:
         tag=release.tag,
         commit=release.commit,
         tagged_at=release.tagged_at,
+        burned=burned,
     )
 
 
 def _changes(repository: HistorySource, asked: _Asked) -> tuple[Change, ...]:
-    refs = repository.refs()
+    refs = repository.refs().without_tags({*asked.burned, asked.tag})
     ours = TagRef(name=asked.tag, object_id=asked.commit, commit=asked.commit, tagged_at=asked.tagged_at)
-    refs = replace(refs, tags=(*(tag for tag in refs.tags if tag.name != asked.tag), ours))
+    refs = replace(refs, tags=(*refs.tags, ours))
     builder = HistoryBuilder(
         tag_format=TagFormat(scheme=asked.scheme, text=asked.tag_format),
         patterns=TicketPatterns(asked.patterns),

@@ -188,6 +188,12 @@ def keep_images(
     session.expire(release, ["images"])
 
 
+def abandoned_tags(session: Session, product_id: int) -> frozenset[str]:
+    """Tags of versions that were abandoned: they stay in the repository and are no releases."""
+    query = select(Release.tag).where(Release.product_id == product_id, Release.state == ReleaseState.ABANDONED)
+    return frozenset(session.scalars(query))
+
+
 def renumber(session: Session, product: Product) -> None:
     """Give every release of the product its rank by version order again."""
     rows = session.scalars(select(Release).where(Release.product_id == product.id)).unique().all()

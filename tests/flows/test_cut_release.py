@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from releaser.domain.changelog import Form
 from releaser.domain.release import CutKind, CutStep, ReleaseState
 from releaser.domain.version import UnknownLineError
 from releaser.errors import ConflictError, OutsideError, RefusedError, ReleaserError
@@ -18,6 +20,7 @@ from releaser.flows.abandon_release import abandon_release
 from releaser.flows.complete_cut import MissingImageError
 from releaser.flows.cut_release import CutUnderWayError, cut_release
 from releaser.flows.cut_status import cut_status
+from releaser.flows.render_changelog import render_changelog
 from releaser.sources.source import BranchNotFoundError, RegistryUnreachableError, TagTakenError
 from releaser.store import notes, products, releases
 from tests.fakes.deadly import Killed
@@ -122,6 +125,9 @@ def test_burned_number_is_never_given_again(world: ReleaseWorld) -> None:
     abandon_release(world.ports, product="shop", version="1.1", reason="wrong branch", by="ann")
     facts = world.cut()
     assert (facts["version"], facts["previous"]) == ("1.2", "1.0")
+    assert {ticket for ticket, _ in note_texts(world, "1.2")} == {"SHOP-2", "SHOP-3"}
+    told = json.loads(render_changelog(world.ports, product="shop", version="1.2", form=Form.JSON))["releases"][0]
+    assert (told["previous"], len(told["commits"])) == ("v1.0", 2)
 
 
 BEFORE = [

@@ -5,7 +5,8 @@ Commits travel as parallel columns of text, not as objects: a large history has 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 
@@ -38,6 +39,10 @@ class Refs:
     heads: tuple[BranchHead, ...]
     main: str | None
     fingerprint: str
+
+    def without_tags(self, names: Collection[str]) -> Refs:
+        """The same without these tags: a version that was abandoned is no release, though its tag stays."""
+        return replace(self, tags=tuple(tag for tag in self.tags if tag.name not in names))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
