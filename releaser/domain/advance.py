@@ -28,14 +28,16 @@ _PHASE_OF = {
     _U.CUTTING_OVER: (Phase.CUT_OVER, _U.VERIFYING),
     _U.COMMITTING: (Phase.COMMIT, _U.SUCCEEDED),
 }
-_OVER = frozenset({Health.EXITED, Health.MISSING})
+_OVER = frozenset({Health.UNHEALTHY, Health.EXITED, Health.MISSING})
+MOST_REPEATS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateView:
     """What is known of one update. `done` holds the steps done in this attempt, `passed` the gates passed.
 
-    `verdict` is the last look in this state, None before the first. `ends_as` is what a roll-back leads to.
+    `verdict` is the last look in this state, None before the first. `ends_as` is what a roll-back leads to and `repeats`
+    how often it was begun again.
     """
 
     state: UpdateState
@@ -46,6 +48,7 @@ class UpdateView:
     deadline_at: datetime | None = None
     soak_until_at: datetime | None = None
     ends_as: UpdateState = UpdateState.FAILED
+    repeats: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +79,14 @@ class Rest:
     """Nothing to do here until the rollout moves the update."""
 
 
-Action = RunStep | Look | MoveTo | Rest
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeat:
+    """Forget that the roll-back's steps are done and begin it again: what it brought back has died since."""
+
+    reason: str
+
+
+Action = RunStep | Look | MoveTo | Rest | Repeat
 
 
 def next_action(update: UpdateView, *, now: datetime) -> Action:
@@ -142,20 +152,27 @@ def _verifying(update: UpdateView, *, now: datetime) -> Action:
 
 
 def _soaking(update: UpdateView, *, now: datetime) -> Action:
-    if update.verdict is not None and update.verdict.health not in {Health.HEALTHY, Health.STARTING}:
+    """Healthy until the soak's end, and at its end. A probe that fails for a moment is looked at again until the deadline."""
+    if update.verdict is None:
+        return Look()
+    if update.verdict.health in _OVER or (update.verdict.health is Health.STARTING and _late(update, now)):
         return _back(update, f"failed while soaking: {update.verdict.reason}")
-    if update.soak_until_at is None or now >= update.soak_until_at:
-        return MoveTo(to=_U.COMMITTING)
-    return Look()
+    soaked = update.soak_until_at is None or now >= update.soak_until_at
+    return MoveTo(to=_U.COMMITTING) if soaked and update.verdict.health is Health.HEALTHY else Look()
 
 
 def _rolling_back(update: UpdateView, *, now: datetime) -> Action:
     upcoming = _next_of(update, Phase.ROLL_BACK)
+    died = update.verdict is not None and update.verdict.health in _OVER
+    if isinstance(upcoming, Look) and died and update.repeats < MOST_REPEATS:
+        return Repeat(reason=update.verdict.reason if update.verdict else "")
     if upcoming is None:
         if update.verdict is None:
             return Look()
         if update.verdict.health is Health.HEALTHY:
             return MoveTo(to=update.ends_as, reason="the state before is back")
+        if died and update.repeats < MOST_REPEATS:
+            return Repeat(reason=update.verdict.reason)
         upcoming = Look()
     if _late(update, now):
         seen = update.verdict.reason if update.verdict else "the engine did not answer"

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from releaser.domain.advance import Look, MoveTo, Rest, RunStep, UpdateView, next_action
+from releaser.domain.advance import Look, MoveTo, Repeat, Rest, RunStep, UpdateView, next_action
 from releaser.domain.rollout import AT_WORK, StepState, UpdateState
-from releaser.domain.target import Assignment, Desired, Health, Stop, Verdict
+from releaser.domain.target import Assignment, Desired, Health, Phase, Step, Stop, Verdict
 from releaser.errors import OutsideError, ReleaserError
-from releaser.flows.move_update import move_update, steps_of
+from releaser.flows.move_update import cutover_deadline, gate_deadline, move_update, steps_of
 from releaser.flows.ports import Ports
 from releaser.store import rollouts
 from releaser.store.plain import load
@@ -25,6 +25,7 @@ from releaser.targets.target import Driver, EngineUnreachableError, FencedError
 
 LEASE_FOR = timedelta(seconds=10)
 LOOK_AGAIN_FOR = timedelta(milliseconds=100)
+FAILING_PROBES = 3
 OFFLINE_FOR = timedelta(seconds=30)
 LONGEST_REST_FOR = timedelta(seconds=10)
 
@@ -51,7 +52,7 @@ def advance_target(ports: Ports, *, update_id: int) -> datetime | None:
     try:
         if isinstance(claimed.action, RunStep):
             detail = claimed.driver.apply(claimed.action.step, claimed.assignment)
-            return _done(ports, update_id, claimed.action.step.name, detail)
+            return _done(ports, update_id, claimed.action.step, detail)
         return _looked(ports, update_id, claimed, _look(claimed))
     except FencedError:
         return None
@@ -78,7 +79,7 @@ def _claim(ports: Ports, update_id: int) -> _Claimed | datetime | None:
             _move(session, update, action, driver=driver, now=now)
             ports.wake()
             return now
-        if isinstance(action, Rest):
+        if isinstance(action, Rest | Repeat):
             return None
         tries = 0
         if isinstance(action, RunStep):
@@ -103,6 +104,7 @@ def _view(update: TargetUpdate, records: dict[str, StepRecord]) -> UpdateView:
         deadline_at=update.deadline_at,
         soak_until_at=update.soak_until_at,
         ends_as=update.ends_as,
+        repeats=update.repeats,
     )
 
 
@@ -132,7 +134,7 @@ def _record_intent(
     session: Session, update: TargetUpdate, record: StepRecord | None, action: RunStep, *, now: datetime
 ) -> int:
     """Write that the step is about to be carried out, and when the service is about to stop. Returns the tries."""
-    if action.step.stops is not Stop.NONE and update.stopped_at is None:
+    if action.step.stops is not Stop.NONE and update.cut_over and update.stopped_at is None:
         update.stopped_at = now
     if record is not None:
         record.tries += 1
@@ -157,15 +159,17 @@ def _mine(session: Session, ports: Ports, update_id: int) -> TargetUpdate | None
     return update if update is not None and update.active and update.lease_owner == ports.owner else None
 
 
-def _done(ports: Ports, update_id: int, name: str, detail: str) -> datetime | None:
-    """Record that a step was carried out and seen."""
+def _done(ports: Ports, update_id: int, step: Step, detail: str) -> datetime | None:
+    """Record that a step was carried out and seen; from then on what its gate looks at has its time to become healthy."""
     now = ports.clock.now()
     with ports.database.transaction() as session:
         update = _mine(session, ports, update_id)
         if update is None:
             return None
-        _finish(session, update, name, detail, now=now)
+        _finish(session, update, step.name, detail, now=now)
         update.not_before_at = None
+        if step.gate and update.state is UpdateState.CUTTING_OVER:
+            update.deadline_at = gate_deadline(update, now=now)
     return now
 
 
@@ -193,13 +197,42 @@ def _looked(ports: Ports, update_id: int, claimed: _Claimed, verdict: Verdict) -
         look = claimed.action
         if isinstance(look, Look) and look.gate and verdict.health is Health.HEALTHY:
             _finish(session, update, look.gate + _PASSED, verdict.reason, now=now)
+            if update.state is UpdateState.CUTTING_OVER:
+                update.deadline_at = cutover_deadline(update, now=now)
             return now
-        action = next_action(replace(claimed.view, verdict=verdict), now=now)
+        _mind_the_soak(update, verdict, now=now)
+        action = next_action(
+            replace(claimed.view, verdict=verdict, deadline_at=update.deadline_at, repeats=update.repeats), now=now
+        )
+        if isinstance(action, Repeat):
+            _begin_back_again(session, update, action.reason)
+            return now
         if isinstance(action, MoveTo):
             _move(session, update, action, driver=claimed.driver, now=now)
             ports.wake()
             return now
         return now + claimed.look_every
+
+
+def _mind_the_soak(update: TargetUpdate, verdict: Verdict, *, now: datetime) -> None:
+    """While soaking, a probe that fails starts a deadline and one that answers ends it."""
+    if update.state is not UpdateState.SOAKING:
+        return
+    if verdict.health is Health.HEALTHY:
+        update.deadline_at = None
+    elif update.deadline_at is None:
+        health = load(Desired, update.desired).spec.health
+        update.deadline_at = now + timedelta(seconds=FAILING_PROBES * health.interval_s + health.timeout_s)
+
+
+def _begin_back_again(session: Session, update: TargetUpdate, reason: str) -> None:
+    """Undo that the roll-back's steps are done; each looks first, so only what is missing happens again."""
+    update.repeats += 1
+    update.reason = f"the roll-back began again: {reason}"[:2000] if not update.reason else update.reason
+    names = [step["name"] for step in update.steps if step["phase"] == Phase.ROLL_BACK.value]
+    for record in rollouts.steps(session, update.id, update.attempt):
+        if record.name.removesuffix(_PASSED) in names:
+            record.state, record.done_at = StepState.INTENT, None
 
 
 def _move(session: Session, update: TargetUpdate, action: MoveTo, *, driver: Driver, now: datetime) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from releaser.domain import selector as selectors
 from releaser.domain.plan import Plan, PlannedTarget, RolloutOptions
 from releaser.domain.release import ReleaseState
-from releaser.domain.target import Assignment, ContainerSpec, Desired, DriverName, Observation
+from releaser.domain.target import Assignment, ContainerSpec, Desired, DriverName, Health, Observation
 from releaser.domain.version import parse
 from releaser.domain.waves import split
 from releaser.errors import InvalidError, NotFoundError, OutsideError, RefusedError
@@ -54,6 +54,7 @@ class _Seen:
     """What an engine showed, or why it did not."""
 
     observation: Observation | None = None
+    installed: bool = False
     fault: str = ""
 
 
@@ -191,7 +192,7 @@ def _look(ports: Ports, wanted: Sequence[_Wanted]) -> list[_Seen]:
 
     def look(one: _Wanted) -> _Seen:
         try:
-            return _Seen(observation=ports.drivers[one.driver].observe(one.assignment))
+            return _seen(ports.drivers[one.driver], one.assignment)
         except OutsideError as error:
             faults.append(error)
             return _Seen(fault=str(error))
@@ -203,12 +204,20 @@ def _look(ports: Ports, wanted: Sequence[_Wanted]) -> list[_Seen]:
     return seen
 
 
+def _seen(driver: Driver, assignment: Assignment) -> _Seen:
+    """The truth there; that the wanted version runs is believed only when the health gate says so as well."""
+    observation = driver.observe(assignment)
+    installed = observation.runs(assignment.desired) and (
+        driver.verify(assignment, wanted=assignment.desired).health is Health.HEALTHY
+    )
+    return _Seen(observation=observation, installed=installed)
+
+
 def _planned(driver: Driver, one: _Wanted, look: _Seen) -> PlannedTarget:
     observation = look.observation
     desired, previous = one.assignment.desired, one.assignment.previous
-    already = observation is not None and observation.runs(desired)
     recorded = previous is not None and previous.digest == desired.digest
-    steps = () if already else driver.plan(desired=desired, previous=previous, observed=observation)
+    steps = () if look.installed else driver.plan(desired=desired, previous=previous, observed=observation)
     return PlannedTarget(
         target_id=one.target_id,
         installation_id=one.installation_id,
@@ -220,8 +229,8 @@ def _planned(driver: Driver, one: _Wanted, look: _Seen) -> PlannedTarget:
         desired=desired,
         previous=previous,
         steps=steps,
-        already_installed=already,
-        drift="" if already and recorded else _drift(previous, observation),
+        already_installed=look.installed,
+        drift="" if look.installed and recorded else _drift(previous, observation),
         warning=look.fault,
     )
 

@@ -53,16 +53,14 @@ def move_update(
 def _entering(update: TargetUpdate, to: UpdateState, *, now: datetime) -> dict[str, object]:
     """Deadlines of a state; every state that waits for something has one."""
     spec = load(Desired, update.desired).spec
-    healthy_for = timedelta(seconds=spec.health.deadline_s)
-    grace_for = timedelta(seconds=spec.stop_grace_s)
     if to in UPDATE_ENDED:
         return {"active": False, "finished_at": now, "deadline_at": None, "lease_owner": "", "lease_until_at": None}
     if to is _U.PREPARING:
         return {"deadline_at": now + PREPARE_FOR}
     if to is _U.CUTTING_OVER:
-        return {"deadline_at": now + grace_for + healthy_for + MARGIN_FOR, "cut_over": True}
+        return {"deadline_at": cutover_deadline(update, now=now), "cut_over": True}
     if to is _U.VERIFYING:
-        return {"deadline_at": now + healthy_for}
+        return {"deadline_at": gate_deadline(update, now=now)}
     if to is _U.SOAKING:
         return {
             "deadline_at": None,
@@ -74,6 +72,17 @@ def _entering(update: TargetUpdate, to: UpdateState, *, now: datetime) -> dict[s
     if to is _U.ROLLING_BACK:
         return {"deadline_at": now + ROLL_BACK_FOR, "soak_until_at": None}
     return {"deadline_at": None}
+
+
+def gate_deadline(update: TargetUpdate, *, now: datetime) -> datetime:
+    """Until when what was started now has to be healthy: what the specification allows."""
+    return now + timedelta(seconds=load(Desired, update.desired).spec.health.deadline_s)
+
+
+def cutover_deadline(update: TargetUpdate, *, now: datetime) -> datetime:
+    """Until when the steps of a cutover have to be done, up to its end or its next gate."""
+    grace_for = timedelta(seconds=load(Desired, update.desired).spec.stop_grace_s)
+    return gate_deadline(update, now=now) + grace_for + MARGIN_FOR
 
 
 def _steps_back(update: TargetUpdate, driver: Driver) -> list[dict[str, object]]:

@@ -65,6 +65,7 @@ def retry_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -
 def _again(update: TargetUpdate) -> None:
     """A clean sheet for the next attempt; the journal of the earlier ones stays."""
     update.attempt += 1
+    update.repeats = 0
     update.steps = [step for step in update.steps if step["phase"] != Phase.ROLL_BACK.value]
     update.active = True
     update.cut_over = False

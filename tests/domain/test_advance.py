@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from releaser.domain.advance import (
+    MOST_REPEATS,
     Action,
     Look,
     Member,
     Moves,
     MoveTo,
+    Repeat,
     Rest,
     RolloutView,
     RunStep,
@@ -76,16 +78,18 @@ def view(state: UpdateState, *done: str, **more: object) -> UpdateView:
         (view(U.CUTTING_OVER, "stop-old", "start-new", passed=frozenset({"start-new"})), RunStep(step=SWITCH)),
         (view(U.VERIFYING), Look()),
         (view(U.VERIFYING, verdict=YOUNG), Look()),
-        (view(U.VERIFYING, verdict=SICK), Look()),
         (view(U.VERIFYING, verdict=GOOD), MoveTo(to=U.SOAKING, reason="answers")),
         (view(U.SOAKING, soak_until_at=SOON), Look()),
         (view(U.SOAKING, soak_until_at=SOON, verdict=GOOD), Look()),
-        (view(U.SOAKING, soak_until_at=NOW), MoveTo(to=U.COMMITTING)),
+        (view(U.SOAKING, soak_until_at=NOW), Look()),
+        (view(U.SOAKING, soak_until_at=NOW, verdict=YOUNG), Look()),
+        (view(U.SOAKING, soak_until_at=NOW, verdict=GOOD), MoveTo(to=U.COMMITTING)),
         (view(U.COMMITTING), RunStep(step=REMOVE)),
         (view(U.COMMITTING, "remove-old"), MoveTo(to=U.SUCCEEDED)),
         (view(U.ROLLING_BACK), RunStep(step=BACK)),
         (view(U.ROLLING_BACK, "restore-old"), Look()),
         (view(U.ROLLING_BACK, "restore-old", verdict=YOUNG), Look()),
+        (view(U.ROLLING_BACK, "restore-old", verdict=DEAD), Repeat(reason="exit code 1")),
         (
             view(U.ROLLING_BACK, "restore-old", verdict=GOOD, ends_as=U.ROLLED_BACK),
             MoveTo(to=U.ROLLED_BACK, reason="the state before is back"),
@@ -104,7 +108,9 @@ def test_update_in_a_state_does_this_next(update: UpdateView, action: Action) ->
         (UpdateView(state=U.CUTTING_OVER, steps=STEPS, deadline_at=AGO), U.ROLLED_BACK),
         (view(U.CUTTING_OVER, "stop-old", "start-new", verdict=DEAD), U.ROLLED_BACK),
         (view(U.VERIFYING, verdict=DEAD), U.ROLLED_BACK),
-        (UpdateView(state=U.VERIFYING, steps=STEPS, deadline_at=AGO, verdict=SICK), U.ROLLED_BACK),
+        (view(U.VERIFYING, verdict=SICK), U.ROLLED_BACK),
+        (UpdateView(state=U.VERIFYING, steps=STEPS, deadline_at=AGO, verdict=YOUNG), U.ROLLED_BACK),
+        (UpdateView(state=U.SOAKING, steps=STEPS, deadline_at=AGO, soak_until_at=SOON, verdict=YOUNG), U.ROLLED_BACK),
         (view(U.SOAKING, soak_until_at=SOON, verdict=SICK), U.ROLLED_BACK),
         (view(U.SOAKING, soak_until_at=SOON, verdict=DEAD), U.ROLLED_BACK),
     ],
@@ -117,6 +123,8 @@ def test_update_that_cannot_succeed_is_rolled_back(update: UpdateView, ends_as: 
 
 
 def test_roll_back_that_does_not_end_is_for_a_person() -> None:
+    died = view(U.ROLLING_BACK, "restore-old", verdict=DEAD, repeats=MOST_REPEATS)
+    assert next_action(died, now=NOW) == Look()
     late = UpdateView(state=U.ROLLING_BACK, steps=STEPS, deadline_at=AGO)
     assert next_action(late, now=NOW) == MoveTo(
         to=U.INCONSISTENT, reason="could not be rolled back: the engine did not answer"

@@ -178,7 +178,7 @@ class FakeEngine:
             self.alive = False
             for container in self.containers.values():
                 if container.status in {"running", "restarting"}:
-                    self._end(container, 137)
+                    self.end(container, 137)
             self._note()
 
     def revive(self) -> None:
@@ -372,7 +372,7 @@ class FakeEngine:
         container = self._get(reference)
         if container.status not in {"running", "restarting", "paused"}:
             return 304, None
-        self._end(container, 0)
+        self.end(container, 0)
         return 204, None
 
     def _rename(self, reference: str, query: dict[str, str], _: object) -> tuple[int, Any]:
@@ -464,11 +464,11 @@ class FakeEngine:
         container.started_at, container.restart_count, container.looks = _now(), 0, 0
         container.status = "running"
         if container.image.behaviour is Behaviour.EXITS:
-            self._end(container, 3)
+            self.end(container, 3)
             if container.restart != "no":
                 container.status, container.restart_count = "restarting", 1
 
-    def _end(self, container: Container, code: int) -> None:
+    def end(self, container: Container, code: int) -> None:
         container.status, container.exit_code, container.finished_at = "exited", code, _now()
 
     def _note(self) -> None:

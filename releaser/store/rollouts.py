@@ -1,0 +1,303 @@
+"""Rollouts, their waves, the update of each target and the journal of its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, ForeignKey, Index, String, Text, UniqueConstraint, or_, select, text
+from sqlalchemy import update as update_rows
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from releaser.domain.rollout import AT_WORK, PauseReason, RolloutState, StepState, UpdateState, WaitsFor, WaveState
+from releaser.errors import NotFoundError
+from releaser.store.base import Base, words
+from releaser.store.installations import Target
+from releaser.store.products import Product
+from releaser.store.releases import Release
+
+
+class RolloutNotFoundError(NotFoundError):
+    """No rollout of that number."""
+
+
+class Rollout(Base):
+    """One release to a set of installations.
+
+    `trigger_key` is the caller's idempotency key and `body_hash` what it asked for; `plan` is the frozen plan
+    (`domain.plan.Plan` as plain data) and `plan_hash` its name, to which an approval binds.
+    """
+
+    __tablename__ = "rollouts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), index=True)
+    release_id: Mapped[int] = mapped_column(ForeignKey("releases.id"), index=True)
+    selector: Mapped[str] = mapped_column(Text)
+    state: Mapped[RolloutState] = mapped_column(words(RolloutState), index=True)
+    pause_reason: Mapped[PauseReason | None] = mapped_column(words(PauseReason))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    trigger_key: Mapped[str | None] = mapped_column(String(255), unique=True)
+    body_hash: Mapped[str] = mapped_column(String(64))
+    plan: Mapped[dict[str, Any]]
+    plan_hash: Mapped[str] = mapped_column(String(64))
+    max_parallel: Mapped[int] = mapped_column(default=1)
+    threshold: Mapped[int] = mapped_column(default=0)
+    needs_approval: Mapped[bool] = mapped_column(default=False)
+    approved_by: Mapped[str] = mapped_column(String(200), default="")
+    ticket: Mapped[str] = mapped_column(String(120), default="")
+    created_by: Mapped[str] = mapped_column(String(200), default="")
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    product: Mapped[Product] = relationship(lazy="joined", innerjoin=True)
+    release: Mapped[Release] = relationship(lazy="joined", innerjoin=True)
+    waves: Mapped[list[Wave]] = relationship(back_populates="rollout", order_by="Wave.number")
+    updates: Mapped[list[TargetUpdate]] = relationship(back_populates="rollout", order_by="TargetUpdate.position")
+
+
+class Wave(Base):
+    """A part of a rollout's targets that goes before the next part."""
+
+    __tablename__ = "waves"
+    __table_args__ = (UniqueConstraint("rollout_id", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rollout_id: Mapped[int] = mapped_column(ForeignKey("rollouts.id"))
+    number: Mapped[int]
+    state: Mapped[WaveState] = mapped_column(words(WaveState), default=WaveState.PENDING)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    rollout: Mapped[Rollout] = relationship(back_populates="waves")
+
+
+class TargetUpdate(Base):
+    """What a rollout does to one target.
+
+    `desired` and `previous` are `domain.target.Desired` as plain data, frozen when the rollout starts; `steps` is
+    the plan of the attempt; `ends_as` is the state a roll-back leads to, `repeats` how often it was begun again. `lease_*` say which worker is at it; `active` is true from the start of the
+    rollout until a terminal state, and a target has at most one active update. `stopped_at` is when the service
+    was about to be stopped, `served_at` the first good look after it; `cut_over` whether the cutover began.
+    """
+
+    __tablename__ = "target_updates"
+    __table_args__ = (
+        UniqueConstraint("rollout_id", "target_id"),
+        Index(
+            "uq_target_updates_one_active",
+            "target_id",
+            unique=True,
+            sqlite_where=text("active"),
+            postgresql_where=text("active"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rollout_id: Mapped[int] = mapped_column(ForeignKey("rollouts.id"), index=True)
+    target_id: Mapped[int] = mapped_column(ForeignKey("targets.id"), index=True)
+    wave: Mapped[int]
+    position: Mapped[int]
+    state: Mapped[UpdateState] = mapped_column(words(UpdateState), default=UpdateState.PENDING)
+    active: Mapped[bool] = mapped_column(default=False)
+    waits_for: Mapped[WaitsFor | None] = mapped_column(words(WaitsFor))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    attempt: Mapped[int] = mapped_column(default=1)
+    generation: Mapped[int] = mapped_column(default=0)
+    desired: Mapped[dict[str, Any]]
+    previous: Mapped[dict[str, Any] | None]
+    steps: Mapped[list[dict[str, Any]]]
+    cut_over: Mapped[bool] = mapped_column(default=False)
+    ends_as: Mapped[UpdateState] = mapped_column(words(UpdateState), default=UpdateState.FAILED)
+    repeats: Mapped[int] = mapped_column(default=0)
+    planned_stop_s: Mapped[float] = mapped_column(default=0.0)
+    stopped_at: Mapped[datetime | None]
+    served_at: Mapped[datetime | None]
+    deadline_at: Mapped[datetime | None]
+    soak_until_at: Mapped[datetime | None]
+    not_before_at: Mapped[datetime | None]
+    lease_owner: Mapped[str] = mapped_column(String(120), default="")
+    lease_until_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    rollout: Mapped[Rollout] = relationship(back_populates="updates")
+    target: Mapped[Target] = relationship(lazy="joined", innerjoin=True)
+
+    @property
+    def measured_stop_s(self) -> float | None:
+        """Seconds from the stop to the first good look after it; 0 when nothing was stopped; None while not known."""
+        if self.stopped_at is None:
+            return 0.0 if self.served_at is not None else None
+        if self.served_at is None:
+            return None
+        return (self.served_at - self.stopped_at).total_seconds()
+
+
+class StepRecord(Base):
+    """One step of one attempt in the journal: the intent is written before the step, `done` after it was seen."""
+
+    __tablename__ = "steps"
+    __table_args__ = (UniqueConstraint("update_id", "attempt", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    update_id: Mapped[int] = mapped_column(ForeignKey("target_updates.id"))
+    attempt: Mapped[int]
+    name: Mapped[str] = mapped_column(String(60))
+    state: Mapped[StepState] = mapped_column(words(StepState))
+    tries: Mapped[int] = mapped_column(default=1)
+    intent_at: Mapped[datetime]
+    done_at: Mapped[datetime | None]
+    detail: Mapped[str] = mapped_column(Text, default="")
+
+
+def get(session: Session, rollout_id: int) -> Rollout:
+    """The rollout of that number. Raises `RolloutNotFoundError`."""
+    rollout = session.get(Rollout, rollout_id)
+    if rollout is None:
+        raise RolloutNotFoundError(f"There is no rollout {rollout_id}.", advice="See `releaser rollout list`.")
+    return rollout
+
+
+def by_trigger(session: Session, key: str) -> Rollout | None:
+    """The rollout that this idempotency key made, or None."""
+    return session.scalars(select(Rollout).where(Rollout.trigger_key == key)).unique().one_or_none()
+
+
+def in_states(session: Session, *states: RolloutState) -> Sequence[Rollout]:
+    """Rollouts in one of `states`, oldest first."""
+    return session.scalars(select(Rollout).where(Rollout.state.in_(states)).order_by(Rollout.id)).unique().all()
+
+
+def newest(session: Session, *, limit: int = 50, offset: int = 0, product_id: int | None = None) -> Sequence[Rollout]:
+    """Rollouts, newest first."""
+    query = select(Rollout).order_by(Rollout.id.desc()).limit(limit).offset(offset)
+    if product_id is not None:
+        query = query.where(Rollout.product_id == product_id)
+    return session.scalars(query).unique().all()
+
+
+def holder(session: Session, target_id: int) -> TargetUpdate | None:
+    """The active update of a target, or None."""
+    return session.scalars(
+        select(TargetUpdate).where(TargetUpdate.target_id == target_id, TargetUpdate.active)
+    ).one_or_none()
+
+
+def runnable(session: Session, *, now: datetime) -> Sequence[int]:
+    """Ids of the updates that a worker may work on now: active, in a state of work, and not rested until later."""
+    return session.scalars(
+        select(TargetUpdate.id)
+        .where(
+            TargetUpdate.active,
+            TargetUpdate.state.in_(AT_WORK),
+            or_(TargetUpdate.not_before_at.is_(None), TargetUpdate.not_before_at <= now),
+        )
+        .order_by(TargetUpdate.id)
+    ).all()
+
+
+def claim(session: Session, update: TargetUpdate, *, owner: str, now: datetime, until: datetime) -> bool:
+    """Take the lease of an update, or keep it; a new owner gets a new generation. False when another one holds it."""
+    taken = cast(
+        "CursorResult[Any]",
+        session.execute(
+            update_rows(TargetUpdate)
+            .where(
+                TargetUpdate.id == update.id,
+                TargetUpdate.state == update.state,
+                or_(TargetUpdate.lease_owner.in_(["", owner]), TargetUpdate.lease_until_at < now),
+            )
+            .values(lease_owner=owner, lease_until_at=until)
+            .execution_options(synchronize_session=False)
+        ),
+    )
+    if taken.rowcount != 1:
+        return False
+    if update.lease_owner != owner:
+        update.target.generation += 1
+        update.generation = update.target.generation
+    update.lease_owner, update.lease_until_at = owner, until
+    return True
+
+
+def renew(session: Session, update_ids: Iterable[int], *, owner: str, until: datetime) -> None:
+    """Keep the leases of what this owner works on."""
+    session.execute(
+        update_rows(TargetUpdate)
+        .where(TargetUpdate.id.in_(list(update_ids)), TargetUpdate.lease_owner == owner)
+        .values(lease_until_at=until)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def lease_owners(session: Session) -> Sequence[str]:
+    """Who holds leases of active updates."""
+    return session.scalars(
+        select(TargetUpdate.lease_owner).where(TargetUpdate.active, TargetUpdate.lease_owner != "").distinct()
+    ).all()
+
+
+def release_leases(session: Session, owner: str) -> None:
+    """Free everything a dead owner held."""
+    session.execute(
+        update_rows(TargetUpdate)
+        .where(TargetUpdate.active, TargetUpdate.lease_owner == owner)
+        .values(lease_until_at=None, lease_owner="")
+        .execution_options(synchronize_session=False)
+    )
+
+
+def steps(session: Session, update_id: int, attempt: int | None = None) -> Sequence[StepRecord]:
+    """The journal of one update (of one attempt where given), in the order of intent."""
+    query = select(StepRecord).where(StepRecord.update_id == update_id).order_by(StepRecord.id)
+    if attempt is not None:
+        query = query.where(StepRecord.attempt == attempt)
+    return session.scalars(query).all()
+
+
+def facts(rollout: Rollout) -> dict[str, Any]:
+    """A rollout as plain data: the one shape that commands and the API show."""
+    return {
+        "id": rollout.id,
+        "product": rollout.product.name,
+        "version": rollout.release.version,
+        "selector": rollout.selector,
+        "state": rollout.state.value,
+        "pause_reason": rollout.pause_reason.value if rollout.pause_reason else None,
+        "reason": rollout.reason,
+        "plan_hash": rollout.plan_hash,
+        "max_parallel": rollout.max_parallel,
+        "threshold": rollout.threshold,
+        "ticket": rollout.ticket or None,
+        "approved_by": rollout.approved_by or None,
+        "created_by": rollout.created_by,
+        "created_at": rollout.created_at,
+        "started_at": rollout.started_at,
+        "finished_at": rollout.finished_at,
+        "waves": [{"number": w.number, "state": w.state.value} for w in rollout.waves],
+        "targets": [update_facts(u) for u in rollout.updates],
+    }
+
+
+def update_facts(update: TargetUpdate) -> dict[str, Any]:
+    """One target's part of a rollout as plain data."""
+    installation = update.target.installation
+    return {
+        "id": update.id,
+        "wave": update.wave,
+        "installation": installation.name,
+        "customer": installation.customer.name,
+        "module": update.target.module.name,
+        "host": update.target.host.name,
+        "state": update.state.value,
+        "waits_for": update.waits_for.value if update.waits_for else None,
+        "reason": update.reason,
+        "attempt": update.attempt,
+        "from": (update.previous or {}).get("version"),
+        "to": update.desired.get("version"),
+        "planned_stop_s": update.planned_stop_s,
+        "measured_stop_s": update.measured_stop_s,
+        "finished_at": update.finished_at,
+    }
