@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from releaser.domain.notice import NoticeState
 from releaser.domain.release import ReleaseState
 from releaser.domain.rollout import ENDED, RolloutState, UpdateState
+from releaser.domain.version import VersionKind
 from releaser.store import installations, notices, rollouts
 from releaser.store.commits import Commit, ReleaseCommit, TicketCommit
 from releaser.store.customers import Customer
@@ -29,6 +30,8 @@ from releaser.store.tickets import Ticket
 
 STANDING = frozenset({NoticeState.ANNOUNCED, NoticeState.IN_PROGRESS})
 _SHOWN = (ReleaseState.PUBLISHED, ReleaseState.YANKED)
+# Candidates found in a history count as published there, but are nobody's newest release.
+_FINAL = Release.kind != VersionKind.CANDIDATE
 _DAY_OF: ColumnElement[datetime] = func.coalesce(Release.published_at, Release.tagged_at)
 
 
@@ -87,7 +90,7 @@ def _broken(session: Session) -> set[int]:
 def _newest_of_lines(session: Session, product_ids: Iterable[int]) -> dict[tuple[int, str], str]:
     best = (
         select(Release.product_id, Release.line, func.max(Release.sort_key).label("best"))
-        .where(Release.product_id.in_(list(product_ids)), Release.state == ReleaseState.PUBLISHED)
+        .where(Release.product_id.in_(list(product_ids)), Release.state == ReleaseState.PUBLISHED, _FINAL)
         .group_by(Release.product_id, Release.line)
         .subquery()
     )
@@ -110,7 +113,7 @@ def _lines_of(session: Session, versions: Iterable[tuple[int, str]]) -> dict[tup
 
 def newest_releases(session: Session, *, product_id: int | None = None, limit: int = 8) -> list[dict[str, Any]]:
     """Published and yanked releases, latest first: by when customers could see them, else by their tag's date."""
-    query = select(Release).where(Release.state.in_(_SHOWN)).order_by(_DAY_OF.desc(), Release.sort_key.desc())
+    query = select(Release).where(Release.state.in_(_SHOWN), _FINAL).order_by(_DAY_OF.desc(), Release.sort_key.desc())
     if product_id is not None:
         query = query.where(Release.product_id == product_id)
     return [short(release) for release in session.scalars(query.limit(limit)).unique()]
@@ -163,7 +166,7 @@ def lines(session: Session, product_id: int, *, limit: int, offset: int = 0) -> 
             func.min(Release.sort_key).label("first"),
             func.count().label("releases"),
         )
-        .where(Release.product_id == product_id, Release.state.in_(_SHOWN))
+        .where(Release.product_id == product_id, Release.state.in_(_SHOWN), _FINAL)
         .group_by(Release.line)
         .subquery()
     )
@@ -205,7 +208,7 @@ def _installations_on_lines(session: Session, product_id: int) -> dict[str, int]
 def count_lines(session: Session, product_id: int) -> int:
     """How many lines have a published release."""
     query = select(func.count(Release.line.distinct())).where(
-        Release.product_id == product_id, Release.state.in_(_SHOWN)
+        Release.product_id == product_id, Release.state.in_(_SHOWN), _FINAL
     )
     return session.scalars(query).one()
 

@@ -15,6 +15,7 @@ from releaser import __version__
 from releaser.flows.ports import Ports
 from releaser.web import problems
 from releaser.web.api import router as api
+from releaser.web.api.described import schemas
 from releaser.web.health import router as health
 from releaser.web.pages import feeds, notices, products, rollouts, start
 from releaser.web.pages.shown import STATIC
@@ -64,7 +65,9 @@ class Application(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The description of the API."""
         described = super().openapi()
-        described["components"].setdefault("schemas", {}).setdefault("Problem", problems.Problem.model_json_schema())
+        known = described["components"].setdefault("schemas", {})
+        known["Problem"] = problems.Problem.model_json_schema()
+        known.update(schemas())
         return described
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from sqlalchemy import func, select
 
-from releaser.store.products import Product
+from releaser.errors import OutsideError, RefusedError
+from releaser.store.migrations import numbers
+from releaser.store.upgrade import schema_number
 from releaser.web.answers import FactsResponse
 from releaser.web.asked import Asked
 
 router = APIRouter(tags=["health"])
+
+
+class NotReadyError(OutsideError):
+    """The database answers, but this program cannot work with what it holds."""
 
 
 @router.get("/healthz", summary="Whether the process is alive")
@@ -18,9 +23,17 @@ def healthz() -> FactsResponse:
     return FactsResponse({"status": "alive"})
 
 
-@router.get("/readyz", summary="Whether the database answers and has its tables")
+@router.get("/readyz", summary="Whether the database answers and has the schema of this program")
 def readyz(ports: Asked) -> FactsResponse:
-    """200 when the service can work; else the problem that keeps it from it."""
-    with ports.database.reading() as session:
-        known = session.scalars(select(func.count()).select_from(Product)).one()
-    return FactsResponse({"status": "ready", "products": known})
+    """200 when the service can work; else 503 with the problem that keeps it from it."""
+    try:
+        number = schema_number(ports.database)
+    except RefusedError as error:
+        raise NotReadyError(error.detail, permanent=False, advice=error.advice) from error
+    if number != numbers()[-1]:
+        raise NotReadyError(
+            f"The database has schema {number or 'none'}, and this program needs {numbers()[-1]}.",
+            permanent=False,
+            advice="Start the service once: it makes or steps up the schema.",
+        )
+    return FactsResponse({"status": "ready", "schema": number})

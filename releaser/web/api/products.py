@@ -1,15 +1,18 @@
-"""Products: what there is, and reading their histories."""
+"""Products: what there is, adding one, and reading its history."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from releaser.domain.declaration import DeclaredProduct
+from releaser.flows.add_product import add_product
 from releaser.flows.collect_commits import collect_commits
-from releaser.store import products as table
+from releaser.flows.show_product import list_products, show_product
 from releaser.web.answers import FactsResponse
-from releaser.web.asked import Asked
-from releaser.web.paging import Paged, cut
+from releaser.web.api.described import Sent, body, declared
+from releaser.web.asked import Actor, Asked
+from releaser.web.paging import Paged, listed
 
 router = APIRouter(tags=["products"])
 
@@ -17,15 +20,26 @@ router = APIRouter(tags=["products"])
 @router.get("/products", summary="Products by name", response_class=FactsResponse)
 def products(request: Request, ports: Asked, page: Paged) -> Response:
     """A page of products with their modules."""
-    with ports.database.reading() as session:
-        return cut(request, page, [table.facts(row) for row in table.everything(session)])
+    return listed(request, page, list_products(ports, limit=page.look_ahead, offset=page.offset))
+
+
+@router.post(
+    "/products",
+    status_code=201,
+    summary="Add a product",
+    response_class=FactsResponse,
+    openapi_extra=body(DeclaredProduct),
+)
+def add(ports: Asked, actor: Actor, text: Sent) -> Response:
+    """It is changed later by applying a declaration."""
+    facts = add_product(ports, product=declared(text, group="products").products[0], by=actor)
+    return FactsResponse(facts, status_code=201, headers={"Location": f"/v1/products/{facts['name']}"})
 
 
 @router.get("/products/{product}", summary="One product", response_class=FactsResponse)
 def product(ports: Asked, product: str) -> Response:
-    """Its repository, numbering, rhythm and modules."""
-    with ports.database.reading() as session:
-        return FactsResponse(table.facts(table.get(session, product)))
+    """Its repository, numbering, rhythm, modules and lines."""
+    return FactsResponse(show_product(ports, product=product))
 
 
 @router.post("/products/{product}/collect", summary="Read what is new in the history", response_class=FactsResponse)
