@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from releaser.store import commits, customers, installations, moves, notices, products, releases, rollouts, tickets
+from releaser.store import (
+    commits,
+    customers,
+    declared,
+    installations,
+    moves,
+    notices,
+    products,
+    releases,
+    rollouts,
+    tickets,
+)
 from releaser.store.base import Base
 
-TABLES = (commits, customers, installations, moves, notices, products, releases, rollouts, tickets)
+TABLES = (commits, customers, declared, installations, moves, notices, products, releases, rollouts, tickets)
 metadata = Base.metadata

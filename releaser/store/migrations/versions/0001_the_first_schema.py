@@ -22,6 +22,20 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_customers_name")),
     )
     op.create_table(
+        "declared_changes",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("noun", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("action", sa.String(length=40), nullable=False),
+        sa.Column("fields", sa.JSON(none_as_null=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_declared_changes")),
+    )
+    with op.batch_alter_table("declared_changes", schema=None) as batch_op:
+        batch_op.create_index("ix_declared_changes_noun_name", ["noun", "name", "id"], unique=False)
+
+    op.create_table(
         "hosts",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
@@ -182,6 +196,14 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_releases_line"), ["line"], unique=False)
         batch_op.create_index("ix_releases_product_sort", ["product_id", "sort_key"], unique=False)
 
+    op.create_table(
+        "ticket_fixes",
+        sa.Column("product_id", sa.Integer(), nullable=False),
+        sa.Column("ticket", sa.String(length=120), nullable=False),
+        sa.Column("bits", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_ticket_fixes_product_id_products")),
+        sa.PrimaryKeyConstraint("product_id", "ticket", name=op.f("pk_ticket_fixes")),
+    )
     op.create_table(
         "tickets",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -396,6 +418,7 @@ def upgrade() -> None:
         sa.Column("steps", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("cut_over", sa.Boolean(), nullable=False),
         sa.Column("ends_as", sa.String(length=40), nullable=False),
+        sa.Column("repeats", sa.Integer(), nullable=False),
         sa.Column("planned_stop_s", sa.Double(), nullable=False),
         sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("served_at", sa.DateTime(timezone=True), nullable=True),

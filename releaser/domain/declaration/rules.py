@@ -1,0 +1,312 @@
+"""Whether a declaration makes sense: names, references, and what two targets of one host cannot share.
+
+Rules: everything that is wrong is told at once, each with its place, what is wrong and what would be right. Lengths are
+those of the store's columns, so that every database takes what is accepted here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+from releaser.domain.calendar import zone_named
+from releaser.domain.declaration.declared import (
+    Declaration,
+    DeclaredCustomer,
+    DeclaredHost,
+    DeclaredInstallation,
+    DeclaredModule,
+    DeclaredProduct,
+    Origin,
+    Place,
+)
+from releaser.domain.declaration.spec_rules import spec_faults
+from releaser.domain.regulation import checked
+from releaser.domain.ticket import TicketPatterns
+from releaser.domain.version import TagFormat
+from releaser.errors import InvalidError
+
+Fault = tuple[Place, str, str]
+"""Where inside the object, what is wrong, what would be right."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+_WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/+ -]*[A-Za-z0-9])?")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2})?")
+_EMAIL = re.compile(r"[^\s@<>\"(),:;\\\[\]\x00-\x20\x7f]+@[^\s@<>\"(),:;\\\x00-\x20\x7f]+")
+_ENGINE = re.compile(r"unix:///[^\s\x00]+|tcp://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
+_IMAGE = re.compile(
+    r"(?:[A-Za-z0-9-]+[.:][A-Za-z0-9.:-]+|localhost|\[[0-9a-fA-F:]+\](?::[0-9]+)?)/[a-z0-9][A-Za-z0-9._/:-]*"
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_LENGTHS = {"name": 80, "title": 200, "branch": 200, "line_branch": 200, "profile": 80, "role": 40, "ring": 40}
+_LENGTHS |= {"delivery": 40, "repository": 2000, "image": 500, "address": 500}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong with a declaration."""
+
+    place: Place
+    detail: str
+    advice: str
+    origin: Origin | None = None
+
+    @property
+    def field(self) -> str:
+        """The place as text: `installations[0].targets[1].host`."""
+        return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.place).lstrip(".")
+
+    def __str__(self) -> str:
+        where = " ".join(str(part) for part in (self.origin, self.field) if part)
+        return f"{where}: {self.detail}" if where else self.detail
+
+
+class InvalidDeclarationError(InvalidError):
+    """What is declared makes no sense; `problems` tells each place, what is wrong and what would be right."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        """Tell one problem as it is, several in lines of their own."""
+        ordered = sorted(problems, key=lambda p: (p.origin.file, p.origin.line, p.origin.column) if p.origin else ("",))
+        first = ordered[0]
+        one = len(ordered) == 1
+        super().__init__(
+            str(first) if one else "\n".join(f"{problem} {problem.advice}".strip() for problem in ordered[:50]),
+            advice=first.advice if one else "",
+            field=first.field or None,
+            problems=[
+                {
+                    "file": p.origin.file if p.origin else None,
+                    "line": p.origin.line if p.origin else None,
+                    "column": p.origin.column if p.origin else None,
+                    "field": p.field,
+                    "detail": p.detail,
+                    "advice": p.advice,
+                }
+                for p in ordered
+            ],
+        )
+
+
+def check(declaration: Declaration, *, known: Declaration | None = None) -> list[Problem]:
+    """Everything wrong with the declaration, seen beside what is `known` already and stays as it is."""
+    known = known or Declaration()
+    faults = [
+        *_each("products", declaration.products, _product),
+        *_each("customers", declaration.customers, _customer),
+        *_each("hosts", declaration.hosts, _host),
+        *_each("installations", declaration.installations, _installation),
+        *_references(declaration, known),
+        *_collisions(declaration, known),
+    ]
+    return [
+        Problem(place=place, detail=detail, advice=advice, origin=declaration.origin(place))
+        for place, detail, advice in faults
+    ]
+
+
+def _each(group: str, items: Sequence[Any], rule: Callable[[Any], Iterator[Fault]]) -> Iterator[Fault]:
+    seen: dict[str, int] = {}
+    for index, item in enumerate(items):
+        for place, detail, advice in (*_name(item.name), *_lengths(item), *rule(item)):
+            yield (group, index, *place), detail, advice
+        if item.name in seen:
+            yield (
+                (group, index, "name"),
+                f"'{item.name}' is declared twice; first as {group}[{seen[item.name]}].",
+                "Keep one of them.",
+            )
+        seen.setdefault(item.name, index)
+
+
+def _name(name: str, key: str = "name") -> Iterator[Fault]:
+    if not _NAME.fullmatch(name):
+        yield (key,), f"'{name[:80]}' is no name.", "Use lower-case letters, digits and '-', such as acme-shop."
+
+
+def _lengths(item: object, place: Place = ()) -> Iterator[Fault]:
+    """Texts that no column holds, in the object and in those inside."""
+    for one in fields(item) if is_dataclass(item) else ():
+        value = getattr(item, one.name)
+        if isinstance(value, str):
+            most = _LENGTHS.get(one.name, 4000)
+            if len(value) > most:
+                yield (*place, one.name), f"The text has {len(value)} characters; {most} are the most.", "Shorten it."
+            if _CONTROL.search(value) or _is_broken(value):
+                yield (*place, one.name), "The text has characters that cannot be shown.", "Remove them."
+        elif isinstance(value, tuple):
+            for index, inner in enumerate(value):
+                yield from _lengths(inner, (*place, one.name, index))
+
+
+def _is_broken(text: str) -> bool:
+    """Whether it has halves of characters, which is how Python keeps bytes that are no text."""
+    return any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def is_zone(name: str) -> bool:
+    """Whether there is a time zone of that name."""
+    return not list(_zone(name))
+
+
+def _zone(zone: str, *place: str | int) -> Iterator[Fault]:
+    try:
+        zone_named(zone)
+    except InvalidError as error:
+        yield place, error.detail, error.advice
+
+
+def _language(language: str, *place: str | int) -> Iterator[Fault]:
+    if not _LANGUAGE.fullmatch(language):
+        yield place, f"'{language[:20]}' is no language.", "Use a code such as en or ru."
+
+
+def _product(product: DeclaredProduct) -> Iterator[Fault]:
+    if not product.repository.strip():
+        yield ("repository",), "The product has no repository.", "Name its git repository: a URL or an absolute path."
+    elif product.repository.startswith("-"):
+        yield ("repository",), "A repository's address cannot begin with '-'.", "Give a URL or an absolute path."
+    yield from _zone(product.zone, "zone")
+    if not 1 <= product.cadence_days <= 366:
+        yield ("cadence_days",), f"{product.cadence_days} days are no cadence.", "Use 1 to 366; 14 is two weeks."
+    if product.line_branch.count("{line}") != 1:
+        yield (
+            ("line_branch",),
+            f"'{product.line_branch[:80]}' does not have {{line}} once.",
+            "Write it like {line} or release/{line}.",
+        )
+    try:
+        TagFormat(scheme=product.scheme, text=product.tag_format)
+    except InvalidError as error:
+        yield ("tag_format",), error.detail, error.advice
+    for index, pattern in enumerate(product.ticket_patterns):
+        try:
+            TicketPatterns((pattern,))
+        except InvalidError as error:
+            yield ("ticket_patterns", index), error.detail, error.advice
+    yield from _modules(product)
+
+
+def _modules(product: DeclaredProduct) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for index, module in enumerate(product.modules):
+        if module.name in seen:
+            yield ("modules", index, "name"), f"Module '{module.name}' is there twice.", "Keep one of them."
+        seen.add(module.name)
+        for place, detail, advice in _module(module):
+            yield ("modules", index, *place), detail, advice
+
+
+def _module(module: DeclaredModule) -> Iterator[Fault]:
+    yield from _name(module.name)
+    image = module.image
+    if image and (image.count("{version}") != 1 or not _IMAGE.fullmatch(image.replace("{version}", "1.0"))):
+        yield (
+            ("image",),
+            f"'{image[:120]}' is no image template.",
+            "Name the registry and the tag, such as registry.example.com/shop/web:{version}.",
+        )
+
+
+def _customer(customer: DeclaredCustomer) -> Iterator[Fault]:
+    yield from _zone(customer.zone, "zone")
+    yield from _language(customer.language, "language")
+    try:
+        checked(customer.regulation)
+    except InvalidError as error:
+        yield ("regulation", "country"), error.detail, error.advice
+    seen: set[str] = set()
+    for index, contact in enumerate(customer.contacts):
+        at = ("contacts", index)
+        if not _EMAIL.fullmatch(contact.email) or len(contact.email) > 254:
+            yield (*at, "email"), f"'{contact.email[:80]}' is no mail address.", "Write it like ops@example.com."
+        if contact.email in seen:
+            yield (*at, "email"), f"'{contact.email}' is there twice.", "Keep one of them."
+        seen.add(contact.email)
+        if contact.language:
+            yield from _language(contact.language, *at, "language")
+        if contact.zone:
+            yield from _zone(contact.zone, *at, "zone")
+
+
+def _host(host: DeclaredHost) -> Iterator[Fault]:
+    if not _ENGINE.fullmatch(host.address):
+        yield (
+            ("address",),
+            f"'{host.address[:120]}' is no engine's address.",
+            "Write it like unix:///var/run/docker.sock or tcp://10.0.0.5:2375.",
+        )
+
+
+def _installation(installation: DeclaredInstallation) -> Iterator[Fault]:
+    words = (("ring", installation.ring), ("delivery", installation.delivery))
+    for key, value in (*words, *((f"labels.{name}", text) for name, text in installation.labels.items())):
+        if value and not _WORD.fullmatch(value):
+            yield tuple(key.split(".")), f"'{value[:80]}' cannot be selected by.", "Use letters, digits and . _ - / +."
+    for name in installation.labels:
+        if not _WORD.fullmatch(name) or len(name) > 80:
+            yield ("labels", name), f"'{name[:80]}' is no label.", "Use letters, digits and . _ - / +."
+    if not installation.delivery:
+        yield ("delivery",), "The delivery is empty.", "Use cloud, or a word of your own such as server."
+    seen: set[str] = set()
+    for index, target in enumerate(installation.targets):
+        if target.name in seen:
+            yield (
+                ("targets", index),
+                f"Module '{target.module}' is there twice on host '{target.host}'.",
+                "Keep one of them, or use another host.",
+            )
+        seen.add(target.name)
+        for place, detail, advice in spec_faults(target.spec):
+            yield ("targets", index, "spec", *place), detail, advice
+
+
+def _references(declaration: Declaration, known: Declaration) -> Iterator[Fault]:
+    customers = {one.name for one in (*known.customers, *declaration.customers)}
+    hosts = {one.name for one in (*known.hosts, *declaration.hosts)}
+    modules = {one.name: [m.name for m in one.modules] for one in (*known.products, *declaration.products)}
+    for index, one in enumerate(declaration.installations):
+        at: Place = ("installations", index)
+        yield from _known("customer", one.customer, customers, (*at, "customer"))
+        yield from _known("product", one.product, modules, (*at, "product"))
+        for number, target in enumerate(one.targets):
+            yield from _known("host", target.host, hosts, (*at, "targets", number, "host"))
+            if one.product in modules and target.module not in modules[one.product]:
+                yield (
+                    (*at, "targets", number, "module"),
+                    f"Product '{one.product}' has no module '{target.module[:80]}'.",
+                    f"It has: {', '.join(modules[one.product]) or 'none; declare one'}.",
+                )
+
+
+def _known(noun: str, name: str, names: Iterable[str], place: Place) -> Iterator[Fault]:
+    if name not in names:
+        shown = ", ".join(sorted(names)[:5])
+        yield place, f"There is no {noun} '{name[:80]}'.", f"Known: {shown}." if shown else f"Declare it under {noun}s."
+
+
+def _collisions(declaration: Declaration, known: Declaration) -> Iterator[Fault]:
+    """Two containers of one host cannot have one name or publish one port."""
+    names: dict[tuple[str, str], str] = {}
+    ports: dict[tuple[str, int, str], list[tuple[str, str]]] = {}
+    for index, one in (*((None, one) for one in known.installations), *enumerate(declaration.installations)):
+        for number, target in enumerate(one.targets):
+            me, spec = f"{one.name}/{target.name}", target.spec
+            faults = []
+            if (holder := names.setdefault((target.host, spec.name), me)) != me:
+                faults.append(("name", 0, f"Name '{spec.name}' is taken on host '{target.host}' by {holder}."))
+            for at, port in enumerate(spec.ports):
+                held = ports.setdefault((target.host, port.host_port, port.protocol), [])
+                if port.host_port and (other := _overlapping(port.host_ip, held)):
+                    faults.append(("ports", at, f"Port {port.host_port} is taken on host '{target.host}' by {other}."))
+                held.append((port.host_ip, me))
+            for key, at, detail in faults if index is not None else ():
+                inner: Place = ("name",) if key == "name" else (key, at)
+                yield ("installations", index or 0, "targets", number, "spec", *inner), detail, "Choose another one."
+
+
+def _overlapping(address: str, held: Iterable[tuple[str, str]]) -> str | None:
+    """Who publishes the same port where `address` would."""
+    everywhere = {"0.0.0.0", "::"}  # noqa: S104 -- compared with, not listened on
+    return next((who for ip, who in held if ip == address or ip in everywhere or address in everywhere), None)

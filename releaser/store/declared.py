@@ -1,0 +1,301 @@
+"""Declared state <-> rows, and who changed it when.
+
+`read` tells what the rows say as a declaration, `write` makes the rows say what a declaration does. Rules: a row that anything
+else refers to is never removed, so history stays; `holders` names what does. Only values that are declared are touched:
+what runs on a target, what was collected of a product and the like stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Index, String, Table, delete, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from releaser.domain.declaration import (
+    Action,
+    Change,
+    Declaration,
+    DeclaredContact,
+    DeclaredCustomer,
+    DeclaredHost,
+    DeclaredInstallation,
+    DeclaredModule,
+    DeclaredProduct,
+    DeclaredTarget,
+    Noun,
+)
+from releaser.domain.regulation import from_mapping, to_mapping
+from releaser.domain.target import ContainerSpec
+from releaser.store import customers, installations, products
+from releaser.store.base import Base
+from releaser.store.customers import Contact, Customer
+from releaser.store.installations import Host, Installation, Target
+from releaser.store.plain import dump, load
+from releaser.store.products import Module, Product
+
+
+class DeclaredChange(Base):
+    """What an apply changed of one object: field by field, when and by whom. Never changed itself."""
+
+    __tablename__ = "declared_changes"
+    __table_args__ = (Index("ix_declared_changes_noun_name", "noun", "name", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    by: Mapped[str] = mapped_column(String(200))
+    noun: Mapped[str] = mapped_column(String(40))
+    name: Mapped[str] = mapped_column(String(80))
+    action: Mapped[str] = mapped_column(String(40))
+    fields: Mapped[list[dict[str, Any]]]
+
+
+TABLES: dict[Noun, type[Product | Customer | Host | Installation]] = {
+    Noun.PRODUCT: Product,
+    Noun.CUSTOMER: Customer,
+    Noun.HOST: Host,
+    Noun.INSTALLATION: Installation,
+}
+_REMOVED_IN_ORDER = ("targets", "installations", "modules", "contacts", "hosts", "customers", "products")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """A row that is to go: its table, its name for people and its id."""
+
+    table: str
+    label: str
+    row_id: int
+
+
+_PRODUCT = (
+    "repository",
+    "title",
+    "branch",
+    "line_branch",
+    "scheme",
+    "tag_format",
+    "profile",
+    "first_train_on",
+    "cadence_days",
+    "zone",
+)
+
+
+def read(session: Session) -> Declaration:
+    """What the rows say, by name."""
+    return Declaration(
+        products=tuple(_product(row) for row in products.everything(session)),
+        customers=tuple(_customer(row) for row in customers.everyone(session)),
+        hosts=tuple(DeclaredHost(name=row.name, address=row.address) for row in installations.hosts(session)),
+        installations=tuple(_installation(row) for row in installations.everything(session)),
+    )
+
+
+def _product(row: Product) -> DeclaredProduct:
+    return DeclaredProduct(
+        name=row.name,
+        ticket_patterns=tuple(row.ticket_patterns),
+        modules=tuple(DeclaredModule(name=m.name, image=m.image) for m in row.modules),
+        **{name: getattr(row, name) for name in _PRODUCT},
+    )
+
+
+def _customer(row: Customer) -> DeclaredCustomer:
+    contacts = [
+        DeclaredContact(email=c.email, name=c.name, role=c.role, language=c.language, zone=c.zone) for c in row.contacts
+    ]
+    return DeclaredCustomer(
+        name=row.name,
+        title=row.title,
+        language=row.language,
+        zone=row.zone,
+        regulation=from_mapping(row.regulation, zone=row.zone),
+        contacts=tuple(contacts),
+    )
+
+
+def _installation(row: Installation) -> DeclaredInstallation:
+    targets = [
+        DeclaredTarget(module=t.module.name, host=t.host.name, driver=t.driver, spec=load(ContainerSpec, t.spec))
+        for t in row.targets
+    ]
+    return DeclaredInstallation(
+        name=row.name,
+        title=row.title,
+        customer=row.customer.name,
+        product=row.product.name,
+        ring=row.ring,
+        delivery=row.delivery,
+        labels=row.labels,
+        targets=tuple(sorted(targets, key=lambda target: target.name)),
+    )
+
+
+def write(
+    session: Session, wanted: Declaration, changes: Sequence[Change], gone: Sequence[Gone], *, now: datetime, by: str
+) -> None:
+    """Carry out `changes`, which lead to `wanted`, and remove what is `gone`, which has no holders."""
+    for noun in Noun:
+        objects = {one.name: one for one in noun.of(wanted)}
+        for change in changes:
+            if change.noun is noun and change.action is not Action.REMOVED:
+                _WRITERS[noun](session, objects[change.name], now)
+        session.flush()
+    for table in _REMOVED_IN_ORDER:
+        for one in gone:
+            if one.table == table:
+                _remove(session, one)
+    session.add_all(
+        DeclaredChange(at=now, by=by, noun=c.noun, name=c.name, action=c.action, fields=_kept(c)) for c in changes
+    )
+    session.flush()
+    session.expire_all()
+
+
+def _kept(change: Change) -> list[dict[str, Any]]:
+    """A change's fields as JSON can hold them."""
+    return [{"field": f.field, "old": _as_json(f.old), "new": _as_json(f.new)} for f in change.fields]
+
+
+def _as_json(value: Any) -> Any:  # noqa: ANN401 -- a field's value
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _write_product(session: Session, wanted: DeclaredProduct, now: datetime) -> None:
+    row = products.find(session, wanted.name)
+    if row is None:
+        row = Product(name=wanted.name, created_at=now, ticket_patterns=[])
+        session.add(row)
+    for name in _PRODUCT:
+        setattr(row, name, getattr(wanted, name))
+    row.ticket_patterns = list(wanted.ticket_patterns)
+    session.flush()
+    there = {module.name: module for module in row.modules}
+    for module in wanted.modules:
+        if module.name in there:
+            there[module.name].image = module.image
+        else:
+            session.add(Module(product_id=row.id, name=module.name, image=module.image))
+    session.flush()
+    session.expire(row)
+
+
+def _write_customer(session: Session, wanted: DeclaredCustomer, _now: datetime) -> None:
+    row = customers.find(session, wanted.name)
+    if row is None:
+        row = Customer(name=wanted.name, regulation={}, contacts=[])
+        session.add(row)
+    row.title, row.language, row.zone = wanted.title, wanted.language, wanted.zone
+    row.regulation = to_mapping(wanted.regulation)
+    there = {contact.email: contact for contact in row.contacts}
+    row.contacts = [_contact(there.get(one.email) or Contact(email=one.email), one) for one in wanted.contacts]
+
+
+def _contact(row: Contact, wanted: DeclaredContact) -> Contact:
+    row.name, row.role, row.language, row.zone = wanted.name, wanted.role, wanted.language, wanted.zone
+    return row
+
+
+def _write_host(session: Session, wanted: DeclaredHost, _now: datetime) -> None:
+    row = session.scalars(select(Host).where(Host.name == wanted.name)).one_or_none()
+    if row is None:
+        session.add(Host(name=wanted.name, address=wanted.address))
+    else:
+        row.address = wanted.address
+
+
+def _write_installation(session: Session, wanted: DeclaredInstallation, _now: datetime) -> None:
+    product, customer = products.get(session, wanted.product), customers.get(session, wanted.customer)
+    row = installations.find(session, wanted.name)
+    if row is None:
+        row = Installation(name=wanted.name, labels={})
+        session.add(row)
+    row.product, row.customer = product, customer
+    row.title, row.ring, row.delivery = wanted.title, wanted.ring, wanted.delivery
+    row.labels = dict(wanted.labels)
+    session.flush()
+    there = {_target_name(target): target for target in row.targets}
+    hosts = {host.name: host.id for host in installations.hosts(session)}
+    for target in wanted.targets:
+        module_id = products.module(product, target.module).id
+        old = there.get(target.name)
+        if old is None:
+            old = Target(installation_id=row.id, host_id=hosts[target.host])
+            session.add(old)
+        old.module_id, old.driver, old.spec = module_id, target.driver, dump(target.spec)
+    session.flush()
+    session.expire(row)
+
+
+_WRITERS: dict[Noun, Any] = {
+    Noun.PRODUCT: _write_product,
+    Noun.CUSTOMER: _write_customer,
+    Noun.HOST: _write_host,
+    Noun.INSTALLATION: _write_installation,
+}
+
+
+def _remove(session: Session, gone: Gone) -> None:
+    table = Base.metadata.tables[gone.table]
+    session.execute(delete(table).where(table.c.id == gone.row_id))
+
+
+def _references(table: Table, to: str) -> list[Column[Any]]:
+    return [column for column in table.c if any(key.column.table.name == to for key in column.foreign_keys)]
+
+
+def holders(session: Session, one: Gone, gone: Sequence[Gone]) -> dict[str, int]:
+    """How many rows of which tables refer to a row and are not to go themselves."""
+    found: dict[str, int] = {}
+    for table in Base.metadata.sorted_tables:
+        for column in _references(table, one.table):
+            query = select(func.count()).select_from(table).where(column == one.row_id)
+            if going := [other.row_id for other in gone if other.table == table.name]:
+                query = query.where(table.c.id.not_in(going))
+            if count := session.scalar(query):
+                found[table.name] = count
+    return found
+
+
+def gone(session: Session, wanted: Declaration) -> list[Gone]:
+    """Every row that `wanted` has no more: objects, and modules, contacts and targets inside."""
+    found = []
+    for noun in Noun:
+        kind, stays = TABLES[noun], {one.name for one in noun.of(wanted)}
+        found += [
+            Gone(table=kind.__tablename__, label=f"{noun.value} '{name}'", row_id=row_id)
+            for row_id, name in session.execute(select(kind.id, kind.name).order_by(kind.name))
+            if name not in stays
+        ]
+    modules = {(one.name, module.name) for one in wanted.products for module in one.modules}
+    targets = {(one.name, target.name) for one in wanted.installations for target in one.targets}
+    people = {one.name for one in wanted.customers}
+    found += [
+        Gone(table="modules", label=f"module '{product.name}/{module.name}'", row_id=module.id)
+        for product in products.everything(session)
+        for module in product.modules
+        if (product.name, module.name) not in modules
+    ]
+    found += [
+        Gone(table="targets", label=f"target '{row.name}/{_target_name(target)}'", row_id=target.id)
+        for row in installations.everything(session)
+        for target in row.targets
+        if (row.name, _target_name(target)) not in targets
+    ]
+    # Contacts of customers that stay are written with them.
+    found += [
+        Gone(table="contacts", label=f"contact '{contact.email}'", row_id=contact.id)
+        for customer in customers.everyone(session)
+        for contact in customer.contacts
+        if customer.name not in people
+    ]
+    return found
+
+
+def _target_name(row: Target) -> str:
+    """As `DeclaredTarget.name`."""
+    return f"{row.module.name}@{row.host.name}"

@@ -1,0 +1,154 @@
+"""Hosts, installations and their targets, with what was last recorded to run there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from releaser.domain.target import DriverName
+from releaser.errors import NotFoundError
+from releaser.store.base import Base, words
+from releaser.store.customers import Customer
+from releaser.store.products import Module, Product
+
+
+class InstallationNotFoundError(NotFoundError):
+    """No installation of that name."""
+
+
+class Host(Base):
+    """A machine with a container engine; `address` is the engine's URL (`unix:///…`, `tcp://…`)."""
+
+    __tablename__ = "hosts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    address: Mapped[str] = mapped_column(Text, default="")
+
+
+class Installation(Base):
+    """One running copy of a product at a customer."""
+
+    __tablename__ = "installations"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    title: Mapped[str] = mapped_column(String(200), default="")
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"), index=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), index=True)
+    ring: Mapped[str] = mapped_column(String(40), default="")
+    delivery: Mapped[str] = mapped_column(String(40), default="cloud")
+    labels: Mapped[dict[str, Any]]
+
+    customer: Mapped[Customer] = relationship(lazy="joined", innerjoin=True)
+    product: Mapped[Product] = relationship(lazy="joined", innerjoin=True)
+    targets: Mapped[list[Target]] = relationship(back_populates="installation", order_by="Target.id")
+
+
+class Target(Base):
+    """One module of one installation on one host.
+
+    `spec` is the declared specification (`domain.target.ContainerSpec` as plain data). What runs: `version`, `image`,
+    `digest` and `running_spec` of the last update that succeeded (or rolled back to), since `installed_at`.
+    `generation` is the fencing number: it grows with every attempt.
+    """
+
+    __tablename__ = "targets"
+    __table_args__ = (UniqueConstraint("installation_id", "module_id", "host_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    installation_id: Mapped[int] = mapped_column(ForeignKey("installations.id"))
+    module_id: Mapped[int] = mapped_column(ForeignKey("modules.id"))
+    host_id: Mapped[int] = mapped_column(ForeignKey("hosts.id"))
+    driver: Mapped[DriverName] = mapped_column(words(DriverName), default=DriverName.DOCKER)
+    spec: Mapped[dict[str, Any]]
+    version: Mapped[str] = mapped_column(String(80), default="")
+    image: Mapped[str] = mapped_column(Text, default="")
+    digest: Mapped[str] = mapped_column(String(80), default="")
+    running_spec: Mapped[dict[str, Any] | None]
+    installed_at: Mapped[datetime | None]
+    generation: Mapped[int] = mapped_column(default=0)
+
+    installation: Mapped[Installation] = relationship(back_populates="targets", lazy="joined", innerjoin=True)
+    module: Mapped[Module] = relationship(lazy="joined", innerjoin=True)
+    host: Mapped[Host] = relationship(lazy="joined", innerjoin=True)
+
+
+class Installed(Base):
+    """The story of what ran: one row per change of a target's version. `at` is when it was observed to serve."""
+
+    __tablename__ = "installed"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    target_id: Mapped[int] = mapped_column(ForeignKey("targets.id"), index=True)
+    rollout_id: Mapped[int | None] = mapped_column(ForeignKey("rollouts.id"))
+    version: Mapped[str] = mapped_column(String(80))
+    previous: Mapped[str] = mapped_column(String(80), default="")
+    digest: Mapped[str] = mapped_column(String(80))
+    at: Mapped[datetime]
+
+
+def find(session: Session, name: str) -> Installation | None:
+    """The installation called `name`, or None."""
+    return session.scalars(select(Installation).where(Installation.name == name)).unique().one_or_none()
+
+
+def get(session: Session, name: str) -> Installation:
+    """The installation called `name`. Raises `InstallationNotFoundError`."""
+    row = find(session, name)
+    if row is None:
+        raise InstallationNotFoundError(
+            f"There is no installation '{name[:80]}'.", advice="See `releaser installation list`.", field="installation"
+        )
+    return row
+
+
+def everything(
+    session: Session,
+    *,
+    product_id: int | None = None,
+    customer_id: int | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> Sequence[Installation]:
+    """Installations by name, of one product or one customer where given; all of them, or a page."""
+    query = select(Installation).order_by(Installation.name)
+    if product_id is not None:
+        query = query.where(Installation.product_id == product_id)
+    if customer_id is not None:
+        query = query.where(Installation.customer_id == customer_id)
+    return session.scalars(query.limit(limit).offset(offset)).unique().all()
+
+
+def hosts(session: Session) -> Sequence[Host]:
+    """Every host by name."""
+    return session.scalars(select(Host).order_by(Host.name)).all()
+
+
+def facts(installation: Installation) -> dict[str, Any]:
+    """An installation as plain data: the one shape that commands and the API show."""
+    return {
+        "name": installation.name,
+        "title": installation.title or installation.name,
+        "customer": installation.customer.name,
+        "product": installation.product.name,
+        "ring": installation.ring,
+        "delivery": installation.delivery,
+        "labels": installation.labels,
+        "targets": [
+            {
+                "module": t.module.name,
+                "host": t.host.name,
+                "driver": t.driver.value,
+                "spec": t.spec,
+                "version": t.version or None,
+                "digest": t.digest or None,
+                "installed_at": t.installed_at,
+            }
+            for t in installation.targets
+        ],
+    }
