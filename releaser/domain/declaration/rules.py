@@ -93,10 +93,10 @@ def check(declaration: Declaration, *, known: Declaration | None = None) -> list
     """Everything wrong with the declaration, seen beside what is `known` already and stays as it is."""
     known = known or Declaration()
     faults = [
-        *_each("products", declaration.products, _product),
-        *_each("customers", declaration.customers, _customer),
-        *_each("hosts", declaration.hosts, _host),
-        *_each("installations", declaration.installations, _installation),
+        *_each(declaration, "products", _product),
+        *_each(declaration, "customers", _customer),
+        *_each(declaration, "hosts", _host),
+        *_each(declaration, "installations", _installation),
         *_references(declaration, known),
         *_collisions(declaration, known),
     ]
@@ -106,17 +106,14 @@ def check(declaration: Declaration, *, known: Declaration | None = None) -> list
     ]
 
 
-def _each(group: str, items: Sequence[Any], rule: Callable[[Any], Iterator[Fault]]) -> Iterator[Fault]:
+def _each(declaration: Declaration, group: str, rule: Callable[[Any], Iterator[Fault]]) -> Iterator[Fault]:
     seen: dict[str, int] = {}
-    for index, item in enumerate(items):
+    for index, item in enumerate(getattr(declaration, group)):
         for place, detail, advice in (*_name(item.name), *_lengths(item), *rule(item)):
             yield (group, index, *place), detail, advice
         if item.name in seen:
-            yield (
-                (group, index, "name"),
-                f"'{item.name}' is declared twice; first as {group}[{seen[item.name]}].",
-                "Keep one of them.",
-            )
+            first = declaration.origin((group, seen[item.name])) or f"{group}[{seen[item.name]}]"
+            yield (group, index, "name"), f"'{item.name}' is declared twice, first in {first}.", "Keep one of them."
         seen.setdefault(item.name, index)
 
 
