@@ -32,16 +32,15 @@ def _due(session: Session) -> list[tuple[Ticket, TicketState, datetime | None]]:
         by_product[ticket.product_id].append(ticket)
     found = []
     for product_id, waiting in by_product.items():
-        carriers = fixes.carriers(session, product_id, {ticket.key for ticket in waiting})
+        fixed = fixes.fixed_in(session, product_id, {ticket.key for ticket in waiting})
         for ticket in waiting:
-            versions = {one.version for one in carriers.get(ticket.key, ())}
-            to = _next(session, ticket, versions)
+            to = _next(session, ticket, fixed.get(ticket.key, frozenset()))
             if to is not None:
                 found.append((ticket, *to))
     return found
 
 
-def _next(session: Session, ticket: Ticket, versions: set[str]) -> tuple[TicketState, datetime | None] | None:
+def _next(session: Session, ticket: Ticket, versions: frozenset[str]) -> tuple[TicketState, datetime | None] | None:
     """Where the request should go now, and since when its fix runs; None when it stays."""
     told = ticket.state is TicketState.SOLUTION_PROVIDED
     if not versions and not told:
@@ -55,7 +54,7 @@ def _next(session: Session, ticket: Ticket, versions: set[str]) -> tuple[TicketS
     return TicketState.SOLUTION_PROVIDED, since
 
 
-def _since(session: Session, ticket: Ticket, versions: set[str]) -> datetime | None:
+def _since(session: Session, ticket: Ticket, versions: frozenset[str]) -> datetime | None:
     """Since when the fix runs at all the customer's installations where anything runs; None when it does not."""
     found = installations.everything(session, product_id=ticket.product_id, customer_id=ticket.customer_id)
     each: Sequence[datetime | None] = [one.since for one in thread.runs(session, found, versions)]

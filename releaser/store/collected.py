@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 
 from releaser.domain.history import History, TaggedRelease
 from releaser.domain.history.history import instant
+from releaser.domain.history.table import TicketTable
 from releaser.domain.release import ReleaseState
 from releaser.store import products, releases
-from releaser.store.commits import Commit, Pick, ReleaseCommit, ReleaseSet, Revert, TicketCommit
+from releaser.store.commits import Commit, Pick, ReleaseCommit, ReleaseSet, Revert, TicketCommit, TicketFix
 from releaser.store.products import Line, Product
 from releaser.store.releases import Release
 
@@ -37,6 +38,7 @@ def keep(session: Session, product: Product, history: History) -> list[str]:
             for key, relation in {link.key[:120]: link.relation.value for link in found}.items()
         ),
     )
+    _insert(session, TicketFix, _ticket_fixes(product.id, history))
     _insert(
         session,
         Pick,
@@ -64,7 +66,8 @@ def _forget_derived(session: Session, product_id: int) -> None:
     mine = select(Commit.id).where(Commit.product_id == product_id).scalar_subquery()
     for table in (ReleaseCommit, TicketCommit, Pick, Revert):
         session.execute(delete(table).where(table.commit_id.in_(mine)))
-    session.execute(delete(ReleaseSet).where(ReleaseSet.product_id == product_id))
+    for of_product in (ReleaseSet, TicketFix):
+        session.execute(delete(of_product).where(of_product.product_id == product_id))
 
 
 def _keep_releases(session: Session, product: Product, history: History) -> tuple[list[str], dict[int, int]]:
@@ -72,6 +75,8 @@ def _keep_releases(session: Session, product: Product, history: History) -> tupl
     known = {release.version_key: release for release in releases.by_product(session, product.id)}
     fresh: list[str] = []
     rows: dict[int, Release] = {}
+    for release in known.values():
+        release.rank = None
     for tagged in history.releases:
         row = known.get(tagged.version.key)
         if row is None:
@@ -81,6 +86,7 @@ def _keep_releases(session: Session, product: Product, history: History) -> tupl
         elif row.imported or row.commit == tagged.commit:
             row.commit, row.tag, row.tag_object = tagged.commit, tagged.tag, tagged.tag_object
             row.tagged_at = tagged.released_at
+        row.rank = tagged.rank
         row.previous = tagged.previous.text if tagged.previous else ""
         rows[tagged.rank] = row
     session.flush()
@@ -106,6 +112,13 @@ def _imported(product_id: int, tagged: TaggedRelease) -> Release:
         tagged_at=tagged.released_at,
         published_at=tagged.released_at,
     )
+
+
+def _ticket_fixes(product_id: int, history: History) -> Iterable[dict[str, Any]]:
+    """The releases that each ticket is fixed in: what is taken back does not count, copies do."""
+    width = (len(history.releases) + 7) // 8 or 1
+    for key, bits in TicketTable(history).fixed():
+        yield {"product_id": product_id, "ticket": key[:120], "bits": bits.to_bytes(width, "little")}
 
 
 def _keep_commits(session: Session, product_id: int, history: History) -> list[int]:

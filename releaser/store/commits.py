@@ -68,6 +68,19 @@ class TicketCommit(Base):
     relation: Mapped[str] = mapped_column(String(8))
 
 
+class TicketFix(Base):
+    """Where the fix of a ticket is in force: bit n of `bits` (little-endian) is the release of rank n in version order.
+
+    Tickets that no commit fixes are absent; one whose fix was taken back, or is not released, has no bit.
+    """
+
+    __tablename__ = "ticket_fixes"
+
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    ticket: Mapped[str] = mapped_column(String(120), primary_key=True)
+    bits: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class Pick(Base):
     """A commit that is a copy of `source` (which may be missing here); `via` is the layer that recognised it."""
 

@@ -1,35 +1,30 @@
-"""Which releases carry the fix of a ticket: what was fixed, picked and taken back, followed through the releases.
+"""Which releases carry the fix of a ticket, as the history said at the last collect, and by which commits.
 
-A release has what the release before it had, and what is new in it. Commits that only refer to a ticket decide nothing.
-Everything is answered for many tickets of one product at once.
+A fix is where it is in force: copies count, what was taken back does not. Commits that only refer to a ticket decide nothing.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
-from releaser.domain.history import Standing
 from releaser.domain.release import ReleaseState
 from releaser.domain.ticket import TicketRelation
-from releaser.domain.version import VersionKind
-from releaser.store.commits import Commit, Pick, ReleaseCommit, Revert, TicketCommit
+from releaser.store.commits import Commit, Pick, ReleaseCommit, ReleaseSet, Revert, TicketCommit, TicketFix
 from releaser.store.releases import Release
 
-_Release = Row[int, str, str, VersionKind, str]  # id, version, line, kind, previous
 # Databases take only so many values in one statement.
 _CHUNK = 500
-_BRINGS = frozenset({Standing.SHOWN, Standing.REPEATED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carrier:
-    """A release that has a fix; `commit` is what brought it to the release's line, `new` whether in this very release."""
+    """A release that has a fix: `commit` is what brought it, empty when only others know; `new` tells whether it came in this one."""
 
     release_id: int
     version: str
@@ -38,186 +33,161 @@ class Carrier:
     new: bool
 
 
-def carriers(session: Session, product_id: int, keys: Collection[str]) -> dict[str, list[Carrier]]:
-    """Ticket -> the releases that have it fixed, lowest version first; keys without any are absent."""
-    fixing = _fixing(session, product_id, keys)
-    if not fixing:
+def fixed_in(session: Session, product_id: int, keys: Collection[str]) -> dict[str, frozenset[str]]:
+    """Ticket -> the versions that have it fixed; keys without any are absent. A release not collected yet has nothing."""
+    query = select(TicketFix.ticket, TicketFix.bits).where(TicketFix.product_id == product_id)
+    sets = {key: int.from_bytes(bits, "little") for key, bits in _rows(session, query, TicketFix.ticket, keys)}
+    if not any(sets.values()):
         return {}
-    commits = {commit_id: sha for found in fixing.values() for commit_id, sha in found.items()}
-    brought, reverted = _brought(session, commits), _reverted(session, product_id, commits)
-    releases = _releases(session, product_id)
-    before = _before(releases)
-    found = {key: _follow(releases, before, ids, brought, reverted) for key, ids in fixing.items()}
+    released = select(Release.rank, Release.version).where(
+        Release.product_id == product_id, Release.rank.is_not(None), Release.state != ReleaseState.ABANDONED
+    )
+    versions = {row[0]: row[1] for row in session.execute(released)}
+    found = {
+        key: frozenset(versions[rank] for rank in _members(bits) if rank in versions) for key, bits in sets.items()
+    }
     return {key: carrying for key, carrying in found.items() if carrying}
 
 
-def commits_of(session: Session, product_id: int, key: str) -> list[dict[str, Any]]:
-    """Every commit that names a ticket, and the picks of those that fix it, oldest first, as plain data."""
-    named = session.execute(
-        select(Commit.id, Commit.sha, TicketCommit.relation)
-        .join(TicketCommit, TicketCommit.commit_id == Commit.id)
-        .where(TicketCommit.product_id == product_id, TicketCommit.ticket == key)
+def carriers(session: Session, product_id: int, key: str) -> list[Carrier]:
+    """The releases that have the ticket fixed, lowest version first."""
+    versions = fixed_in(session, product_id, [key]).get(key)
+    if not versions:
+        return []
+    rows = session.execute(
+        select(Release.id, Release.version, Release.line, Release.rank)
+        .where(Release.product_id == product_id, Release.rank.is_not(None))
+        .order_by(Release.sort_key, Release.id)
     ).all()
-    relations = {row.id: row.relation for row in named}
-    relevant = _with_picks(
-        session, product_id, {row.id: row.sha for row in named if row.relation == TicketRelation.FIXES}
-    )
-    ids = {**dict.fromkeys(relevant), **relations}
-    rows = [row for part in _chunks(ids) for row in session.scalars(select(Commit).where(Commit.id.in_(part)))]
-    picks = _pairs(session, select(Pick.commit_id, Pick.source), Pick.commit_id, ids)
-    reverted = _reverted(session, product_id, {row.id: row.sha for row in rows})
-    gone = {commit_id for found in reverted.gone.values() for commit_id in found}
-    back = {commit_id for found in reverted.back.values() for commit_id in found}
+    fixing = _fixing(session, product_id, key)
+    sets = _sets(session, product_id, fixing)
+    new = _new(session, fixing)
     return [
-        {
-            "commit": row.sha,
-            "subject": row.subject,
-            "author": row.author,
-            "committed_at": row.committed_at,
-            "relation": relations.get(row.id),
-            "picked_from": picks.get(row.id),
-            "reverted": row.id in gone - back,
-        }
-        for row in sorted(rows, key=lambda row: (row.committed_at, row.id))
+        Carrier(
+            release_id=row.id,
+            version=row.version,
+            line=row.line,
+            commit=_bringer(fixing, sets, new.get(row.id, frozenset()), row.rank),
+            new=row.id in new,
+        )
+        for row in rows
+        if row.version in versions
     ]
 
 
-def _fixing(session: Session, product_id: int, keys: Collection[str]) -> dict[str, dict[int, str]]:
-    """Ticket -> the commits that fix it and their picks, named or not: id -> sha."""
-    found: dict[str, dict[int, str]] = defaultdict(dict)
-    for part in _chunks(keys):
-        query = (
-            select(TicketCommit.ticket, Commit.id, Commit.sha)
-            .join(Commit, Commit.id == TicketCommit.commit_id)
-            .where(
-                TicketCommit.product_id == product_id,
-                TicketCommit.ticket.in_(part),
-                TicketCommit.relation == TicketRelation.FIXES.value,
-            )
+def commits_of(session: Session, product_id: int, key: str) -> list[dict[str, Any]]:
+    """Every commit that names a ticket, and the copies of those that fix it, oldest first, as plain data."""
+    named = session.execute(
+        select(TicketCommit.commit_id, TicketCommit.relation).where(
+            TicketCommit.product_id == product_id, TicketCommit.ticket == key
         )
-        for key, commit_id, sha in session.execute(query):
-            found[key][commit_id] = sha
-    return {key: _with_picks(session, product_id, commits) for key, commits in found.items()}
+    ).all()
+    relations = {row.commit_id: row.relation for row in named}
+    everything = {*relations, *_fixing(session, product_id, key)}
+    rows = [row[0] for row in _rows(session, select(Commit), Commit.id, everything)]
+    found = sorted(rows, key=lambda commit: (commit.committed_at, commit.id))
+    sources = {
+        row[0]: row[1] for row in _rows(session, select(Pick.commit_id, Pick.source), Pick.commit_id, everything)
+    }
+    reverted = _reverted(session, product_id, [commit.sha for commit in found])
+    return [
+        {
+            "commit": commit.sha,
+            "subject": commit.subject,
+            "author": commit.author,
+            "committed_at": commit.committed_at,
+            "relation": relations.get(commit.id),
+            "picked_from": sources.get(commit.id),
+            "reverted_by": reverted.get(commit.sha, []),
+        }
+        for commit in found
+    ]
 
 
-def _with_picks(session: Session, product_id: int, commits: Mapping[int, str]) -> dict[int, str]:
-    """The commits and every copy of them, copies of copies too."""
-    found, fresh = dict(commits), set(commits.values())
-    while fresh:
-        picked: dict[int, str] = {}
-        for part in _chunks(fresh):
-            query = (
-                select(Commit.id, Commit.sha)
-                .join(Pick, Pick.commit_id == Commit.id)
-                .where(Commit.product_id == product_id, Pick.source.in_(part))
-            )
-            picked.update({row.id: row.sha for row in session.execute(query)})
-        fresh = {sha for commit_id, sha in picked.items() if commit_id not in found}
-        found.update(picked)
-    return found
+def _bringer(fixing: Mapping[int, str], sets: Mapping[int, int], new: frozenset[int], rank: int) -> str:
+    """The commit that a release has the fix from: one that is new in it, else the one that is in the fewest releases."""
+    has = [commit_id for commit_id in fixing if sets.get(commit_id, 0) >> rank & 1]
+    best = min(has, key=lambda one: (one not in new, sets[one].bit_count(), one), default=None)
+    return fixing[best] if best is not None else ""
 
 
-def _brought(session: Session, commits: Mapping[int, str]) -> dict[int, dict[int, str]]:
-    """Release -> the commits new and in force in it: id -> sha."""
-    found: dict[int, dict[int, str]] = defaultdict(dict)
-    for part in _chunks(commits):
-        query = select(ReleaseCommit.release_id, ReleaseCommit.commit_id, ReleaseCommit.standing)
-        for release_id, commit_id, standing in session.execute(query.where(ReleaseCommit.commit_id.in_(part))):
-            if standing in _BRINGS:
-                found[release_id][commit_id] = commits[commit_id]
-    return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Reverted:
-    """Release -> the commits that a revert new in it takes back, or that the revert of a revert brings back."""
-
-    gone: Mapping[int, set[int]]
-    back: Mapping[int, set[int]]
-
-
-def _reverted(session: Session, product_id: int, commits: Mapping[int, str]) -> _Reverted:
-    """Follow reverts, reverts of reverts and so on; only what takes back something of an earlier release counts."""
-    ids = {sha: commit_id for commit_id, sha in commits.items()}
-    found: tuple[dict[int, set[int]], dict[int, set[int]]] = (defaultdict(set), defaultdict(set))
-    seen: set[str] = set()
-    depth = 0
-    while ids:
-        following: dict[str, int] = {}
-        for part in _chunks(ids):
-            query = (
-                select(ReleaseCommit.release_id, Revert.reverted, Commit.sha)
-                .join(Revert, Revert.commit_id == ReleaseCommit.commit_id)
-                .join(Commit, Commit.id == Revert.commit_id)
-                .where(
-                    Commit.product_id == product_id,
-                    Revert.reverted.in_(part),
-                    ReleaseCommit.standing == Standing.REVERT,
-                )
-            )
-            for release_id, sha, revert in session.execute(query):
-                found[depth % 2][release_id].add(ids[sha])
-                following[revert] = ids[sha]
-        seen |= set(ids)
-        ids = {sha: commit_id for sha, commit_id in following.items() if sha not in seen}
-        depth += 1
-    return _Reverted(gone=found[0], back=found[1])
-
-
-def _releases(session: Session, product_id: int) -> Sequence[_Release]:
-    query = (
-        select(Release.id, Release.version, Release.line, Release.kind, Release.previous)
-        .where(Release.product_id == product_id, Release.state != ReleaseState.ABANDONED)
-        .order_by(Release.sort_key, Release.id)
+def _fixing(session: Session, product_id: int, key: str) -> dict[int, str]:
+    """The commits that fix a ticket, and everything that hangs together with them by picking: id -> sha."""
+    named = session.execute(
+        select(Commit.id, Commit.sha)
+        .join(TicketCommit, TicketCommit.commit_id == Commit.id)
+        .where(
+            TicketCommit.product_id == product_id,
+            TicketCommit.ticket == key,
+            TicketCommit.relation == TicketRelation.FIXES.value,
+        )
     )
-    return session.execute(query).all()
-
-
-def _before(releases: Sequence[_Release]) -> dict[int, int]:
-    """Release -> the one it builds on: the recorded one, else the last of its line, else the stable below."""
-    by_version = {row.version: row.id for row in releases}
-    of_line: dict[str, int] = {}
-    stable: int | None = None
-    found: dict[int, int] = {}
-    for row in releases:
-        below = by_version.get(row.previous) or of_line.get(row.line) or stable
-        if below is not None and below != row.id:
-            found[row.id] = below
-        of_line[row.line] = row.id
-        if row.kind is VersionKind.STABLE:
-            stable = row.id
+    found = {row.id: row.sha for row in named}
+    fresh = set(found.values())
+    original, copy = _table().alias("original"), _table().alias("copy")
+    query = (
+        select(original.c.id, original.c.sha, copy.c.id, copy.c.sha)
+        .join(Pick, Pick.source == original.c.sha)
+        .join(copy, copy.c.id == Pick.commit_id)
+        .where(original.c.product_id == product_id, copy.c.product_id == product_id)
+    )
+    while fresh:
+        edges = [*_rows(session, query, Pick.source, fresh), *_rows(session, query, copy.c.sha, fresh)]
+        reached = {commit_id: sha for edge in edges for commit_id, sha in ((edge[0], edge[1]), (edge[2], edge[3]))}
+        fresh = {sha for commit_id, sha in reached.items() if commit_id not in found}
+        found |= reached
     return found
 
 
-def _follow(
-    releases: Sequence[_Release],
-    before: Mapping[int, int],
-    fixing: Mapping[int, str],
-    brought: Mapping[int, Mapping[int, str]],
-    reverted: _Reverted,
-) -> list[Carrier]:
-    """Walk the releases upwards: each begins with what the one below had in force."""
-    in_force: dict[int, dict[int, str]] = {}
-    found = []
-    for row in releases:
-        inherited = in_force.get(before.get(row.id, 0), {})
-        new = {commit: sha for commit, sha in brought.get(row.id, {}).items() if commit in fixing}
-        back = {commit: fixing[commit] for commit in reverted.back.get(row.id, set()) if commit in fixing}
-        # One part of a fix taken back leaves no fix, until something comes again.
-        kept = {} if reverted.gone.get(row.id, set()) & set(inherited) else inherited
-        in_force[row.id] = {**kept, **back, **new}
-        if in_force[row.id]:
-            commit = next(iter((new or back or kept).values()))
-            found.append(
-                Carrier(release_id=row.id, version=row.version, line=row.line, commit=commit, new=bool(new or back))
-            )
+def _table() -> Table:
+    table = Commit.__table__
+    assert isinstance(table, Table)  # noqa: S101 -- for the type checker: it is mapped to one table
+    return table
+
+
+def _sets(session: Session, product_id: int, commits: Iterable[int]) -> dict[int, int]:
+    """Commit -> the releases that contain it, as bits by rank."""
+    query = (
+        select(Commit.id, ReleaseSet.bits)
+        .join(ReleaseSet, ReleaseSet.number == Commit.release_set)
+        .where(ReleaseSet.product_id == product_id)
+    )
+    return {commit_id: int.from_bytes(bits, "little") for commit_id, bits in _rows(session, query, Commit.id, commits)}
+
+
+def _new(session: Session, commits: Iterable[int]) -> dict[int, frozenset[int]]:
+    """Release -> those of the commits that are new in it."""
+    query = select(ReleaseCommit.release_id, ReleaseCommit.commit_id)
+    found: dict[int, set[int]] = defaultdict(set)
+    for release_id, commit_id in _rows(session, query, ReleaseCommit.commit_id, commits):
+        found[release_id].add(commit_id)
+    return {release_id: frozenset(new) for release_id, new in found.items()}
+
+
+def _reverted(session: Session, product_id: int, shas: Iterable[str]) -> dict[str, list[str]]:
+    """Commit -> the commits that take it back."""
+    query = (
+        select(Revert.reverted, Commit.sha)
+        .join(Commit, Commit.id == Revert.commit_id)
+        .where(Commit.product_id == product_id)
+        .order_by(Commit.id)
+    )
+    found: dict[str, list[str]] = defaultdict(list)
+    for reverted, sha in _rows(session, query, Revert.reverted, shas):
+        found[reverted].append(sha)
     return found
 
 
-def _pairs(session: Session, query: Any, column: Any, ids: Iterable[int]) -> dict[int, str]:  # noqa: ANN401 -- any two columns
-    return {row[0]: row[1] for part in _chunks(ids) for row in session.execute(query.where(column.in_(part)))}
+def _members(bits: int) -> Iterator[int]:
+    """The ranks in a set."""
+    while bits:
+        lowest = bits & -bits
+        yield lowest.bit_length() - 1
+        bits ^= lowest
 
 
-def _chunks(values: Iterable[Any]) -> Iterable[list[Any]]:
+def _rows(session: Session, query: Any, column: Any, values: Iterable[Any]) -> Iterator[Any]:  # noqa: ANN401 -- any select
+    """The rows whose `column` is one of `values`, however many these are."""
     everything = list(values)
-    return (everything[start : start + _CHUNK] for start in range(0, len(everything), _CHUNK))
+    for start in range(0, len(everything), _CHUNK):
+        yield from session.execute(query.where(column.in_(everything[start : start + _CHUNK])))

@@ -24,7 +24,8 @@ class Release(Base):
     """A version made available, or on its way there.
 
     `version` is the shown form, `version_key` the normalised one that is unique in the product, `sort_key` its rank
-    among all of the product's versions (bigger is newer). `imported` releases were found in the history. `cut_step`
+    among all of the product's versions (bigger is newer), `rank` its bit in the sets of the last collect, None while that
+    read no tag of it. `imported` releases were found in the history. `cut_step`
     is the last durable step of a cut; `tag_object` the id of the tag on the remote, once known.
     """
 
@@ -39,6 +40,7 @@ class Release(Base):
     version: Mapped[str] = mapped_column(String(80))
     version_key: Mapped[str] = mapped_column(String(120))
     sort_key: Mapped[int] = mapped_column(default=0)
+    rank: Mapped[int | None]
     line: Mapped[str] = mapped_column(String(80), index=True)
     kind: Mapped[VersionKind] = mapped_column(words(VersionKind))
     state: Mapped[ReleaseState] = mapped_column(words(ReleaseState))

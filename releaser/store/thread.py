@@ -88,7 +88,7 @@ def show(session: Session, product: Product, key: str) -> dict[str, Any]:
             advice="Check the key; a commit that names it counts after `releaser collect`.",
             field="key",
         )
-    carriers = fixes.carriers(session, product.id, [key]).get(key, [])
+    carriers = fixes.carriers(session, product.id, key)
     found = runs(session, installations.everything(session, product_id=product.id), {one.version for one in carriers})
     brought_by = {rollout for one in found for rollout in one.brought_by}
     request = tickets.facts(ticket) if ticket else {"key": key, "product": product.name, "title": "", "state": None}

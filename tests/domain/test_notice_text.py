@@ -51,7 +51,9 @@ def test_announcement_in_english_says_all_there_is_to_know() -> None:
 
 def test_announcement_in_russian_names_the_zone_and_the_offset() -> None:
     written = write(
-        replace(CONTENT, opening=opening("ru", product="Звонки", version="1.1")[1]), language="ru", zone="Asia/Yekaterinburg"
+        replace(CONTENT, opening=opening("ru", product="Звонки", version="1.1")[1]),
+        language="ru",
+        zone="Asia/Yekaterinburg",
     )
     assert written.subject == "Плановые работы: Calls 1.1, 21 ноября 2026 г., 12:00 (Екатеринбург, UTC+05:00)"
     assert "Мы установим Звонки 1.1." in written.text
@@ -78,7 +80,10 @@ def test_work_that_is_done_shows_both_downtimes() -> None:
     written = write(replace(CONTENT, kind=DeliveryKind.DONE, touched=touched), language="en", zone="UTC")
     assert written.subject == "Work is done: Calls 1.1"
     assert "Acme 1: 1.1 runs. Downtime: 2 minutes planned, 1.4 s measured." in written.text
-    assert "the previous version runs. Downtime: 1 minute 30 seconds planned, 1 minute 35 seconds measured." in written.text
+    assert (
+        "the previous version runs. Downtime: 1 minute 30 seconds planned, 1 minute 35 seconds measured."
+        in written.text
+    )
     assert "at work. Downtime: 2 minutes planned, not known yet how long it was." in written.text
 
 
@@ -113,7 +118,11 @@ def test_emergency_is_said_with_its_reason() -> None:
 def test_text_from_people_is_inert() -> None:
     hostile = "<script>alert(1)</script>\r\nBcc: all@example.org {when}"
     content = replace(
-        CONTENT, product=hostile, emergency_reason=hostile, notes_url="javascript:alert(1)", page_url='https://x/"onclick'
+        CONTENT,
+        product=hostile,
+        emergency_reason=hostile,
+        notes_url="javascript:alert(1)",
+        page_url='https://x/"onclick',
     )
     written = write(content, language="en", zone="UTC")
     assert "\n" not in written.subject

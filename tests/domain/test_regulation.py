@@ -171,7 +171,10 @@ def test_lead_beyond_the_known_calendar_is_refused_but_an_emergency_is_not() -> 
 def test_regulation_reads_what_people_write() -> None:
     rule = from_mapping(
         {
-            "windows": [{"days": "Mon-Wed, fri", "from": 1320, "to": "24:00"}, {"days": ["sat-mon"], "from": "00:00", "to": "05:30"}],
+            "windows": [
+                {"days": "Mon-Wed, fri", "from": 1320, "to": "24:00"},
+                {"days": ["sat-mon"], "from": "00:00", "to": "05:30"},
+            ],
             "lead_full": 7,
             "country": "RU",
             "days_off": ["2026-11-05", date(2026, 11, 6)],

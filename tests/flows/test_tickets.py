@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from releaser.domain.history import Standing
 from releaser.domain.release import ReleaseState
 from releaser.domain.request import CloseReason
-from releaser.domain.version import InvalidVersionError, VersionKind
+from releaser.domain.version import InvalidVersionError
 from releaser.errors import InvalidError, MoveConflictError, NotFoundError
 from releaser.flows.add_ticket import TicketExistsError, TicketKeyError, add_ticket
 from releaser.flows.close_ticket import close_ticket
@@ -20,7 +19,7 @@ from releaser.flows.find_ticket import AmbiguousTicketError
 from releaser.flows.reopen_ticket import ReopenReasonMissingError, reopen_ticket
 from releaser.flows.show_ticket import list_tickets, show_ticket
 from releaser.store import fixes
-from releaser.store.commits import Commit, Pick, ReleaseCommit, Revert, TicketCommit
+from releaser.store.commits import Commit, ReleaseCommit, ReleaseSet, TicketCommit, TicketFix
 from releaser.store.products import Product
 from releaser.store.releases import Note, Release
 from releaser.store.rollouts import Rollout, TargetUpdate
@@ -33,56 +32,29 @@ DAY = timedelta(days=1)
 class Requests(NoticeWorld):
     """The world with a history that the tests write themselves."""
 
-    def commit(
-        self,
-        sha: str,
-        release: str,
-        *,
-        fixes: str = "",
-        refs: str = "",
-        pick_of: str = "",
-        reverts: str = "",
-        standing: Standing = Standing.SHOWN,
-    ) -> None:
-        """A commit that is new in a release."""
+    def fix(self, sha: str, release: str, *, carried_by: tuple[str, ...], key: str = "CALL-1") -> None:
+        """What a collect keeps of a commit that fixes a ticket, is new in `release` and in force in `carried_by`."""
         with self.database.transaction() as session:
             product = self.row(session, Product, "calls")
+            found = {row.version: row for row in session.query(Release)}
+            for one in found.values():
+                one.rank = one.sort_key - 1
+            bits = sum(1 << (found[version].sort_key - 1) for version in carried_by).to_bytes(1, "little")
+            session.add(ReleaseSet(product_id=product.id, number=0, bits=bits))
+            session.add(TicketFix(product_id=product.id, ticket=key, bits=bits))
             row = Commit(
                 product_id=product.id,
                 sha=sha,
                 author="Ann",
                 authored_at=self.clock.now(),
                 committed_at=self.clock.now(),
-                subject=f"{fixes or refs or 'Something'}: {sha}",
+                subject=f"{key}: ring",
                 release_set=0,
             )
             session.add(row)
             session.flush()
-            for key, relation in ((fixes, "fixes"), (refs, "refs")):
-                if key:
-                    session.add(TicketCommit(commit_id=row.id, ticket=key, product_id=product.id, relation=relation))
-            if pick_of:
-                session.add(Pick(commit_id=row.id, source=pick_of, via="trailer"))
-            if reverts:
-                session.add(Revert(commit_id=row.id, reverted=reverts))
-            if release:
-                found = session.query(Release).filter_by(version=release).one()
-                session.add(ReleaseCommit(release_id=found.id, commit_id=row.id, position=1, standing=standing))
-
-    def releases(self, *versions: str) -> None:
-        """The product's releases, lowest first, instead of those of the world."""
-        with self.database.transaction() as session:
-            product = self.row(session, Product, "calls")
-            known = {row.version: row for row in session.query(Release)}
-            for rank, version in enumerate(versions, start=1):
-                row = known.get(version) or self.release(product, version, rank)
-                row.sort_key = rank
-                session.add(row)
-
-    def carriers(self, key: str) -> list[str]:
-        with self.database.reading() as session:
-            product = self.row(session, Product, "calls")
-            return [one.version for one in fixes.carriers(session, product.id, [key]).get(key, [])]
+            session.add(TicketCommit(commit_id=row.id, ticket=key, product_id=product.id, relation="fixes"))
+            session.add(ReleaseCommit(release_id=found[release].id, commit_id=row.id, position=1))
 
     def add(self, key: str = "CALL-1", **options: Any) -> dict[str, Any]:  # noqa: ANN401 -- those of the flow
         return add_ticket(
@@ -161,76 +133,24 @@ def test_request_is_closed_and_reopened_with_reasons(world: Requests) -> None:
 
 
 def test_ticket_that_only_the_history_names_cannot_be_closed(world: Requests) -> None:
-    world.commit("a1", "1.1", fixes="CALL-7")
+    world.fix("a1", "1.1", carried_by=("1.1",), key="CALL-7")
     assert show_ticket(world.ports, key="CALL-7")["state"] is None
     with pytest.raises(NotFoundError, match="ticket add"):
         close_ticket(world.ports, key="CALL-7", reason=CloseReason.CONFIRMED, by="rita")
 
 
-def test_fix_is_in_its_release_and_in_all_that_build_on_it(world: Requests) -> None:
-    world.releases("1.0", "1.0.1", "1.0.2", "1.1", "1.1.1", "1.2", "1.2.1")
-    world.commit("a1", "1.1", fixes="CALL-1")
-    assert world.carriers("CALL-1") == ["1.1", "1.1.1", "1.2", "1.2.1"]
-
-
-def test_fix_on_a_patch_line_stays_there_until_it_is_picked(world: Requests) -> None:
-    world.releases("1.0", "1.0.1", "1.0.2", "1.1", "1.1.1")
-    world.commit("a1", "1.0.1", fixes="CALL-1")
-    assert world.carriers("CALL-1") == ["1.0.1", "1.0.2"]
-    world.commit("b2", "1.1.1", pick_of="a1")
-    assert world.carriers("CALL-1") == ["1.0.1", "1.0.2", "1.1.1"]
-
-
-def test_fix_that_is_taken_back_is_gone_until_something_new_comes(world: Requests) -> None:
-    world.releases("1.0", "1.0.1", "1.0.2", "1.0.3", "1.1", "1.1.1")
-    world.commit("a1", "1.0", fixes="CALL-1")
-    world.commit("b2", "1.0.2", reverts="a1", standing=Standing.REVERT)
-    assert world.carriers("CALL-1") == ["1.0", "1.0.1", "1.1", "1.1.1"]
-    world.commit("c3", "1.0.3", fixes="CALL-1")
-    assert world.carriers("CALL-1") == ["1.0", "1.0.1", "1.0.3", "1.1", "1.1.1"]
-
-
-def test_revert_of_a_revert_brings_the_fix_back(world: Requests) -> None:
-    world.releases("1.0", "1.0.1", "1.0.2", "1.0.3", "1.1", "1.1.1")
-    world.commit("a1", "1.0", fixes="CALL-1")
-    world.commit("b2", "1.0.1", reverts="a1", standing=Standing.REVERT)
-    world.commit("c3", "1.0.2", reverts="b2", standing=Standing.REVERT)
-    assert world.carriers("CALL-1") == ["1.0", "1.0.2", "1.0.3", "1.1", "1.1.1"]
-
-
-@pytest.mark.parametrize(
-    ("commit", "expected"),
-    [
-        ({"refs": "CALL-1"}, []),
-        ({"fixes": "CALL-1", "standing": Standing.REVERTED}, []),
-        ({"fixes": "CALL-1", "standing": Standing.REPEATED}, ["1.1", "1.1.1"]),
-        ({"fixes": "CALL-2"}, []),
-    ],
-)
-def test_only_what_is_in_force_and_fixes_counts(world: Requests, commit: dict[str, Any], expected: list[str]) -> None:
-    world.commit("a1", "1.1", **commit)
-    assert world.carriers("CALL-1") == expected
-
-
 def test_abandoned_release_carries_nothing(world: Requests) -> None:
-    world.commit("a1", "1.1.1", fixes="CALL-1")
+    world.fix("a1", "1.1", carried_by=("1.1", "1.1.1"))
     with world.database.transaction() as session:
         session.query(Release).filter_by(version="1.1.1").one().state = ReleaseState.ABANDONED
-    assert world.carriers("CALL-1") == []
-
-
-def test_recorded_previous_release_is_believed(world: Requests) -> None:
-    world.releases("1.0", "1.1", "1.1.1")
-    world.commit("a1", "1.0", fixes="CALL-1")
-    with world.database.transaction() as session:
-        session.query(Release).filter_by(version="1.1").one().kind = VersionKind.CANDIDATE
-        session.query(Release).filter_by(version="1.1.1").one().previous = "1.0"
-    assert world.carriers("CALL-1") == ["1.0", "1.1", "1.1.1"]
+    with world.database.reading() as session:
+        product = world.row(session, Product, "calls")
+        assert fixes.fixed_in(session, product.id, ["CALL-1", "CALL-2"]) == {"CALL-1": {"1.1"}}
 
 
 def test_request_is_solved_when_the_fix_runs_at_all_installations(world: Requests) -> None:
     world.add()
-    world.commit("a1", "1.1", fixes="CALL-1")
+    world.fix("a1", "1.1", carried_by=("1.1", "1.1.1"))
     for name in ("acme-1", "acme-2"):
         world.install(name, "1.0")
     assert close_tickets(world.ports) == 0
@@ -250,7 +170,7 @@ def test_request_is_solved_when_the_fix_runs_at_all_installations(world: Request
 
 def test_release_alone_solves_nothing(world: Requests) -> None:
     world.add()
-    world.commit("a1", "1.1", fixes="CALL-1")
+    world.fix("a1", "1.1", carried_by=("1.1", "1.1.1"))
     assert close_tickets(world.ports) == 0
     world.install("globex-1", "1.1")
     assert close_tickets(world.ports) == 0, "that is another customer's"
@@ -258,7 +178,7 @@ def test_release_alone_solves_nothing(world: Requests) -> None:
 
 def test_older_version_unsolves_and_the_fix_solves_again(world: Requests) -> None:
     world.add()
-    world.commit("a1", "1.1", fixes="CALL-1")
+    world.fix("a1", "1.1", carried_by=("1.1", "1.1.1"))
     world.install("acme-1", "1.1")
     assert close_tickets(world.ports) == 1
     world.clock.advance(DAY)
@@ -276,7 +196,7 @@ def test_older_version_unsolves_and_the_fix_solves_again(world: Requests) -> Non
 
 def test_request_reopened_by_a_person_is_not_solved_by_the_old_fix(world: Requests) -> None:
     world.add()
-    world.commit("a1", "1.1", fixes="CALL-1")
+    world.fix("a1", "1.1", carried_by=("1.1", "1.1.1"))
     world.install("acme-1", "1.1")
     close_tickets(world.ports)
     world.clock.advance(DAY)
@@ -290,7 +210,7 @@ def test_request_reopened_by_a_person_is_not_solved_by_the_old_fix(world: Reques
 
 def test_closed_request_is_left_alone(world: Requests) -> None:
     world.add()
-    world.commit("a1", "1.1", fixes="CALL-1")
+    world.fix("a1", "1.1", carried_by=("1.1", "1.1.1"))
     close_ticket(world.ports, key="CALL-1", reason=CloseReason.WITHDRAWN, by="rita")
     world.install("acme-1", "1.1")
     assert close_tickets(world.ports) == 0
@@ -298,7 +218,7 @@ def test_closed_request_is_left_alone(world: Requests) -> None:
 
 def test_thread_leads_from_the_request_to_the_measured_downtime(world: Requests) -> None:
     world.add()
-    world.commit("a1", "1.1", fixes="CALL-1")
+    world.fix("a1", "1.1", carried_by=("1.1", "1.1.1"))
     rollout, number = world.plan(["acme-1"])
     with world.database.transaction() as session:
         found = session.query(Release).filter_by(version="1.1").one()
@@ -313,7 +233,7 @@ def test_thread_leads_from_the_request_to_the_measured_downtime(world: Requests)
     close_tickets(world.ports)
     facts = show_ticket(world.ports, key="CALL-1")
     assert [move["to"] for move in facts["moves"]] == ["new", "solution_provided"]
-    assert [(c["commit"], c["relation"], c["reverted"]) for c in facts["commits"]] == [("a1", "fixes", False)]
+    assert [(c["commit"], c["relation"], c["reverted_by"]) for c in facts["commits"]] == [("a1", "fixes", [])]
     assert facts["lines"] == [{"line": "1.1", "first_version": "1.1", "commit": "a1"}]
     assert [(r["version"], r["state"], r["new"]) for r in facts["releases"]] == [
         ("1.1", "published", True),

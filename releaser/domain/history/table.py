@@ -87,6 +87,13 @@ class TicketTable:
                 contained |= history.bits(other)
         return in_force, contained
 
+    def fixed(self) -> Iterator[tuple[str, int]]:
+        """Every ticket that some commit fixes, with the releases in which that is in force, as bits by rank."""
+        released = (1 << len(self._history.releases)) - 1
+        for key, named in self._links.items():
+            if TicketRelation.FIXES in named.values():
+                yield key, self._evidence(named).in_force & released
+
     def first_releases(self, key: str) -> Mapping[str, str]:
         """Line -> first version that has the ticket, only where one has."""
         shown = self.show(key)

@@ -170,6 +170,7 @@ def upgrade() -> None:
         sa.Column("version", sa.String(length=80), nullable=False),
         sa.Column("version_key", sa.String(length=120), nullable=False),
         sa.Column("sort_key", sa.Integer(), nullable=False),
+        sa.Column("rank", sa.Integer(), nullable=True),
         sa.Column("line", sa.String(length=80), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("state", sa.String(length=40), nullable=False),
