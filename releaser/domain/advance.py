@@ -125,12 +125,22 @@ def _in_phase(update: UpdateView, *, now: datetime) -> Action:
         return MoveTo(to=then)
     if phase is Phase.COMMIT:
         return upcoming  # the new one serves; what is left is tidying, which never undoes it
-    if isinstance(upcoming, Look) and update.verdict is not None and update.verdict.health in _OVER:
+    if isinstance(upcoming, Look):
+        return _at_gate(update, upcoming, now=now)
+    if _late(update, now):
+        return _back(update, f"{phase.value} did not end in time")
+    return upcoming
+
+
+def _at_gate(update: UpdateView, look: Look, *, now: datetime) -> Action:
+    """Look at least once, however late, so that the reason for going back is what was seen."""
+    if update.verdict is None:
+        return look
+    if update.verdict.health in _OVER:
         return _back(update, update.verdict.reason)
     if _late(update, now):
-        seen = f": {update.verdict.reason}" if update.verdict else ""
-        return _back(update, f"{phase.value} did not end in time{seen}")
-    return upcoming
+        return _back(update, f"not healthy in time: {update.verdict.reason}")
+    return look
 
 
 def _back(update: UpdateView, reason: str) -> MoveTo:
