@@ -103,7 +103,7 @@ class Revert(Base):
 def counts(session: Session, product_id: int) -> dict[str, int]:
     """How many commits, releases, lines and tickets the history of a product has."""
 
-    def count(query: Select[tuple[int]]) -> int:
+    def count(query: Select[int]) -> int:
         return session.scalars(query).one()
 
     return {
