@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -12,19 +13,24 @@ from releaser.channels.channel import Channel
 from releaser.channels.email import EmailChannel
 from releaser.clock import SystemClock
 from releaser.domain.target import DriverName
-from releaser.errors import InvalidError
+from releaser.errors import InvalidError, OutsideError
 from releaser.flows.ports import Ports
 from releaser.process import this_process
 from releaser.settings import Settings
 from releaser.sources.git import GitRepositories
 from releaser.sources.registry import HttpRegistry
+from releaser.store.in_use import in_use
 from releaser.store.session import Database
 from releaser.store.upgrade import upgrade
-from releaser.targets.docker import DockerDriver
+from releaser.targets.docker.driver import DockerDriver
 
 
 class SettingsError(InvalidError):
     """The environment does not make valid settings."""
+
+
+class HomeError(OutsideError):
+    """The folder of everything kept cannot be made."""
 
 
 def configured(**given: object) -> Settings:
@@ -47,18 +53,22 @@ def configured(**given: object) -> Settings:
 @contextmanager
 def assembled(settings: Settings, *, bell: Bell | None = None) -> Iterator[Ports]:
     """Everything a flow may reach, closed again on leaving. Creates the home folder and the schema when missing."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    _make_home(settings.home)
     database = Database(settings.database)
     channels: dict[str, Channel] = {}
     if settings.smtp_url:
         channels["email"] = EmailChannel(settings.smtp_url, sender=settings.mail_from)
-    driver = DockerDriver(timeout_s=settings.engine_timeout_s, pull_timeout_s=settings.pull_timeout_s)
+    clock, held = SystemClock(), ExitStack()
+    driver = DockerDriver(
+        clock=clock, control_timeout_s=settings.engine_timeout_s, pull_timeout_s=settings.pull_timeout_s
+    )
     try:
+        held.enter_context(in_use(database))
         upgrade(database)
         yield Ports(
             database=database,
-            clock=SystemClock(),
-            repositories=GitRepositories(settings.home.absolute() / "repositories", timeout_s=settings.git_timeout_s),
+            clock=clock,
+            repositories=GitRepositories(answers_in_s=settings.git_timeout_s),
             registry=HttpRegistry(),
             drivers={DriverName.DOCKER: driver},
             channels=channels,
@@ -71,3 +81,27 @@ def assembled(settings: Settings, *, bell: Bell | None = None) -> Iterator[Ports
     finally:
         driver.close()
         database.close()
+        held.close()
+
+
+@contextmanager
+def database_alone(settings: Settings) -> Iterator[Database]:
+    """The database by itself, neither made nor stepped up: for putting a backup in its place."""
+    _make_home(settings.home)
+    database = Database(settings.database)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HomeError(
+            f"The folder '{home}' cannot be made: {error.strerror}.",
+            permanent=True,
+            advice="Set RELEASER_HOME to a folder this user may write.",
+            field="RELEASER_HOME",
+        ) from error

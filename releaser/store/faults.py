@@ -72,7 +72,7 @@ def translated(*, writes: bool = True) -> Iterator[None]:
     except (OverflowError, UnicodeEncodeError) as error:
         # SQLite's driver refuses such values itself, in Python's own words.
         raise _unstorable() from error
-    except StatementError as error:
+    except (StatementError, sqlite3.Error) as error:
         if meant := _meaning(error, writes=writes):
             raise meant from error
         raise
@@ -91,7 +91,9 @@ def _unstorable() -> UnstorableError:
     )
 
 
-def _meaning(error: StatementError, *, writes: bool) -> ReleaserError | None:
+def _meaning(error: StatementError | sqlite3.Error, *, writes: bool) -> ReleaserError | None:
+    if isinstance(error, sqlite3.Error):
+        return _fault(_sign(error))
     if not isinstance(error, DBAPIError):
         return None
     if isinstance(error, IntegrityError):
@@ -105,10 +107,8 @@ def _meaning(error: StatementError, *, writes: bool) -> ReleaserError | None:
     sign = _sign(error.orig)
     if not writes and sign in {"SQLITE_READONLY", "25006"}:
         return None  # written inside `reading()`: a fault of ours
-    fault = next((fault for start, fault in _FAULTS.items() if sign.startswith(start)), None)
-    if fault is not None:
-        permanent, detail, advice = fault
-        return DatabaseError(detail, permanent=permanent, advice=advice)
+    if fault := _fault(sign):
+        return fault
     if isinstance(error, OperationalError | InterfaceError) and not isinstance(error.orig, sqlite3.Error):
         reason = " ".join(str(error.orig).split())[:300]
         return DatabaseError(
@@ -116,6 +116,13 @@ def _meaning(error: StatementError, *, writes: bool) -> ReleaserError | None:
             permanent=False,
             advice="Check that it runs, and RELEASER_DATABASE_URL.",
         )
+    return None
+
+
+def _fault(sign: str) -> DatabaseError | None:
+    for start, (permanent, detail, advice) in _FAULTS.items():
+        if sign.startswith(start):
+            return DatabaseError(detail, permanent=permanent, advice=advice)
     return None
 
 

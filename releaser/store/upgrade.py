@@ -63,14 +63,21 @@ def _number(connection: Connection) -> str | None:
             )
         return None
     number = connection.execute(text(f"SELECT version_num FROM {_TABLE}")).scalar()  # noqa: S608 -- our own word
-    if number is not None and number not in numbers():
+    if number is None:
+        return None
+    check_known(str(number))
+    return str(number)
+
+
+def check_known(number: str) -> None:
+    """Refuse a schema that this program does not know. Raises `NewerSchemaError`."""
+    if number not in numbers():
         raise NewerSchemaError(
-            f"The database has schema {number}; this program knows those up to {numbers()[-1]}.",
+            f"The database has schema {number[:40]}; this program knows those up to {numbers()[-1]}.",
             rule="newer-schema",
             advice="Start the newer version of the program again, or restore a backup made before it.",
             schema=number,
         )
-    return None if number is None else str(number)
 
 
 def alembic_config(connection: Connection) -> Config:
