@@ -15,8 +15,9 @@ import smtplib
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.header import Header
 from email.message import EmailMessage
-from email.policy import SMTP as SMTP_POLICY
+from email.policy import EmailPolicy
 from email.utils import format_datetime, formataddr, parseaddr
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -34,6 +35,22 @@ class MailAddressError(InvalidError):
 
 class MailError(OutsideError):
     """The mail server did not take a message; the text is the server's own answer."""
+
+
+class _SmtpPolicy(EmailPolicy):
+    """The standard library's own, but for subjects: where it folds a long one with other than ASCII letters, spaces get lost."""
+
+    def fold(self, name: str, value: str) -> str:
+        if name.lower() != "subject" or str(value).isascii():
+            return str(super().fold(name, value))
+        return f"{name}: {Header(str(value), 'utf-8', header_name=name).encode(linesep=self.linesep)}{self.linesep}"
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        folded = self.fold(name, value)
+        return folded.encode("ascii") if folded.isascii() else super().fold_binary(name, value)
+
+
+_POLICY = _SmtpPolicy(linesep="\r\n")
 
 
 class EmailChannel:
@@ -80,13 +97,27 @@ class EmailChannel:
                 f"The mail server {self._host} cannot send to {message.to}: {error}.", permanent=True
             ) from error
         except (smtplib.SMTPException, OSError) as error:
-            late = isinstance(error, TimeoutError) or "timed out" in str(error)
-            reason = "no answer in time" if late else str(error) or type(error).__name__
-            raise MailError(
-                f"The mail server {self._host}:{self._port} failed: {reason}.",
-                permanent=False,
-                advice="Check that it runs, and RELEASER_SMTP_URL.",
-            ) from error
+            raise self._failed(error) from error
+
+    def check(self) -> str:
+        """Connect, and log in where there is a user; one line about the server. Raises `MailError`."""
+        try:
+            with self._connected() as server:
+                server.noop()
+        except smtplib.SMTPResponseException as error:
+            raise self._refused(error.smtp_code, error.smtp_error, permanent=False) from error
+        except (smtplib.SMTPException, OSError) as error:
+            raise self._failed(error) from error
+        return f"{self._host}:{self._port} answers"
+
+    def _failed(self, error: Exception) -> MailError:
+        late = isinstance(error, TimeoutError) or "timed out" in str(error)
+        reason = "no answer in time" if late else str(error) or type(error).__name__
+        return MailError(
+            f"The mail server {self._host}:{self._port} failed: {reason}.",
+            permanent=False,
+            advice="Check that it runs, and RELEASER_SMTP_URL.",
+        )
 
     def _refused(self, code: int, answer: bytes | str, *, permanent: bool) -> MailError:
         text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
@@ -127,7 +158,7 @@ class EmailChannel:
         server.login(self._user, self._password)
 
     def _written(self, message: Message) -> EmailMessage:
-        mail = EmailMessage(policy=SMTP_POLICY)
+        mail = EmailMessage(policy=_POLICY)
         mail["From"] = self._sender
         mail["To"] = message.to
         mail["Subject"] = " ".join(message.subject.split())

@@ -59,6 +59,21 @@ def test_headers_are_those_of_an_automatic_message(mailbox: Mailbox) -> None:
     assert mail["In-Reply-To"] is None
 
 
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Плановые работы: Shop 1.1.2, 21 ноября 2026 г., 09:34 (Москва, UTC+03:00)",
+        "Работы закончены: " + "очень длинное название, 3.14.15 " * 5 + "всё",
+        "x, " * 30 + "ф, y",
+    ],
+)
+def test_long_subject_keeps_every_space_and_short_lines(mailbox: Mailbox, subject: str) -> None:
+    mail = sent(mailbox, replace(MESSAGE, subject=subject))
+    assert mail["Subject"] == subject
+    head = mailbox.messages()[0].path.read_bytes().partition(b"\r\n\r\n")[0]
+    assert max(len(line) for line in head.splitlines()) <= 78
+
+
 def test_later_message_answers_the_first(mailbox: Mailbox) -> None:
     mail = sent(mailbox, replace(MESSAGE, message_id="0123.1.revised.abcd", in_reply_to=MESSAGE.message_id))
     assert mail["In-Reply-To"] == mail["References"] == "<0123.0.announced.abcd@example.com>"
