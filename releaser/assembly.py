@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from releaser.bell import Bell
-from releaser.channels.channel import Channel
 from releaser.channels.email import EmailChannel
 from releaser.clock import SystemClock
 from releaser.domain.target import DriverName
@@ -18,6 +17,7 @@ from releaser.flows.ports import Ports
 from releaser.process import this_process
 from releaser.settings import Settings
 from releaser.sources.git import GitRepositories
+from releaser.sources.git_version import git_version
 from releaser.sources.registry import HttpRegistry
 from releaser.store.in_use import in_use
 from releaser.store.session import Database
@@ -53,25 +53,29 @@ def configured(**given: object) -> Settings:
 @contextmanager
 def assembled(settings: Settings, *, bell: Bell | None = None) -> Iterator[Ports]:
     """Everything a flow may reach, closed again on leaving. Creates the home folder and the schema when missing."""
+    with unprepared(settings, bell=bell) as ports, in_use(ports.database):
+        upgrade(ports.database)
+        yield ports
+
+
+@contextmanager
+def unprepared(settings: Settings, *, bell: Bell | None = None) -> Iterator[Ports]:
+    """The same with the database as it is, or is not: for looking at it, and for putting a backup in its place."""
     _make_home(settings.home)
     database = Database(settings.database)
-    channels: dict[str, Channel] = {}
-    if settings.smtp_url:
-        channels["email"] = EmailChannel(settings.smtp_url, sender=settings.mail_from)
-    clock, held = SystemClock(), ExitStack()
+    mail = _mail(settings)
+    clock = SystemClock()
     driver = DockerDriver(
         clock=clock, control_timeout_s=settings.engine_timeout_s, pull_timeout_s=settings.pull_timeout_s
     )
     try:
-        held.enter_context(in_use(database))
-        upgrade(database)
         yield Ports(
             database=database,
             clock=clock,
             repositories=GitRepositories(answers_in_s=settings.git_timeout_s),
             registry=HttpRegistry(),
             drivers={DriverName.DOCKER: driver},
-            channels=channels,
+            channels={"email": mail} if mail else {},
             home=settings.home.absolute(),
             address=settings.address,
             owner=this_process(),
@@ -81,18 +85,16 @@ def assembled(settings: Settings, *, bell: Bell | None = None) -> Iterator[Ports
     finally:
         driver.close()
         database.close()
-        held.close()
 
 
-@contextmanager
-def database_alone(settings: Settings) -> Iterator[Database]:
-    """The database by itself, neither made nor stepped up: for putting a backup in its place."""
-    _make_home(settings.home)
-    database = Database(settings.database)
-    try:
-        yield database
-    finally:
-        database.close()
+def probes(settings: Settings) -> dict[str, Callable[[], str]]:
+    """What `check_system` looks at besides what the ports reach: name -> one line about it, or the error it raises."""
+    mail = _mail(settings)
+    return {"git": git_version, **({"mail": mail.check} if mail else {})}
+
+
+def _mail(settings: Settings) -> EmailChannel | None:
+    return EmailChannel(settings.smtp_url, sender=settings.mail_from) if settings.smtp_url else None
 
 
 def _make_home(home: Path) -> None:

@@ -134,8 +134,12 @@ def test_files_and_folders_are_named_after_what_is_in_them() -> None:
 
 
 def test_python_files_stay_readable_in_size() -> None:
+    # Steps of the schema are written by a program; the first one holds every table.
     large = [
-        path for folder in (PACKAGE, ROOT / "tests") for path in sources(folder) if path.stat().st_size > LARGEST_FILE
+        path
+        for folder in (PACKAGE, ROOT / "tests")
+        for path in sources(folder)
+        if path.stat().st_size > LARGEST_FILE and path.parent != PACKAGE / "store" / "migrations" / "versions"
     ]
     assert [f"{path.relative_to(ROOT)}: {path.stat().st_size} bytes" for path in large] == []
 

@@ -26,7 +26,8 @@ def _render(kind: str, item: Any, _context: AutogenContext) -> str | Literal[Fal
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    render_as_batch=True,
+    # SQLite changes a table by replacing it, which a batch does; a new table needs none.
+    render_as_batch=not context.config.attributes.get("is_first", False),
     render_item=_render,
 )
 with context.begin_transaction():

@@ -28,7 +28,9 @@ def make(message: str, *, folder: Path) -> Path:
         if numbers():
             upgrade(database)
         with database.reshaping() as connection:
-            command.revision(alembic_config(connection), message=message, autogenerate=True, rev_id=number)
+            config = alembic_config(connection)
+            config.attributes["is_first"] = not numbers()
+            command.revision(config, message=message, autogenerate=True, rev_id=number)
     finally:
         database.close()
     return next(VERSIONS.glob(f"{number}_*.py"))

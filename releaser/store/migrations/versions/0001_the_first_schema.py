@@ -32,9 +32,7 @@ def upgrade() -> None:
         sa.Column("fields", sa.JSON(none_as_null=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_declared_changes")),
     )
-    with op.batch_alter_table("declared_changes", schema=None) as batch_op:
-        batch_op.create_index("ix_declared_changes_noun_name", ["noun", "name", "id"], unique=False)
-
+    op.create_index("ix_declared_changes_noun_name", "declared_changes", ["noun", "name", "id"], unique=False)
     op.create_table(
         "hosts",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -55,9 +53,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_moves")),
     )
-    with op.batch_alter_table("moves", schema=None) as batch_op:
-        batch_op.create_index("ix_moves_noun_row", ["noun", "row_id", "id"], unique=False)
-
+    op.create_index("ix_moves_noun_row", "moves", ["noun", "row_id", "id"], unique=False)
     op.create_table(
         "products",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -94,9 +90,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_commits")),
         sa.UniqueConstraint("product_id", "sha", name=op.f("uq_commits_product_id_sha")),
     )
-    with op.batch_alter_table("commits", schema=None) as batch_op:
-        batch_op.create_index("ix_commits_product_author", ["product_id", "author"], unique=False)
-
+    op.create_index("ix_commits_product_author", "commits", ["product_id", "author"], unique=False)
     op.create_table(
         "contacts",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -125,10 +119,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_installations")),
         sa.UniqueConstraint("name", name=op.f("uq_installations_name")),
     )
-    with op.batch_alter_table("installations", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_installations_customer_id"), ["customer_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_installations_product_id"), ["product_id"], unique=False)
-
+    op.create_index(op.f("ix_installations_customer_id"), "installations", ["customer_id"], unique=False)
+    op.create_index(op.f("ix_installations_product_id"), "installations", ["product_id"], unique=False)
     op.create_table(
         "lines",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -142,9 +134,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_lines")),
         sa.UniqueConstraint("product_id", "name", name=op.f("uq_lines_product_id_name")),
     )
-    with op.batch_alter_table("lines", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_lines_product_id"), ["product_id"], unique=False)
-
+    op.create_index(op.f("ix_lines_product_id"), "lines", ["product_id"], unique=False)
     op.create_table(
         "modules",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -193,10 +183,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_releases")),
         sa.UniqueConstraint("product_id", "version_key", name=op.f("uq_releases_product_id_version_key")),
     )
-    with op.batch_alter_table("releases", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_releases_line"), ["line"], unique=False)
-        batch_op.create_index("ix_releases_product_sort", ["product_id", "sort_key"], unique=False)
-
+    op.create_index(op.f("ix_releases_line"), "releases", ["line"], unique=False)
+    op.create_index("ix_releases_product_sort", "releases", ["product_id", "sort_key"], unique=False)
     op.create_table(
         "ticket_fixes",
         sa.Column("product_id", sa.Integer(), nullable=False),
@@ -223,9 +211,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tickets")),
         sa.UniqueConstraint("product_id", "key", name=op.f("uq_tickets_product_id_key")),
     )
-    with op.batch_alter_table("tickets", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_tickets_key"), ["key"], unique=False)
-
+    op.create_index(op.f("ix_tickets_key"), "tickets", ["key"], unique=False)
     op.create_table(
         "notes",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -311,11 +297,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rollouts")),
         sa.UniqueConstraint("trigger_key", name=op.f("uq_rollouts_trigger_key")),
     )
-    with op.batch_alter_table("rollouts", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_rollouts_product_id"), ["product_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_rollouts_release_id"), ["release_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_rollouts_state"), ["state"], unique=False)
-
+    op.create_index(op.f("ix_rollouts_product_id"), "rollouts", ["product_id"], unique=False)
+    op.create_index(op.f("ix_rollouts_release_id"), "rollouts", ["release_id"], unique=False)
+    op.create_index(op.f("ix_rollouts_state"), "rollouts", ["state"], unique=False)
     op.create_table(
         "targets",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -350,9 +334,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_ticket_commits_product_id_products")),
         sa.PrimaryKeyConstraint("commit_id", "ticket", name=op.f("pk_ticket_commits")),
     )
-    with op.batch_alter_table("ticket_commits", schema=None) as batch_op:
-        batch_op.create_index("ix_ticket_commits_product_key", ["product_id", "ticket"], unique=False)
-
+    op.create_index("ix_ticket_commits_product_key", "ticket_commits", ["product_id", "ticket"], unique=False)
     op.create_table(
         "installed",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -366,9 +348,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["target_id"], ["targets.id"], name=op.f("fk_installed_target_id_targets")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_installed")),
     )
-    with op.batch_alter_table("installed", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_installed_target_id"), ["target_id"], unique=False)
-
+    op.create_index(op.f("ix_installed_target_id"), "installed", ["target_id"], unique=False)
     op.create_table(
         "notices",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -397,10 +377,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notices")),
         sa.UniqueConstraint("uid", name=op.f("uq_notices_uid")),
     )
-    with op.batch_alter_table("notices", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_notices_product_id"), ["product_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_notices_rollout_id"), ["rollout_id"], unique=False)
-
+    op.create_index(op.f("ix_notices_product_id"), "notices", ["product_id"], unique=False)
+    op.create_index(op.f("ix_notices_rollout_id"), "notices", ["rollout_id"], unique=False)
     op.create_table(
         "target_updates",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -434,17 +412,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_target_updates")),
         sa.UniqueConstraint("rollout_id", "target_id", name=op.f("uq_target_updates_rollout_id_target_id")),
     )
-    with op.batch_alter_table("target_updates", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_target_updates_rollout_id"), ["rollout_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_target_updates_target_id"), ["target_id"], unique=False)
-        batch_op.create_index(
-            "uq_target_updates_one_active",
-            ["target_id"],
-            unique=True,
-            sqlite_where=sa.text("active"),
-            postgresql_where=sa.text("active"),
-        )
-
+    op.create_index(op.f("ix_target_updates_rollout_id"), "target_updates", ["rollout_id"], unique=False)
+    op.create_index(op.f("ix_target_updates_target_id"), "target_updates", ["target_id"], unique=False)
+    op.create_index(
+        "uq_target_updates_one_active",
+        "target_updates",
+        ["target_id"],
+        unique=True,
+        sqlite_where=sa.text("active"),
+        postgresql_where=sa.text("active"),
+    )
     op.create_table(
         "waves",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -492,9 +469,7 @@ def upgrade() -> None:
             name=op.f("uq_deliveries_notice_id_revision_kind_channel_customer_id_address"),
         ),
     )
-    with op.batch_alter_table("deliveries", schema=None) as batch_op:
-        batch_op.create_index("ix_deliveries_state_due", ["state", "due_at"], unique=False)
-
+    op.create_index("ix_deliveries_state_due", "deliveries", ["state", "due_at"], unique=False)
     op.create_table(
         "notice_installations",
         sa.Column("id", sa.Integer(), nullable=False),
