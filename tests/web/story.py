@@ -16,7 +16,7 @@ from releaser.domain.rollout import RolloutState, StepState, UpdateState, WaitsF
 from releaser.domain.target import Stop
 from releaser.domain.version import VersionKind
 from releaser.store import moves
-from releaser.store.commits import Commit, ReleaseCommit, TicketCommit
+from releaser.store.commits import Commit, ReleaseCommit, ReleaseSet, TicketCommit, TicketFix
 from releaser.store.customers import Contact, Customer
 from releaser.store.installations import Host, Installation, Installed, Target
 from releaser.store.notices import Delivery, Notice, NoticeInstallation, NoticeText
@@ -141,6 +141,7 @@ def _releases(session: Session, product: Product, hostile: str) -> dict[str, Rel
             version=version,
             version_key=version,
             sort_key=rank,
+            rank=rank - 1,
             line=".".join(version.split(".")[:2]),
             kind=kind,
             state=state,
@@ -170,6 +171,9 @@ def _releases(session: Session, product: Product, hostile: str) -> dict[str, Rel
 def _commits(
     session: Session, product: Product, release: Release, commits: list[tuple[str | None, str, str]], hostile: str
 ) -> None:
+    # As far as this story goes, what is in a release is in every later one.
+    later = (-1 << (release.rank or 0)) & 0b11111
+    session.add(ReleaseSet(product_id=product.id, number=release.id, bits=bytes([later])))
     for position, (key, relation, subject) in enumerate(commits):
         commit = Commit(
             product_id=product.id,
@@ -178,12 +182,14 @@ def _commits(
             authored_at=NOW,
             committed_at=NOW,
             subject=subject + hostile,
-            release_set=0,
+            release_set=release.id,
         )
         session.add(commit)
         session.flush()
         session.add(ReleaseCommit(release_id=release.id, commit_id=commit.id, position=position))
         if key:
+            if relation == "fixes":
+                session.add(TicketFix(product_id=product.id, ticket=key, bits=bytes([later])))
             session.add(TicketCommit(commit_id=commit.id, ticket=key, product_id=product.id, relation=relation))
 
 

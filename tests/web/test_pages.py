@@ -185,6 +185,19 @@ def test_customers_own_request_is_not_told_on_the_release_page(client: TestClien
     assert "Sign-in fails" in client.get("/products/portal/tickets/PRT-12").text
 
 
+def test_ticket_page_tells_the_whole_thread(client: TestClient) -> None:
+    text = client.get("/products/portal/tickets/PRT-12").text
+    for expected in [
+        "seen on 1.0",
+        "Accept the new password",
+        ">1.1</a>",
+        "A changed password is accepted",
+        "Runs at 3 of 4 installations",
+        "since 12 November 2026",
+    ]:
+        assert expected in text
+
+
 def test_yanked_release_says_why(client: TestClient) -> None:
     assert "logs everybody out" in client.get("/products/portal/releases/1.0.1").text
 

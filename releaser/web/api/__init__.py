@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from releaser.web.api import customers, declaration, events, notices, products, releases, rollouts, tickets
+from releaser.web.api import customers, declaration, events, notices, products, releases, rollouts, system, tickets
 from releaser.web.problems import RESPONSES
 
 router = APIRouter(prefix="/v1", responses=RESPONSES)
-for noun in (products, releases, customers, declaration, rollouts, events, notices, tickets):
+for noun in (products, releases, customers, declaration, rollouts, events, notices, tickets, system):
     router.include_router(noun.router)
