@@ -19,13 +19,14 @@ def free_port() -> int:
     """A port nobody listens on now, never given by this process before, random so that processes do not meet."""
     for _ in range(200):
         port = FIRST + secrets.randbelow(LAST - FIRST)
-        if port not in _given and not _taken(port):
+        if port not in _given and not is_taken(port):
             _given.add(port)
             return port
     raise OSError(f"no free port found on {LOOPBACK} between {FIRST} and {LAST}")
 
 
-def _taken(port: int) -> bool:
+def is_taken(port: int) -> bool:
+    """Whether somebody listens on the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that has just been closed is free
         try:

@@ -39,12 +39,14 @@ class UnknownImageError(NotFoundError):
 class Registry:
     """A registry with its configuration, log and storage in `folder`; a context manager.
 
-    Stopped and started again it has the same address and content. Raises MissingProgramError and RegistryError.
+    Stopped and started again it has the same address and content. `pass_fds` are open files that it holds until it has
+    ended. Raises MissingProgramError and RegistryError.
     """
 
-    def __init__(self, folder: Path, *, ready_within_s: float = 15) -> None:
+    def __init__(self, folder: Path, *, ready_within_s: float = 15, pass_fds: tuple[int, ...] = ()) -> None:
         self.folder = folder.resolve()
         self._ready_within_s = ready_within_s
+        self._pass_fds = pass_fds
         self._log = self.folder / "registry.log"
         self._port = 0
         self._mark = secrets.token_hex(8)
@@ -73,7 +75,8 @@ class Registry:
         configuration = self.folder / "registry.json"  # its format is YAML, of which JSON is a part
         configuration.write_text(json.dumps(self._configuration()))
         self._keeper = keeper.keep(
-            keeper.Kept(command=(PROGRAM, "serve", str(configuration)), log=str(self._log), grace_s=2)
+            keeper.Kept(command=(PROGRAM, "serve", str(configuration)), log=str(self._log), grace_s=2),
+            pass_fds=self._pass_fds,
         )
         self._wait(self._keeper)
 

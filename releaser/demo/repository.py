@@ -82,7 +82,7 @@ BAD_CHANGE = Change(file="settings.py", subject="Read the settings from the new 
 
 
 class GitError(OutsideError):
-    """Git refused something while the sample repository was made."""
+    """Git refused something while a repository was made."""
 
 
 class SampleRepository:
@@ -182,29 +182,45 @@ class SampleRepository:
         self._git("push", "--quiet", "--follow-tags", "origin", *branches)
 
     def _git(self, *arguments: str, where: Path | None = None) -> str:
-        """Run git in the developer's clone, free of the settings of whoever runs this; each call is an hour later."""
+        """Run git in the developer's clone; each call is an hour later."""
         self._now += timedelta(hours=1)
         date = f"{int(self._now.timestamp())} +0300"
-        environment = {
-            "PATH": keeper.PATH,
-            "HOME": os.devnull,
-            "LC_ALL": "C.UTF-8",
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_TERMINAL_PROMPT": "0",
+        return _run(
+            *arguments,
+            where=where or self.clone,
             **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), DEVELOPER),
             **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), ADDRESS),
             **dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), date),
-        }
-        done = subprocess.run(  # noqa: S603 - our own words
-            ["git", *arguments],  # noqa: S607
-            cwd=where or self.clone,
-            env=environment,
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-            timeout=30,
         )
-        if done.returncode != 0:
-            raise GitError(f"`git {' '.join(arguments)}` failed: {done.stderr.strip()}", permanent=True)
-        return done.stdout.strip()
+
+
+def unbundle(bundle: Path, folder: Path) -> Path:
+    """Make the bare repository `folder` of what is in a bundle; returns the folder. Raises GitError."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _run("clone", "--quiet", "--bare", "--", str(bundle.resolve()), str(folder), where=folder.parent)
+    return folder
+
+
+def _run(*arguments: str, where: Path, **variables: str) -> str:
+    """What git says, free of the settings of whoever runs this. Raises GitError."""
+    environment = {
+        "PATH": keeper.PATH,
+        "HOME": os.devnull,
+        "LC_ALL": "C.UTF-8",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_TERMINAL_PROMPT": "0",
+        **variables,
+    }
+    done = subprocess.run(  # noqa: S603 - our own words
+        ["git", *arguments],  # noqa: S607
+        cwd=where,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=60,
+    )
+    if done.returncode != 0:
+        raise GitError(f"`git {' '.join(arguments)}` failed: {done.stderr.strip()}", permanent=True)
+    return done.stdout.strip()
