@@ -1,0 +1,5 @@
+"""`python -m releaser` is the command `releaser`."""
+
+from releaser.cli.main import main
+
+main()
