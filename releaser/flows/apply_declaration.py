@@ -78,10 +78,9 @@ def _sides(declaration: Declaration, wanted: Declaration) -> tuple[Declaration, 
 
 def _check_nobody_holds(session: Session, gone: list[declared.Gone]) -> None:
     held = []
-    for one in gone:
-        if found := declared.holders(session, one, gone):
-            rows = ", ".join(f"{count} in {table.replace('_', ' ')}" for table, count in sorted(found.items()))
-            held.append(f"{one.label} ({rows})")
+    for one, found in declared.holders(session, gone):
+        rows = ", ".join(f"{count} in {table.replace('_', ' ')}" for table, count in sorted(found.items()))
+        held.append(f"{one.label} ({rows})")
     if held:
         raise InUseError(
             f"These cannot be removed, because other things refer to them: {'; '.join(held[:20])}.",

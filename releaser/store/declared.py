@@ -7,7 +7,8 @@ what runs on a target, what was collected of a product and the like stay as they
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,7 @@ from releaser.domain.declaration import (
     DeclaredHost,
     DeclaredInstallation,
     DeclaredModule,
+    DeclaredObject,
     DeclaredProduct,
     DeclaredTarget,
     Noun,
@@ -139,16 +141,17 @@ def write(
     session: Session, wanted: Declaration, changes: Sequence[Change], gone: Sequence[Gone], *, now: datetime, by: str
 ) -> None:
     """Carry out `changes`, which lead to `wanted`, and remove what is `gone`, which has no holders."""
+    writing = _Writing(session, now)
     for noun in Noun:
         objects = {one.name: one for one in noun.of(wanted)}
         for change in changes:
             if change.noun is noun and change.action is not Action.REMOVED:
-                _WRITERS[noun](session, objects[change.name], now)
+                writing.write(objects[change.name])
         session.flush()
     for table in _REMOVED_IN_ORDER:
-        for one in gone:
-            if one.table == table:
-                _remove(session, one)
+        rows = Base.metadata.tables[table]
+        for some in _some([one.row_id for one in gone if one.table == table]):
+            session.execute(delete(rows).where(rows.c.id.in_(some)))
     session.add_all(
         DeclaredChange(at=now, by=by, noun=c.noun, name=c.name, action=c.action, fields=_kept(c)) for c in changes
     )
@@ -165,34 +168,77 @@ def _as_json(value: Any) -> Any:  # noqa: ANN401 -- a field's value
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
-def _write_product(session: Session, wanted: DeclaredProduct, now: datetime) -> None:
-    row = products.find(session, wanted.name)
-    if row is None:
-        row = Product(name=wanted.name, created_at=now, ticket_patterns=[])
-        session.add(row)
-    for name in _PRODUCT:
-        setattr(row, name, getattr(wanted, name))
-    row.ticket_patterns = list(wanted.ticket_patterns)
-    session.flush()
-    there = {module.name: module for module in row.modules}
-    for module in wanted.modules:
-        if module.name in there:
-            there[module.name].image = module.image
-        else:
-            session.add(Module(product_id=row.id, name=module.name, image=module.image))
-    session.flush()
-    session.expire(row)
+class _Writing:
+    """Writes declared objects into rows; every row is read once, whatever the number of objects."""
 
+    def __init__(self, session: Session, now: datetime) -> None:
+        self._session = session
+        self._now = now
+        self._products = {row.name: row for row in products.everything(session)}
+        self._customers = {row.name: row for row in customers.everyone(session)}
+        self._hosts = {row.name: row for row in installations.hosts(session)}
+        self._installations = {row.name: row for row in installations.everything(session)}
 
-def _write_customer(session: Session, wanted: DeclaredCustomer, _now: datetime) -> None:
-    row = customers.find(session, wanted.name)
-    if row is None:
-        row = Customer(name=wanted.name, regulation={}, contacts=[])
-        session.add(row)
-    row.title, row.language, row.zone = wanted.title, wanted.language, wanted.zone
-    row.regulation = to_mapping(wanted.regulation)
-    there = {contact.email: contact for contact in row.contacts}
-    row.contacts = [_contact(there.get(one.email) or Contact(email=one.email), one) for one in wanted.contacts]
+    def write(self, wanted: DeclaredObject) -> None:
+        """Make the object's row say what is wanted, with all that is inside."""
+        with self._session.no_autoflush:
+            if isinstance(wanted, DeclaredProduct):
+                self._product(wanted)
+            elif isinstance(wanted, DeclaredCustomer):
+                self._customer(wanted)
+            elif isinstance(wanted, DeclaredHost):
+                self._host(wanted)
+            else:
+                self._installation(wanted)
+
+    def _product(self, wanted: DeclaredProduct) -> None:
+        row = self._products.get(wanted.name)
+        if row is None:
+            row = self._products[wanted.name] = Product(name=wanted.name, created_at=self._now, modules=[])
+            self._session.add(row)
+        for name in _PRODUCT:
+            setattr(row, name, getattr(wanted, name))
+        row.ticket_patterns = list(wanted.ticket_patterns)
+        there = {module.name: module for module in row.modules}
+        for module in wanted.modules:
+            if module.name in there:
+                there[module.name].image = module.image
+            else:
+                row.modules.append(Module(name=module.name, image=module.image))
+
+    def _customer(self, wanted: DeclaredCustomer) -> None:
+        row = self._customers.get(wanted.name)
+        if row is None:
+            row = self._customers[wanted.name] = Customer(name=wanted.name, contacts=[])
+            self._session.add(row)
+        row.title, row.language, row.zone = wanted.title, wanted.language, wanted.zone
+        row.regulation = to_mapping(wanted.regulation)
+        there = {contact.email: contact for contact in row.contacts}
+        row.contacts = [_contact(there.get(one.email) or Contact(email=one.email), one) for one in wanted.contacts]
+
+    def _host(self, wanted: DeclaredHost) -> None:
+        row = self._hosts.get(wanted.name)
+        if row is None:
+            row = self._hosts[wanted.name] = Host(name=wanted.name)
+            self._session.add(row)
+        row.address = wanted.address
+
+    def _installation(self, wanted: DeclaredInstallation) -> None:
+        row = self._installations.get(wanted.name)
+        if row is None:
+            row = self._installations[wanted.name] = Installation(name=wanted.name, targets=[])
+            self._session.add(row)
+        row.product, row.customer = self._products[wanted.product], self._customers[wanted.customer]
+        row.title, row.ring, row.delivery = wanted.title, wanted.ring, wanted.delivery
+        row.labels = dict(wanted.labels)
+        there = {_target_name(target): target for target in row.targets}
+        for target in wanted.targets:
+            old = there.get(target.name)
+            if old is None:
+                old = Target(host=self._hosts[target.host])
+                row.targets.append(old)
+            old.module = products.module(row.product, target.module)
+            old.driver, old.spec = target.driver, dump(target.spec)
 
 
 def _contact(row: Contact, wanted: DeclaredContact) -> Contact:
@@ -200,65 +246,37 @@ def _contact(row: Contact, wanted: DeclaredContact) -> Contact:
     return row
 
 
-def _write_host(session: Session, wanted: DeclaredHost, _now: datetime) -> None:
-    row = session.scalars(select(Host).where(Host.name == wanted.name)).one_or_none()
-    if row is None:
-        session.add(Host(name=wanted.name, address=wanted.address))
-    else:
-        row.address = wanted.address
-
-
-def _write_installation(session: Session, wanted: DeclaredInstallation, _now: datetime) -> None:
-    product, customer = products.get(session, wanted.product), customers.get(session, wanted.customer)
-    row = installations.find(session, wanted.name)
-    if row is None:
-        row = Installation(name=wanted.name, labels={})
-        session.add(row)
-    row.product, row.customer = product, customer
-    row.title, row.ring, row.delivery = wanted.title, wanted.ring, wanted.delivery
-    row.labels = dict(wanted.labels)
-    session.flush()
-    there = {_target_name(target): target for target in row.targets}
-    hosts = {host.name: host.id for host in installations.hosts(session)}
-    for target in wanted.targets:
-        module_id = products.module(product, target.module).id
-        old = there.get(target.name)
-        if old is None:
-            old = Target(installation_id=row.id, host_id=hosts[target.host])
-            session.add(old)
-        old.module_id, old.driver, old.spec = module_id, target.driver, dump(target.spec)
-    session.flush()
-    session.expire(row)
-
-
-_WRITERS: dict[Noun, Any] = {
-    Noun.PRODUCT: _write_product,
-    Noun.CUSTOMER: _write_customer,
-    Noun.HOST: _write_host,
-    Noun.INSTALLATION: _write_installation,
-}
-
-
-def _remove(session: Session, gone: Gone) -> None:
-    table = Base.metadata.tables[gone.table]
-    session.execute(delete(table).where(table.c.id == gone.row_id))
-
-
-def _references(table: Table, to: str) -> list[Column[Any]]:
-    return [column for column in table.c if any(key.column.table.name == to for key in column.foreign_keys)]
-
-
-def holders(session: Session, one: Gone, gone: Sequence[Gone]) -> dict[str, int]:
-    """How many rows of which tables refer to a row and are not to go themselves."""
-    found: dict[str, int] = {}
+def holders(session: Session, gone: Sequence[Gone]) -> list[tuple[Gone, dict[str, int]]]:
+    """Which rows others refer to that are not to go themselves, and how many rows of which tables those are."""
+    going = {(one.table, one.row_id): one for one in gone}
+    found: dict[Gone, Counter[str]] = {}
     for table in Base.metadata.sorted_tables:
-        for column in _references(table, one.table):
-            query = select(func.count()).select_from(table).where(column == one.row_id)
-            if going := [other.row_id for other in gone if other.table == table.name]:
-                query = query.where(table.c.id.not_in(going))
-            if count := session.scalar(query):
-                found[table.name] = count
-    return found
+        for column in table.c:
+            for held in {key.column.table.name for key in column.foreign_keys} & set(_REMOVED_IN_ORDER):
+                ids = [one.row_id for one in gone if one.table == held]
+                for row_id, count in _referring(session, table, column, ids, going):
+                    found.setdefault(going[held, row_id], Counter())[table.name] += count
+    return [(one, dict(found[one])) for one in gone if one in found]
+
+
+def _referring(
+    session: Session, table: Table, column: Column[Any], ids: Sequence[int], going: Mapping[tuple[str, int], Gone]
+) -> Iterator[tuple[int, int]]:
+    """How many rows refer to each of the rows with these ids by that column, those that are to go left out."""
+    for some in _some(ids):
+        if table.name not in _REMOVED_IN_ORDER:
+            for row_id, count in session.execute(select(column, func.count()).where(column.in_(some)).group_by(column)):
+                yield row_id, count
+            continue
+        for row_id, referring in session.execute(select(column, table.c.id).where(column.in_(some))):
+            if (table.name, referring) not in going:
+                yield row_id, 1
+
+
+def _some(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """As many at a time as any database takes in one statement."""
+    for start in range(0, len(ids), 500):
+        yield ids[start : start + 500]
 
 
 def gone(session: Session, wanted: Declaration) -> list[Gone]:

@@ -123,6 +123,15 @@ def test_server_that_is_not_there_may_come_back() -> None:
     assert not caught.value.permanent
 
 
+def test_server_can_be_looked_at_without_sending(mailbox: Mailbox) -> None:
+    assert channel_to(mailbox).check() == f"{mailbox.host}:{mailbox.port} answers"
+    assert mailbox.messages() == []
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(MailError, match="failed"):
+        EmailChannel(f"smtp://127.0.0.1:{port}", sender=SENDER, timeout_s=2).check()
+
+
 def test_server_that_says_nothing_is_left_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         channel = EmailChannel(f"smtp://127.0.0.1:{silent.getsockname()[1]}", sender=SENDER, timeout_s=0.2)
