@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from releaser.domain.history import History, HistoryBuilder, Refs
+from releaser.domain.history import History, Refs
 from releaser.domain.ticket import TicketPatterns
 from releaser.domain.version import TagFormat
 from releaser.flows.open_repository import open_repository
 from releaser.flows.ports import Facts, Ports, Progress, silent
+from releaser.flows.read_history import read_history
 from releaser.sources.source import Fetched, Repository
 from releaser.store import collected, commits, products, releases
 from releaser.store.products import Product
@@ -65,29 +64,15 @@ def _read(repository: Repository, product: Product, burned: frozenset[str], prog
     fingerprint = _fingerprint(refs, product, burned)
     if fingerprint == product.fingerprint:
         return None
-    builder = HistoryBuilder(
+    history = read_history(
+        repository,
+        refs,
         tag_format=TagFormat(scheme=product.scheme, text=product.tag_format),
         patterns=TicketPatterns(product.ticket_patterns),
         line_branch=product.line_branch,
+        progress=_part(progress, "commits"),
     )
-    tips = {tag.commit for tag in refs.tags if tag.commit} | {head.commit for head in refs.heads}
-    with _collector_resting():
-        for batch in repository.commits(sorted(tips), progress=_part(progress, "commits")):
-            builder.add(batch)
-        history = builder.finish(refs)
     return _Read(history=history, refs=refs, fingerprint=fingerprint)
-
-
-@contextmanager
-def _collector_resting() -> Iterator[None]:
-    """Building makes a million small objects and no cycles: the garbage collector would only look at them again and again."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _fingerprint(refs: Refs, product: Product, burned: frozenset[str]) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
 from urllib.parse import quote
 
 from releaser.domain.changelog import Form, notes_markdown, render
 from releaser.errors import OutsideError
 from releaser.flows.ports import Facts, Ports
+from releaser.flows.replace_file import replace_file
 from releaser.i18n import LANGUAGES
 from releaser.store import notes, products, releases
 
@@ -36,7 +34,7 @@ def write_changelog(ports: Ports, *, product: str, version: str) -> Facts:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file_name, text in texts.items():
-            _replace(folder / file_name, text)
+            replace_file(folder / file_name, text)
     except OSError as error:
         raise ChangelogNotWrittenError(
             f"The changelog of {product} {name} could not be written to {folder}: {error.strerror}.",
@@ -44,18 +42,3 @@ def write_changelog(ports: Ports, *, product: str, version: str) -> Facts:
             advice="Free space or mend the permissions there, and repeat.",
         ) from error
     return {"files": [str(folder / file_name) for file_name in texts]}
-
-
-def _replace(path: Path, text: str) -> None:
-    """Readers see the old file or the new one, never a half of it."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

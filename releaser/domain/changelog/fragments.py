@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from releaser.domain.changelog.entries import Entry, Section
 from releaser.domain.changelog.text import plain_lines
@@ -29,7 +29,10 @@ class InvalidFragmentError(InvalidError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fragment:
-    """One fragment. `ticket` is empty for an entry without one; `number` tells several of one ticket apart."""
+    """One fragment. `ticket` is empty for an entry without one; `number` tells several of one ticket apart.
+
+    `name` is the file it was read from.
+    """
 
     ticket: str
     section: Section
@@ -37,6 +40,7 @@ class Fragment:
     text: str
     slug: str
     number: int = 0
+    name: str = field(default="", compare=False)
 
 
 def parse_fragment(name: str, text: str) -> Fragment:
@@ -62,6 +66,7 @@ def parse_fragment(name: str, text: str) -> Fragment:
         text=body,
         slug=slug,
         number=int(match["number"] or 0),
+        name=name,
     )
 
 

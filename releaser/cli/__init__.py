@@ -1,0 +1,1 @@
+"""Who asks, from a terminal or a pipeline: parse, call one flow, show."""

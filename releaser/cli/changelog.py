@@ -1,0 +1,160 @@
+"""`releaser changelog`: what changed, in any clone without a service, in a product, or in the fragments that people wrote."""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from releaser.cli.group import UsageError, commands
+from releaser.cli.progress import progress_bar
+from releaser.cli.show import emit
+from releaser.clock import SystemClock
+from releaser.domain.changelog import Form, render
+from releaser.domain.ticket import DEFAULT_PATTERN
+from releaser.domain.version import Scheme, parse
+from releaser.flows.read_changelog import Habits, Wanted, Which, read_changelog
+from releaser.flows.release_fragments import release_fragments, told
+from releaser.i18n import DEFAULT_LANGUAGE, LANGUAGES
+from releaser.in_place import clone, fragments
+
+app = commands()
+
+
+class Format(StrEnum):
+    """What the command writes."""
+
+    MD = "md"
+    JSON = "json"
+    HTML = "html"
+    TEXT = "text"
+    ATOM = "atom"
+
+
+_SPECIAL = "A product's changelog is told whole or by version; {what} is for clones: use --repo."
+
+
+@app.command(
+    "changelog",
+    epilog="Examples: releaser changelog --repo . 3.4.1;  releaser changelog --all -o json;  "
+    "releaser changelog --from 3.3 --to 3.4;  releaser changelog --product shop -o html;  "
+    "releaser changelog --fragments changelogs/unreleased --write 0.2",
+)
+def changelog_command(
+    version: Annotated[
+        str, typer.Argument(help="The release to tell; the newest of a clone, all of a product when not given.")
+    ] = "",
+    product: Annotated[str, typer.Option(help="Tell this product's published releases, from the database.")] = "",
+    repo: Annotated[Path | None, typer.Option(help="Read this clone as it is.", show_default=".")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Tell every release.")] = False,  # noqa: FBT002 -- a flag
+    since: Annotated[str, typer.Option("--from", help="Tell what is newer than this version ...")] = "",
+    upto: Annotated[str, typer.Option("--to", help="... up to this one.")] = "",
+    tag_format: Annotated[
+        str, typer.Option(help="How release tags are called, such as app-{version}.", show_default="guessed")
+    ] = "",
+    ticket_pattern: Annotated[
+        list[str] | None,
+        typer.Option(help="How ticket keys look, in RE2 syntax; repeatable.", show_default=DEFAULT_PATTERN),
+    ] = None,
+    scheme: Annotated[Scheme, typer.Option(help="How versions are numbered.")] = Scheme.TWO_PART,
+    folder: Annotated[
+        Path | None, typer.Option("--fragments", help="Tell the fragments of this folder instead of commits.")
+    ] = None,
+    write: Annotated[  # noqa: FBT002 -- a flag
+        bool, typer.Option("--write", help="Write the fragments as VERSION.md beside their folder, and remove them.")
+    ] = False,
+    title: Annotated[str, typer.Option(help="Heading of the whole.")] = "",
+    language: Annotated[str, typer.Option(help="Language of the headings: en or ru.")] = DEFAULT_LANGUAGE,
+    output: Annotated[Format, typer.Option("-o", "--output", help="How it is written.")] = Format.MD,
+) -> None:
+    """Tell what changed. Without --product it needs no service, no database and no configuration."""
+    if language not in LANGUAGES:
+        raise UsageError(
+            f"There is no language '{language[:20]}'.", advice=f"Use {' or '.join(LANGUAGES)}.", field="language"
+        )
+    _check_alone(product=bool(product), repo=repo is not None, fragments=folder is not None)
+    if write and (folder is None or not version):
+        raise UsageError(
+            "Only fragments are written.", advice="Use: --fragments FOLDER --write VERSION.", field="write"
+        )
+    if folder is not None:
+        emit(_of_fragments(folder, version, scheme, title, language, output, write=write))
+    elif product:
+        if every or since or upto:
+            raise UsageError(_SPECIAL.format(what="--all, --from and --to"), field="product")
+        emit(_of_product(product, version, language, output))
+    else:
+        wanted = _wanted(version, since, upto, every=every)
+        habits = Habits(
+            scheme=scheme,
+            tag_format=tag_format,
+            ticket_patterns=tuple(ticket_pattern) if ticket_pattern else (DEFAULT_PATTERN,),
+        )
+        with progress_bar() as report:
+            found = read_changelog(
+                clone(repo or Path()),
+                wanted=wanted,
+                habits=habits,
+                progress=lambda done, total: report("commits", done, total),
+            )
+        emit(render(found, form=_form(output), title=title, language=language))
+
+
+def _check_alone(**sources: bool) -> None:
+    named = [f"--{name}" for name, is_given in sources.items() if is_given]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(named)} exclude each other.", advice="Name one.", field=named[1][2:])
+
+
+def _wanted(version: str, since: str, upto: str, *, every: bool) -> Wanted:
+    given = [
+        name
+        for name, is_given in {"VERSION": version, "--from/--to": since or upto, "--all": every}.items()
+        if is_given
+    ]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} exclude each other.", advice="Use one.", field="version")
+    if since or upto:
+        return Wanted(which=Which.RANGE, since=since, upto=upto)
+    if version:
+        return Wanted(which=Which.ONE, upto=version)
+    return Wanted(which=Which.ALL if every else Which.NEWEST)
+
+
+def _form(output: Format) -> Form:
+    if output is Format.ATOM:
+        raise UsageError(
+            "A feed needs the addresses of its pages, which a clone does not have.",
+            advice="Use --product NAME, or `releaser feed`.",
+            field="output",
+        )
+    return Form(output.value)
+
+
+def _of_fragments(
+    folder: Path, version: str, scheme: Scheme, title: str, language: str, output: Format, *, write: bool
+) -> str:
+    found = fragments(folder)
+    numbered = parse(version or "0.0", scheme=scheme)
+    if not write:
+        release = told(found, version=numbered, on=None, language=language)
+        return render([release], form=_form(output), title=title, language=language)
+    today: date = SystemClock().now().date()
+    file = release_fragments(found, folder=folder, version=numbered, on=today, title=title, language=language)
+    return f"{len(found)} fragments became {file}."
+
+
+def _of_product(product: str, version: str, language: str, output: Format) -> str:
+    # Start-up: a clone is told without loading the database and the drivers.
+    from releaser.cli.run import running  # noqa: PLC0415 -- see above
+    from releaser.flows.render_changelog import render_changelog  # noqa: PLC0415 -- see above
+    from releaser.flows.render_feed import FeedForm, render_feed  # noqa: PLC0415 -- see above
+
+    with running() as ports:
+        if output is Format.ATOM:
+            path = f"/products/{product}/feed.atom"
+            return render_feed(ports, product=product, form=FeedForm.ATOM, feed_path=path, language=language)
+        return render_changelog(ports, product=product, version=version or None, form=_form(output), language=language)

@@ -1,0 +1,122 @@
+"""Following a rollout until it ends: what is shown meanwhile, and the exit code of each end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from releaser.bell import Bell
+from releaser.cli.exits import Exit, TerminatedError
+from releaser.cli.show import safe, seconds, table, tell
+from releaser.domain.rollout import ENDED, RolloutState
+from releaser.flows.abort_rollout import abort_rollout
+from releaser.flows.ports import Facts, Ports
+from releaser.flows.show_rollout import show_rollout
+
+LOOK_EVERY_S = 0.5
+SETTLES_IN = timedelta(seconds=60)
+"""How long an aborted rollout is given to undo what is not committed."""
+
+_ENDS = {
+    RolloutState.SUCCEEDED: Exit.DONE,
+    RolloutState.ROLLED_BACK: Exit.ROLLED_BACK,
+    RolloutState.AWAITING_APPROVAL: Exit.REFUSED,
+}
+
+
+class Otherwise(StrEnum):
+    """What happens to a rollout that the command no longer waits for."""
+
+    LEAVE = "leave"
+    ABORT = "abort"
+
+
+def of_rollout(state: RolloutState) -> Exit:
+    """The exit code of a rollout that ended (or waits for approval)."""
+    return _ENDS.get(state, Exit.FAILED)
+
+
+def is_over(facts: Facts) -> bool:
+    """Whether nothing more happens by itself."""
+    state = RolloutState(facts["state"])
+    return state in ENDED or state is RolloutState.AWAITING_APPROVAL
+
+
+def follow(ports: Ports, bell: Bell, rollout_id: int, *, wait_for: timedelta) -> Facts | None:
+    """Look at a rollout until it is over; None when the time is. Raises `RolloutNotFoundError`."""
+    deadline = ports.clock.monotonic() + wait_for.total_seconds()
+    while True:
+        heard = bell.heard()
+        facts = show_rollout(ports, rollout_id=rollout_id)
+        _show_progress(facts)
+        if is_over(facts):
+            return facts
+        left = deadline - ports.clock.monotonic()
+        if left <= 0:
+            return None
+        bell.wait(heard, min(LOOK_EVERY_S, left))
+
+
+def let_go(ports: Ports, bell: Bell, rollout_id: int, *, otherwise: Otherwise, by: str, why: str, code: Exit) -> Exit:
+    """Stop waiting: leave the rollout to the service, or abort it and see it undone. Answers the exit code."""
+    if otherwise is Otherwise.LEAVE:
+        tell(
+            f"releaser: {why}; rollout {rollout_id} goes on wherever a service or worker runs. "
+            f"See: releaser rollout show {rollout_id}"
+        )
+        return code
+    tell(f"releaser: {why}; rollout {rollout_id} is aborted.")
+    abort_rollout(ports, rollout_id=rollout_id, by=by, reason=why)
+    facts = follow(ports, bell, rollout_id, wait_for=SETTLES_IN)
+    if facts is None or code is not Exit.STILL_RUNNING:
+        return code
+    return of_rollout(RolloutState(facts["state"]))
+
+
+@contextmanager
+def interruptible() -> Iterator[list[Exit]]:
+    """Keep Ctrl-C and SIGTERM from leaving at once: the list then holds the exit code that they mean."""
+    interrupted: list[Exit] = []
+    try:
+        yield interrupted
+    except KeyboardInterrupt:
+        interrupted.append(Exit.INTERRUPTED)
+    except TerminatedError:
+        interrupted.append(Exit.TERMINATED)
+
+
+def _show_progress(facts: Facts) -> None:
+    """One line, rewritten, on a terminal."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        states = [t["state"] for t in facts["targets"]]
+        good = sum(state in {"succeeded", "already_installed"} for state in states)
+        text = safe(f"rollout {facts['id']}: {facts['state']}, {good} of {len(states)} targets")
+        sys.stderr.write(f"\r\x1b[2K{text}")
+        sys.stderr.write("\n" if is_over(facts) else "")
+        sys.stderr.flush()
+
+
+def rollout_text(facts: Any) -> str:  # noqa: ANN401 -- facts
+    """A rollout for people."""
+    title = f"Rollout {facts['id']}: {facts['product']} {facts['version']} to {facts['selector']}: {facts['state']}"
+    reason = f" ({facts['reason']})" if facts["reason"] else ""
+    rows = [
+        (
+            t["wave"],
+            t["installation"],
+            t["module"],
+            t["from"],
+            t["to"],
+            t["state"] + (f" for {t['waits_for']}" if t["waits_for"] else ""),
+            seconds(t["planned_stop_s"]),
+            seconds(t["measured_stop_s"]),
+            t["reason"],
+        )
+        for t in facts["targets"]
+    ]
+    headers = ("wave", "installation", "module", "from", "to", "state", "planned", "measured", "remark")
+    return "\n".join([safe(title + reason), table(headers, rows), *([facts["url"]] if "url" in facts else [])])

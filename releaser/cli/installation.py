@@ -1,0 +1,180 @@
+"""`releaser installation …` and `releaser host …`: one running copy of a product each, and the machines they run on."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from releaser.cli.given import pairs
+from releaser.cli.group import commands, noun
+from releaser.cli.run import ByOption, OutputOption, running, who
+from releaser.cli.show import Output, joined, listing, moment, show, table
+from releaser.domain.declaration import DeclaredHost, DeclaredInstallation, DeclaredTarget
+from releaser.domain.target import ContainerSpec, HealthSpec, Order
+from releaser.errors import InvalidError
+from releaser.flows.add_installation import add_installation
+from releaser.flows.list_hosts import list_hosts
+from releaser.flows.show_installation import list_installations, show_installation
+from releaser.sources.declaration import parse_declaration
+
+app = commands()
+installation = noun(app, "installation", told="Installations: one running copy of a product each.")
+host = noun(app, "host", told="Hosts: machines with a container engine.")
+
+NameArgument = Annotated[str, typer.Argument(help="The installation's name: lower-case letters, digits and '-'.")]
+
+
+class TargetError(InvalidError):
+    """A target is not given as one."""
+
+
+def installation_text(facts: Any) -> str:  # noqa: ANN401 -- facts
+    """An installation for people."""
+    head = listing(
+        [
+            ("installation", facts["name"]),
+            ("title", facts["title"]),
+            ("customer", facts["customer"]),
+            ("product", facts["product"]),
+            ("ring", facts["ring"]),
+            ("delivery", facts["delivery"]),
+            ("labels", joined([f"{name}={value}" for name, value in facts["labels"].items()])),
+        ]
+    )
+    rows = [
+        (
+            t["module"],
+            t["host"],
+            t["driver"],
+            t["spec"].get("name"),
+            t["version"],
+            moment(t["installed_at"]),
+            t["digest"],
+        )
+        for t in facts["targets"]
+    ]
+    headers = ("module", "host", "driver", "container", "runs", "since", "digest")
+    return "\n\n".join([head, table(headers, rows) if rows else "No targets: nothing can be rolled out there yet."])
+
+
+@installation.command(
+    "add",
+    epilog="Example: releaser installation add acme-shop --customer acme --product shop --ring canary "
+    "--host cloud-1=unix:///var/run/docker.sock --target web@cloud-1 --container acme-shop-web --port 8081:8080 "
+    "--health http://127.0.0.1:8081/healthz",
+)
+def add_command(
+    name: NameArgument,
+    customer: Annotated[str, typer.Option(help="Who runs it.")],
+    product: Annotated[str, typer.Option(help="What runs there.")],
+    title: Annotated[str, typer.Option(help="What people call it.")] = "",
+    ring: Annotated[str, typer.Option(help="The ring of rollouts it belongs to, such as canary.")] = "",
+    delivery: Annotated[
+        str, typer.Option(help="How it is delivered: cloud, or own (the customer's own servers).")
+    ] = "cloud",
+    label: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for selectors; repeatable.")] = None,
+    new_host: Annotated[
+        list[str] | None, typer.Option("--host", help="A host to add with it, as NAME=ENGINE-URL; repeatable.")
+    ] = None,
+    target: Annotated[str, typer.Option(help="What is updated there, as MODULE@HOST. Several: `releaser apply`.")] = "",
+    container: Annotated[str, typer.Option(help="The container's name; the installation's when not given.")] = "",
+    network: Annotated[list[str] | None, typer.Option(help="A network of the container; repeatable.")] = None,
+    port: Annotated[list[str] | None, typer.Option(help="A port, as HOST:CONTAINER; repeatable.")] = None,
+    env: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of its environment; repeatable.")] = None,
+    volume: Annotated[list[str] | None, typer.Option(help="A volume, as NAME-OR-PATH:PATH[:ro]; repeatable.")] = None,
+    order: Annotated[Order, typer.Option(help="Which of two containers is there first.")] = Order.STOP_FIRST,
+    health: Annotated[str, typer.Option(help="URL that answers 200 when it is healthy.")] = "",
+    output: OutputOption = Output.TEXT,
+    by: ByOption = "",
+) -> None:
+    """Add an installation, with one target where given. Everything else of a target is declared: `releaser apply`."""
+    hosts = pairs(new_host or (), field="host", example="cloud-1=unix:///var/run/docker.sock")
+    short = _short_forms(network or [], port or [], volume or [])
+    spec = ContainerSpec(
+        name=container or name,
+        networks=short.networks,
+        ports=short.ports,
+        volumes=short.volumes,
+        environment=pairs(env or (), field="env", example="MODE=production"),
+        order=order,
+        health=HealthSpec(http=health or None),
+    )
+    declared = DeclaredInstallation(
+        name=name,
+        customer=customer,
+        product=product,
+        title=title,
+        ring=ring,
+        delivery=delivery,
+        labels=pairs(label or (), field="label", example="region=eu"),
+        targets=(_target(target, spec),) if target else (),
+    )
+    with running() as ports:
+        facts = add_installation(
+            ports,
+            installation=declared,
+            hosts=tuple(DeclaredHost(name=one, address=address) for one, address in hosts.items()),
+            by=who(by),
+        )
+    show(facts, output, installation_text)
+
+
+def _target(text: str, spec: ContainerSpec) -> DeclaredTarget:
+    module, at, machine = text.partition("@")
+    if not (module and at and machine):
+        raise TargetError(f"'{text[:80]}' is no target.", advice="Write it like web@cloud-1.", field="target")
+    return DeclaredTarget(module=module, host=machine, spec=spec)
+
+
+def _short_forms(networks: list[str], ports: list[str], volumes: list[str]) -> ContainerSpec:
+    """Ports and volumes in the short forms of a declaration, read by its reader."""
+    spec = {"name": "container", "networks": networks, "ports": ports, "volumes": volumes}
+    target = {"module": "module", "host": "host", "spec": spec}
+    thing = {"name": "installation", "customer": "customer", "product": "product", "targets": [target]}
+    text = json.dumps({"installations": [thing]})
+    return parse_declaration(text, name="command line").installations[0].targets[0].spec
+
+
+@installation.command("list", epilog="Example: releaser installation list --customer acme")
+def list_command(
+    product: Annotated[str, typer.Option("--product", help="Only of this product.")] = "",
+    customer: Annotated[str, typer.Option("--customer", help="Only of this customer.")] = "",
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List installations by name, with what was last seen to run there."""
+    with running() as ports:
+        facts = list_installations(ports, product=product or None, customer=customer or None)
+    headers = ("name", "customer", "product", "ring", "delivery", "runs")
+    show(
+        facts,
+        output,
+        lambda items: table(
+            headers,
+            [
+                (i["name"], i["customer"], i["product"], i["ring"], i["delivery"], _versions(i["targets"]))
+                for i in items
+            ],
+        ),
+    )
+
+
+def _versions(targets: Any) -> str:  # noqa: ANN401 -- facts
+    return joined(sorted({t["version"] for t in targets if t["version"]}))
+
+
+@installation.command("show", epilog="Example: releaser installation show acme-shop")
+def show_command(name: NameArgument, output: OutputOption = Output.TEXT) -> None:
+    """Show an installation: its targets, what runs there since when."""
+    with running() as ports:
+        facts = show_installation(ports, installation=name)
+    show(facts, output, installation_text)
+
+
+@host.command("list", epilog="Example: releaser host list")
+def hosts_command(output: OutputOption = Output.TEXT) -> None:
+    """List hosts by name, with their engines' addresses. Hosts are declared (`releaser apply`) or added with installations."""
+    with running() as ports:
+        facts = list_hosts(ports)
+    show(facts, output, lambda items: table(("name", "engine"), [(h["name"], h["address"]) for h in items]))

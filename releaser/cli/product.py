@@ -1,0 +1,126 @@
+"""`releaser product …`: what is released, and where its history, numbers and images are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from releaser.cli.given import day, pairs
+from releaser.cli.group import commands, noun
+from releaser.cli.run import ByOption, OutputOption, running, who
+from releaser.cli.show import Output, joined, listing, moment, show, table
+from releaser.domain.declaration import DeclaredModule, DeclaredProduct
+from releaser.domain.ticket import DEFAULT_PATTERN
+from releaser.domain.version import Scheme
+from releaser.flows.add_product import add_product
+from releaser.flows.show_product import list_products, show_product
+
+app = commands()
+product = noun(app, "product", told="Products: what is released.")
+
+NameArgument = Annotated[str, typer.Argument(help="The product's name: lower-case letters, digits and '-'.")]
+
+
+def product_text(facts: Any) -> str:  # noqa: ANN401 -- facts
+    """A product for people."""
+    head = listing(
+        [
+            ("product", facts["name"]),
+            ("title", facts["title"]),
+            ("repository", facts["repository"]),
+            ("branch", facts["branch"]),
+            ("line branch", facts["line_branch"]),
+            ("scheme", facts["scheme"]),
+            ("tag format", facts["tag_format"]),
+            ("ticket patterns", joined(facts["ticket_patterns"])),
+            ("trains", f"every {facts['cadence_days']} days from {facts['first_train_on'] or '-'} ({facts['zone']})"),
+            ("collected", moment(facts["collected_at"])),
+            *((f"module {m['name']}", m["image"]) for m in facts["modules"]),
+        ]
+    )
+    lines = [(one["name"], one["branch"], one["phase"], one["supported_until_on"]) for one in facts.get("lines", [])]
+    return "\n\n".join([head, *([table(("line", "branch", "phase", "supported until"), lines)] if lines else [])])
+
+
+def _address(repository: str) -> str:
+    """A path of this machine as an absolute one: the service that reads it runs elsewhere."""
+    path = Path(repository).expanduser()
+    return str(path.absolute()) if path.exists() else repository
+
+
+@product.command(
+    "add",
+    epilog=r"Example: releaser product add jenkins --repo ../jenkins.git --tag-format 'jenkins-{version}' "
+    r"--ticket-pattern 'JENKINS-\d+'",
+)
+def add_command(
+    name: NameArgument,
+    repo: Annotated[str, typer.Option(help="Its git repository: a URL, or a path on this machine.")],
+    title: Annotated[str, typer.Option(help="What people call it.")] = "",
+    branch: Annotated[
+        str, typer.Option(help="Where stable releases are cut; the repository's main branch when not given.")
+    ] = "",
+    line_branch: Annotated[str, typer.Option(help="How a line's branch is called.")] = "{line}",
+    scheme: Annotated[Scheme, typer.Option(help="How it numbers its versions.")] = Scheme.TWO_PART,
+    tag_format: Annotated[str, typer.Option(help="How its tags are called.")] = "v{version}",
+    ticket_pattern: Annotated[
+        list[str] | None,
+        typer.Option(help="How its ticket keys look, in RE2 syntax; repeatable.", show_default=DEFAULT_PATTERN),
+    ] = None,
+    module: Annotated[
+        list[str] | None, typer.Option(help="A part with its image, such as app=registry/app:{version}; repeatable.")
+    ] = None,
+    first_train: Annotated[str, typer.Option(help="Day of a stable release, from which the others are counted.")] = "",
+    cadence: Annotated[int, typer.Option(min=1, max=366, help="Days between two stable releases.")] = 14,
+    zone: Annotated[str, typer.Option(help="IANA zone of the trains' days.")] = "UTC",
+    output: OutputOption = Output.TEXT,
+    by: ByOption = "",
+) -> None:
+    """Add a product. `releaser apply` changes it later; `releaser collect` reads its history."""
+    modules = pairs(module or (), field="module", example="app=registry.example.com/app:{version}")
+    declared = DeclaredProduct(
+        name=name,
+        repository=_address(repo),
+        title=title,
+        branch=branch,
+        line_branch=line_branch,
+        scheme=scheme,
+        tag_format=tag_format,
+        ticket_patterns=tuple(ticket_pattern) if ticket_pattern is not None else (DEFAULT_PATTERN,),
+        modules=tuple(DeclaredModule(name=part, image=image) for part, image in modules.items()),
+        first_train_on=day(first_train, field="first-train"),
+        cadence_days=cadence,
+        zone=zone,
+    )
+    with running() as ports:
+        facts = add_product(ports, product=declared, by=who(by))
+    show(facts, output, product_text)
+
+
+@product.command("list", epilog="Example: releaser product list -o json")
+def list_command(output: OutputOption = Output.TEXT) -> None:
+    """List products by name."""
+    with running() as ports:
+        facts = list_products(ports)
+    headers = ("name", "title", "scheme", "tag format", "collected", "repository")
+    show(
+        facts,
+        output,
+        lambda items: table(
+            headers,
+            [
+                (p["name"], p["title"], p["scheme"], p["tag_format"], moment(p["collected_at"]), p["repository"])
+                for p in items
+            ],
+        ),
+    )
+
+
+@product.command("show", epilog="Example: releaser product show shop")
+def show_command(name: NameArgument, output: OutputOption = Output.TEXT) -> None:
+    """Show a product: repository, numbering, rhythm, modules and lines."""
+    with running() as ports:
+        facts = show_product(ports, product=name)
+    show(facts, output, product_text)

@@ -1,0 +1,181 @@
+"""`releaser collect`, `cut`, `promote`, `publish`, `yank`, `abandon`, `release …`: from history to a published version."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from releaser.cli.group import commands, noun
+from releaser.cli.progress import progress_bar
+from releaser.cli.run import ByOption, LimitOption, OffsetOption, OutputOption, running, who
+from releaser.cli.show import Output, joined, listing, moment, show, table
+from releaser.domain.release import CutKind
+from releaser.errors import InvalidError
+from releaser.flows.abandon_release import abandon_release
+from releaser.flows.collect_commits import collect_commits
+from releaser.flows.cut_release import cut_release
+from releaser.flows.cut_status import cut_status
+from releaser.flows.promote_release import promote_release
+from releaser.flows.publish_release import publish_release
+from releaser.flows.show_release import list_releases, show_release
+from releaser.flows.yank_release import yank_release
+
+app = commands()
+
+LONGEST_LIST = 20
+release = noun(app, "release", told="Releases: what there is and what is in it.")
+
+ProductArgument = Annotated[str, typer.Argument(help="The product's name.")]
+VersionArgument = Annotated[str, typer.Argument(help="The version, such as 3.4 or 3.4.1.")]
+
+
+class CutKindError(InvalidError):
+    """Neither stable nor patch."""
+
+
+def release_text(facts: Any) -> str:  # noqa: ANN401 -- facts
+    """A release for people."""
+    rows = [
+        ("version", f"{facts['product']} {facts['version']}"),
+        ("state", facts["state"] + (" (nothing changed)" if facts.get("unchanged") else "")),
+        ("line", facts["line"]),
+        ("previous", facts["previous"]),
+        ("tag", facts["tag"]),
+        ("commit", facts["commit"]),
+        ("published", moment(facts["published_at"])),
+        *((f"image {i['module']}", f"{i['image']} {i['digest']}") for i in facts["images"]),
+    ]
+    if facts["yank_reason"]:
+        rows.append(("yanked", facts["yank_reason"]))
+    return listing(rows)
+
+
+@app.command("collect", epilog="Example: releaser collect jenkins")
+def collect_command(product: ProductArgument, output: OutputOption = Output.TEXT) -> None:
+    """Read the product's git history: releases, lines, and which ticket is in which version."""
+    with running() as ports, progress_bar() as progress:
+        facts = collect_commits(ports, product=product, progress=progress)
+    show(facts, output, _collected_text)
+
+
+def _collected_text(facts: Any) -> str:  # noqa: ANN401 -- facts
+    lists = {"new_releases", "unread_tags", "alarms"}
+    rows: list[tuple[str, object]] = [(name, value) for name, value in facts.items() if name not in lists]
+    new = facts["new_releases"]
+    shown = joined(new[:LONGEST_LIST]) + (f" and {len(new) - LONGEST_LIST} more" if len(new) > LONGEST_LIST else "")
+    rows += [("new releases", shown), ("tags that are no versions", len(facts["unread_tags"]))]
+    rows += [(f"ALARM {a['tag']}", f"was {a['was']}, is {a['now'] or 'gone'}") for a in facts["alarms"]]
+    return listing(rows)
+
+
+@app.command(
+    "cut", epilog="Examples: releaser cut shop stable;  releaser cut shop patch --line 1.1;  releaser cut status"
+)
+def cut_command(
+    product: Annotated[str, typer.Argument(help="The product's name, or `status` to see cuts under way.")],
+    kind: Annotated[str, typer.Argument(help="stable or patch (after `status`: a product's name).")] = "",
+    line: Annotated[str, typer.Option(help="The line to patch; the newest published one when not given.")] = "",
+    output: OutputOption = Output.TEXT,
+    by: ByOption = "",
+) -> None:
+    """Cut the next version: number, notes, tag, push, images. Stopped anywhere, the same command completes the same version."""
+    with running() as ports:
+        if product == "status":
+            show(cut_status(ports, product=kind or None), output, _status_text)
+            return
+        if kind not in set(CutKind):
+            raise CutKindError(
+                f"'{kind[:40]}' is no kind of cut.", advice="Use: releaser cut PRODUCT stable|patch.", field="kind"
+            )
+        with progress_bar() as progress:
+            facts = cut_release(
+                ports, product=product, kind=CutKind(kind), line=line or None, by=who(by), progress=progress
+            )
+    show(facts, output, release_text)
+
+
+def _status_text(items: Any) -> str:  # noqa: ANN401 -- facts
+    rows = [(r["product"], r["version"], r["state"], r["cut_step"], r["cut_by"], r["tag"]) for r in items]
+    return table(("product", "version", "state", "step", "by", "tag"), rows) if rows else "No cut is under way."
+
+
+@app.command("promote", epilog="Example: releaser promote shop 1.1")
+def promote_command(
+    product: ProductArgument, version: VersionArgument, output: OutputOption = Output.TEXT, by: ByOption = ""
+) -> None:
+    """Make a candidate the release: the same commit, and images proved to be the same bits."""
+    with running() as ports:
+        facts = promote_release(ports, product=product, version=version, by=who(by))
+    show(facts, output, release_text)
+
+
+@app.command("publish", epilog="Example: releaser publish shop 1.1")
+def publish_command(
+    product: ProductArgument, version: VersionArgument, output: OutputOption = Output.TEXT, by: ByOption = ""
+) -> None:
+    """Let customers see the release: changelog file, notes in every language, page, feeds."""
+    with running() as ports:
+        facts = publish_release(ports, product=product, version=version, by=who(by))
+    show(facts, output, release_text)
+
+
+@app.command("yank", epilog="Example: releaser yank shop 1.1 --reason 'loses drafts; use 1.1.1'")
+def yank_command(
+    product: ProductArgument,
+    version: VersionArgument,
+    reason: Annotated[str, typer.Option(help="Why, and what to use instead; shown to readers.")],
+    output: OutputOption = Output.TEXT,
+    by: ByOption = "",
+) -> None:
+    """Withdraw a published release: still resolvable, marked everywhere, never rolled out again."""
+    with running() as ports:
+        facts = yank_release(ports, product=product, version=version, reason=reason, by=who(by))
+    show(facts, output, release_text)
+
+
+@app.command("abandon", epilog="Example: releaser abandon shop 1.2 --reason 'cut from the wrong branch'")
+def abandon_command(
+    product: ProductArgument,
+    version: VersionArgument,
+    reason: Annotated[str, typer.Option(help="Why.")],
+    output: OutputOption = Output.TEXT,
+    by: ByOption = "",
+) -> None:
+    """Stop a cut before publishing. Its number is burned."""
+    with running() as ports:
+        facts = abandon_release(ports, product=product, version=version, reason=reason, by=who(by))
+    show(facts, output, release_text)
+
+
+@release.command("list", epilog="Example: releaser release list shop --line 1.1")
+def list_command(
+    product: ProductArgument,
+    line: Annotated[str, typer.Option(help="Only this line.")] = "",
+    limit: LimitOption = 30,
+    offset: OffsetOption = 0,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List a product's releases, newest number first."""
+    with running() as ports:
+        facts = list_releases(ports, product=product, line=line or None, limit=limit, offset=offset)
+    headers = ("version", "line", "kind", "state", "tagged", "published")
+    show(
+        facts,
+        output,
+        lambda items: table(
+            headers,
+            [
+                (r["version"], r["line"], r["kind"], r["state"], moment(r["tagged_at"]), moment(r["published_at"]))
+                for r in items
+            ],
+        ),
+    )
+
+
+@release.command("show", epilog="Example: releaser release show shop 1.1 -o json")
+def show_command(product: ProductArgument, version: VersionArgument, output: OutputOption = Output.TEXT) -> None:
+    """Show one release: state, images, notes and the tickets it fixes."""
+    with running() as ports:
+        facts = show_release(ports, product=product, version=version)
+    show(facts, output, release_text)

@@ -1,0 +1,113 @@
+"""`releaser rollout …`: look at rollouts and steer them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from releaser.bell import Bell
+from releaser.cli.exits import Exit
+from releaser.cli.following import follow, is_over, of_rollout, rollout_text
+from releaser.cli.given import duration
+from releaser.cli.group import commands, noun
+from releaser.cli.run import ByOption, LimitOption, OffsetOption, OutputOption, running, who
+from releaser.cli.show import Output, moment, show, table
+from releaser.domain.rollout import RolloutState
+from releaser.flows.abort_rollout import abort_rollout
+from releaser.flows.approve_rollout import approve_rollout
+from releaser.flows.pause_rollout import pause_rollout
+from releaser.flows.ports import Facts
+from releaser.flows.resume_rollout import resume_rollout
+from releaser.flows.retry_rollout import retry_rollout
+from releaser.flows.show_rollout import list_rollouts, show_rollout
+
+app = commands()
+rollout = noun(app, "rollout", told="Rollouts: look at them and steer them.")
+
+IdArgument = Annotated[int, typer.Argument(help="The rollout's number.")]
+ReasonOption = Annotated[str, typer.Option(help="Why; kept with the move.")]
+
+
+@rollout.command("list", epilog="Example: releaser rollout list -o json")
+def list_command(limit: LimitOption = 20, offset: OffsetOption = 0, output: OutputOption = Output.TEXT) -> None:
+    """List rollouts, newest first."""
+    with running() as ports:
+        facts = list_rollouts(ports, limit=limit, offset=offset)
+    headers = ("id", "product", "version", "to", "state", "by", "started", "ended")
+    show(
+        facts,
+        output,
+        lambda items: table(
+            headers,
+            [
+                (
+                    r["id"],
+                    r["product"],
+                    r["version"],
+                    r["selector"],
+                    r["state"],
+                    r["created_by"],
+                    moment(r["started_at"]),
+                    moment(r["finished_at"]),
+                )
+                for r in items
+            ],
+        ),
+    )
+
+
+@rollout.command("show", epilog="Example: releaser rollout show 7")
+def show_command(rollout_id: IdArgument, output: OutputOption = Output.TEXT) -> None:
+    """Show a rollout: waves, targets, why it waits, and the journal of every step."""
+    with running() as ports:
+        facts = show_rollout(ports, rollout_id=rollout_id)
+    show(facts, output, _with_journal)
+
+
+def _with_journal(facts: Any) -> str:  # noqa: ANN401 -- facts
+    rows = [
+        (t["installation"], t["module"], s["attempt"], s["name"], s["state"], moment(s["done_at"]), s["detail"])
+        for t in facts["targets"]
+        for s in t["steps"]
+    ]
+    journal = table(("installation", "module", "attempt", "step", "state", "done", "detail"), rows)
+    return f"{rollout_text(facts)}\n\n{journal}" if rows else rollout_text(facts)
+
+
+@rollout.command(
+    "follow",
+    epilog="Example: releaser rollout follow 7 --timeout 20m. Exit codes as of `releaser deploy --wait healthy`.",
+)
+def follow_command(
+    rollout_id: IdArgument,
+    timeout: Annotated[str, typer.Option(help="How long to wait, such as 20m.")] = "20m",
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Wait until a rollout is over, and show how it ended. It only looks; a service or worker does the work."""
+    wait_for, bell = duration(timeout), Bell()
+    with running(bell=bell) as ports:
+        facts = follow(ports, bell, rollout_id, wait_for=wait_for)
+        facts = facts or show_rollout(ports, rollout_id=rollout_id)
+    show(facts, output, rollout_text)
+    raise typer.Exit(of_rollout(RolloutState(facts["state"])) if is_over(facts) else Exit.STILL_RUNNING)
+
+
+def _steering(verb: str, flow: Callable[..., Facts], help_text: str) -> None:
+    """One command per way of steering; they differ in the flow alone."""
+
+    @rollout.command(verb, help=help_text, epilog=f"Example: releaser rollout {verb} 7 --reason 'asked by support'")
+    def _command(
+        rollout_id: IdArgument, reason: ReasonOption = "", output: OutputOption = Output.TEXT, by: ByOption = ""
+    ) -> None:
+        with running() as ports:
+            facts = flow(ports, rollout_id=rollout_id, by=who(by), reason=reason)
+        show(facts, output, rollout_text)
+
+
+_steering("pause", pause_rollout, "Finish the targets at hand, start none.")
+_steering("resume", resume_rollout, "Let a paused rollout go on.")
+_steering("abort", abort_rollout, "Undo what is not committed, leave what is, start nothing more.")
+_steering("retry", retry_rollout, "Try again the targets that failed, were rolled back or skipped.")
+_steering("approve", approve_rollout, "Approve the plan of a rollout that waits for it, and start it.")

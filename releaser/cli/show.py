@@ -1,0 +1,170 @@
+"""How commands show facts: tables and sentences for people, JSON for programs. Terminal escapes in data are inert.
+
+A reader that goes away (`| head`) is no error: what it does not want is dropped, and the exit code stays the command's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+import unicodedata
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Any, TextIO
+
+from releaser.errors import ReleaserError
+
+# What moves a terminal's cursor, turns the reading direction, or hides text; and halves of letters.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
+_BLANKS = re.compile(r"[\s]+")
+LONGEST_CELL = 200
+
+
+class Output(StrEnum):
+    """What a command writes."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def plain(value: object) -> object:
+    """Instants as ISO 8601 with `Z`, dates as ISO 8601."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value)
+
+
+def as_json(facts: object) -> str:
+    """Facts as one JSON document; letters that could steer a terminal are written by their numbers."""
+    text = json.dumps(facts, default=plain, ensure_ascii=False, indent=2)
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def safe(text: object) -> str:
+    """Text that cannot steer a terminal."""
+    return _CONTROL.sub("\ufffd", str(text))
+
+
+def emit(text: str) -> None:
+    """Write a text that ends with one line break to standard output, to the end. Raises OSError when it cannot be."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.write(text.rstrip("\n") + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        muted(sys.stdout)
+
+
+def muted(stream: TextIO) -> None:
+    """Let the stream lead nowhere, so that what is left in it does no harm at the end of the program."""
+    try:
+        number = stream.fileno()
+    except (OSError, ValueError, AttributeError):
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)
+
+
+def show(facts: Any, output: Output, text: Callable[[Any], str]) -> None:  # noqa: ANN401 -- each command knows its own facts
+    """Write facts to standard output, as JSON or by the command's own `text`."""
+    emit(as_json(facts) if output is Output.JSON else text(facts))
+
+
+def problem(error: ReleaserError) -> dict[str, Any]:
+    """An error as a problem document (RFC 9457), with the same names as the API's."""
+    told = {
+        "type": f"urn:releaser:problem:{error.slug}",
+        "title": error.slug.replace("-", " ").capitalize(),
+        "detail": error.detail,
+        "advice": error.advice,
+        "field": error.field,
+        "rule": getattr(error, "rule", None),
+        "facts": error.facts,
+    }
+    return {name: value for name, value in told.items() if value or name == "detail"}
+
+
+def show_error(error: ReleaserError, output: Output) -> None:
+    """Write an error to standard error: a sentence, or a problem document."""
+    text = as_json(problem(error)) if output is Output.JSON else safe(f"releaser: {error}").replace("\ufffd", "?")
+    tell(text)
+
+
+def tell(text: str) -> None:
+    """Write a line to standard error; nobody listening is no error."""
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+    except OSError:
+        muted(sys.stderr)
+
+
+def moment(value: datetime | None) -> str:
+    """An instant for people: UTC, to the second."""
+    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ") if value else "-"
+
+
+def seconds(value: float | None) -> str:
+    """A duration for people."""
+    return "-" if value is None else f"{value:.1f} s"
+
+
+def _cell(value: object) -> str:
+    text = "-" if value in (None, "") else _BLANKS.sub(" ", safe(value)).strip()
+    return text if len(text) <= LONGEST_CELL else text[: LONGEST_CELL - 1] + "…"
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal that the text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        for letter in text
+    )
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _width(text))
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Columns as wide as their widest cell; `-` for what is missing. On a terminal too narrow for it: a list per row."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(len(header), *(_width(row[i]) for row in cells), 0) for i, header in enumerate(headers)]
+    if sum(widths) + 2 * (len(widths) - 1) > _columns():
+        return "\n\n".join(listing(list(zip(headers, row, strict=True))) for row in cells) or "Nothing."
+    lines = [headers, ["-" * width for width in widths], *cells]
+    return "\n".join(
+        "  ".join(_padded(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def _columns() -> int:
+    """Columns that may be used: a file or a pipe has no edge."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return sys.maxsize
+    return shutil.get_terminal_size().columns
+
+
+def listing(pairs: Sequence[tuple[str, object]]) -> str:
+    """`name: value` lines, aligned."""
+    width = max((len(name) for name, _ in pairs), default=0)
+    return "\n".join(f"{name + ':':<{width + 1}} {_cell(value)}" for name, value in pairs)
+
+
+def joined(values: Sequence[object]) -> str:
+    """Values in one cell."""
+    return ", ".join(str(value) for value in values)

@@ -1,0 +1,115 @@
+"""A ticket for people: the request in short, and its whole thread down to the installations where the fix runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from releaser.cli.show import joined, listing, moment, safe, seconds, table
+
+SHORT_ID = 10
+MOST_RELEASES = 30
+
+
+def ticket_text(facts: Any) -> str:  # noqa: ANN401 -- facts
+    """A request for people."""
+    closed = f" ({facts['close_reason']})" if facts.get("close_reason") else ""
+    return listing(
+        [
+            ("ticket", f"{facts['product']} {facts['key']}"),
+            ("title", facts["title"]),
+            ("customer", facts.get("customer")),
+            ("found in", facts.get("found_in")),
+            ("state", f"{facts['state'] or 'no request: only the history names it'}{closed}"),
+            ("opened", moment(facts.get("opened_at"))),
+            ("solved", moment(facts.get("solved_at"))),
+            ("closed", moment(facts.get("closed_at"))),
+        ]
+    )
+
+
+def tickets_text(items: Any) -> str:  # noqa: ANN401 -- facts
+    """Requests for people."""
+    headers = ("key", "product", "customer", "state", "opened", "title")
+    return table(
+        headers,
+        [(t["key"], t["product"], t["customer"], t["state"], moment(t["opened_at"]), t["title"]) for t in items],
+    )
+
+
+def thread_text(facts: Any) -> str:  # noqa: ANN401 -- facts
+    """The thread for people, in the order in which it happens; what is not there yet is said so."""
+    chapters = [
+        ("Commits", _commits(facts["commits"]), "no commit names it"),
+        ("First release of each line that has the fix", _lines(facts["lines"]), "no release has a fix"),
+        ("Releases", _releases(facts["releases"]), ""),
+        ("Notes", _notes(facts["notes"]), ""),
+        ("Rollouts", _rollouts(facts["rollouts"]), "no rollout brought it anywhere"),
+        ("Installations", _installations(facts["installations"]), "nothing is installed"),
+    ]
+    told = [
+        f"{title}\n{text}" if text else f"{title}: {otherwise}"
+        for title, text, otherwise in chapters
+        if text or otherwise
+    ]
+    return "\n\n".join([ticket_text(facts), *told])
+
+
+def _commits(items: Any) -> str:  # noqa: ANN401 -- facts
+    headers = ("commit", "when", "relation", "subject", "remark")
+    rows = [(c["commit"][:SHORT_ID], moment(c["committed_at"]), c["relation"], c["subject"], _remark(c)) for c in items]
+    return table(headers, rows) if rows else ""
+
+
+def _remark(commit: Any) -> str:  # noqa: ANN401 -- facts
+    picked = [f"picked from {commit['picked_from'][:SHORT_ID]}"] if commit["picked_from"] else []
+    return joined([*picked, *(f"reverted by {one[:SHORT_ID]}" for one in commit["reverted_by"])])
+
+
+def _lines(items: Any) -> str:  # noqa: ANN401 -- facts
+    rows = [(one["line"], one["first_version"], (one["commit"] or "")[:SHORT_ID]) for one in items]
+    return table(("line", "first version", "commit"), rows) if rows else ""
+
+
+def _releases(items: Any) -> str:  # noqa: ANN401 -- facts
+    if not items:
+        return ""
+    new = [one for one in items if one["new"]]
+    rows = [(one["version"], one["state"], moment(one["published_at"] or one["tagged_at"])) for one in new]
+    more = len(items) - len(new)
+    text = table(("new in", "state", "since"), rows[:MOST_RELEASES])
+    return text + (f"\nand in {more} later releases" if more else "")
+
+
+def _notes(items: Any) -> str:  # noqa: ANN401 -- facts
+    return "\n".join(safe(f"{one['version']} {one['language']}: {' '.join(one['text'].split())}") for one in items)
+
+
+def _rollouts(items: Any) -> str:  # noqa: ANN401 -- facts
+    rows = [
+        (
+            one["id"],
+            one["version"],
+            one["state"],
+            moment(one["started_at"]),
+            moment(one["finished_at"]),
+            joined(one["notices"]),
+        )
+        for one in items
+    ]
+    return table(("rollout", "version", "state", "started", "ended", "notices"), rows) if rows else ""
+
+
+def _installations(items: Any) -> str:  # noqa: ANN401 -- facts
+    rows = [
+        (
+            one["installation"],
+            one["customer"],
+            joined(one["versions"]),
+            moment(one["since"]) if one["fixed"] else "not there yet",
+            seconds(one["planned_stop_s"]),
+            seconds(one["measured_stop_s"]),
+        )
+        for one in items
+    ]
+    headers = ("installation", "customer", "runs", "fixed since", "planned stop", "measured stop")
+    return table(headers, rows) if rows else ""
