@@ -111,7 +111,8 @@ class _Building:
         self._count = 0
 
     def take(self, event: yaml.Event) -> None:
-        mark = (event.start_mark.line + 1, event.start_mark.column + 1)
+        at = event.start_mark
+        mark = (at.line + 1, at.column + 1) if at else (1, 1)
         if isinstance(event, yaml.DocumentStartEvent):
             self._anchors = {}
         elif isinstance(event, yaml.ScalarEvent):
