@@ -28,7 +28,7 @@ class ReleaserError(Exception):
     def slug(self) -> str:
         """Stable machine name: `MoveConflictError` -> `move-conflict` (RFC 9457 `type`)."""
         name = type(self).__name__.removesuffix("Error")
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
 
     def __str__(self) -> str:
         """The fact, then what to do."""

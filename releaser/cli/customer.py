@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from releaser.cli.given import described
 from releaser.cli.group import commands, noun
 from releaser.cli.run import ByOption, OutputOption, running, who
 from releaser.cli.show import Output, as_json, joined, listing, show, table
@@ -52,7 +53,7 @@ def add_command(
         zone=zone,
         contacts=tuple(DeclaredContact(email=email) for email in contact or ()),
     )
-    with running() as ports:
+    with described(), running() as ports:
         facts = add_customer(ports, customer=declared, by=who(by))
     show(facts, output, customer_text)
 

@@ -36,6 +36,15 @@ app = commands()
 
 WAVES = ",".join(DEFAULT_SIZES)
 
+
+class Format(StrEnum):
+    """What these commands write; `github` is text, and a summary of the step besides."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+
+
 ProductArgument = Annotated[str, typer.Argument(help="The product's name.")]
 VersionArgument = Annotated[str, typer.Argument(help="The version, such as 3.4 or 3.4.1.")]
 ToOption = Annotated[str, typer.Option("--to", help="Selector: all, or key=value terms joined by commas.")]
@@ -47,15 +56,7 @@ TicketOption = Annotated[str, typer.Option(help="The ticket this single piece of
 StartOption = Annotated[
     str, typer.Option(help="Planned start, for the notice, such as 2030-05-31T22:00+03:00.", show_default=False)
 ]
-FormatOption = Annotated["Format", typer.Option("-o", "--output", help="text, json, or github (a step summary).")]
-
-
-class Format(StrEnum):
-    """What these commands write; `github` is text, and a summary of the step besides."""
-
-    TEXT = "text"
-    JSON = "json"
-    GITHUB = "github"
+FormatOption = Annotated[Format, typer.Option("-o", "--output", help="text, json, or github (a step summary).")]
 
 
 class Wait(StrEnum):

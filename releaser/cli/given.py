@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 
+from releaser.domain.declaration import InvalidDeclarationError
 from releaser.errors import InvalidError
 
 _DURATION = re.compile(r"([0-9]{1,6})\s*([smhd]?)")
+_PLACE = re.compile(r"^[a-z]+\[[0-9]+\]\.")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -26,6 +29,10 @@ class DateError(InvalidError):
 
 class PairError(InvalidError):
     """The text is no `name=value`."""
+
+
+class DescriptionError(InvalidError):
+    """What is described on the command line makes no sense."""
 
 
 def duration(text: str, *, field: str = "timeout") -> timedelta:
@@ -69,3 +76,19 @@ def pairs(texts: Sequence[str], *, field: str, example: str) -> dict[str, str]:
             raise PairError(f"'{text[:80]}' {why}.", advice=f"Use for instance {example}.", field=field)
         found[name] = value
     return found
+
+
+@contextmanager
+def described() -> Iterator[None]:
+    """Tell what is wrong with the one thing described by options, without its place in a declaration.
+
+    Raises `DescriptionError` instead of `InvalidDeclarationError`.
+    """
+    try:
+        yield
+    except InvalidDeclarationError as error:
+        problems = error.facts["problems"]
+        assert isinstance(problems, list)  # noqa: S101 -- as its class makes it
+        told = [(_PLACE.sub("", one["field"]), one["detail"], one["advice"]) for one in problems]
+        text = " ".join(f"{field}: {detail} {advice}".strip() for field, detail, advice in told)
+        raise DescriptionError(text, field=told[0][0] or None) from error

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from releaser.cli.given import pairs
+from releaser.cli.given import described, pairs
 from releaser.cli.group import commands, noun
 from releaser.cli.run import ByOption, OutputOption, running, who
 from releaser.cli.show import Output, joined, listing, moment, show, table
@@ -91,7 +91,8 @@ def add_command(
 ) -> None:
     """Add an installation, with one target where given. Everything else of a target is declared: `releaser apply`."""
     hosts = pairs(new_host or (), field="host", example="cloud-1=unix:///var/run/docker.sock")
-    short = _short_forms(network or [], port or [], volume or [])
+    with described():
+        short = _short_forms(network or [], port or [], volume or [])
     spec = ContainerSpec(
         name=container or name,
         networks=short.networks,
@@ -111,7 +112,7 @@ def add_command(
         labels=pairs(label or (), field="label", example="region=eu"),
         targets=(_target(target, spec),) if target else (),
     )
-    with running() as ports:
+    with described(), running() as ports:
         facts = add_installation(
             ports,
             installation=declared,

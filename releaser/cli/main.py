@@ -133,8 +133,8 @@ def run(arguments: Sequence[str]) -> int:
         return of_error(error)
     except typer.TyperException as error:
         path = getattr(getattr(error, "ctx", None), "command_path", "releaser")
-        usage = UsageError(error.format_message(), advice=f"See `{path} --help`.")
-        show_error(usage, output)
+        told = error.format_message().replace("Value error, ", "").rstrip(".")
+        show_error(UsageError(f"{told}.", advice=f"See `{path} --help`."), output)
         return Exit.USAGE
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("releaser: interrupted.\n")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from releaser.cli.given import day, pairs
+from releaser.cli.given import day, described, pairs
 from releaser.cli.group import commands, noun
 from releaser.cli.run import ByOption, OutputOption, running, who
 from releaser.cli.show import Output, joined, listing, moment, show, table
@@ -94,7 +94,7 @@ def add_command(
         cadence_days=cadence,
         zone=zone,
     )
-    with running() as ports:
+    with described(), running() as ports:
         facts = add_product(ports, product=declared, by=who(by))
     show(facts, output, product_text)
 

@@ -22,6 +22,7 @@ from releaser.domain.declaration import (
 from releaser.errors import RefusedError
 from releaser.flows.ports import Facts, Ports
 from releaser.store import declared, products, releases
+from releaser.store.schema import metadata
 
 
 class InUseError(RefusedError):
@@ -78,7 +79,7 @@ def _sides(declaration: Declaration, wanted: Declaration) -> tuple[Declaration, 
 
 def _check_nobody_holds(session: Session, gone: list[declared.Gone]) -> None:
     held = []
-    for one, found in declared.holders(session, gone):
+    for one, found in declared.holders(session, gone, tables=metadata.sorted_tables):
         rows = ", ".join(f"{count} in {table.replace('_', ' ')}" for table, count in sorted(found.items()))
         held.append(f"{one.label} ({rows})")
     if held:

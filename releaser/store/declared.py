@@ -246,11 +246,11 @@ def _contact(row: Contact, wanted: DeclaredContact) -> Contact:
     return row
 
 
-def holders(session: Session, gone: Sequence[Gone]) -> list[tuple[Gone, dict[str, int]]]:
-    """Which rows others refer to that are not to go themselves, and how many rows of which tables those are."""
+def holders(session: Session, gone: Sequence[Gone], *, tables: Sequence[Table]) -> list[tuple[Gone, dict[str, int]]]:
+    """Which rows others refer to that are not to go themselves, and how many rows of which of `tables` those are."""
     going = {(one.table, one.row_id): one for one in gone}
     found: dict[Gone, Counter[str]] = {}
-    for table in Base.metadata.sorted_tables:
+    for table in tables:
         for column in table.c:
             for held in {key.column.table.name for key in column.foreign_keys} & set(_REMOVED_IN_ORDER):
                 ids = [one.row_id for one in gone if one.table == held]
