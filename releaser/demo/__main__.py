@@ -21,7 +21,7 @@ from releaser.demo import report
 from releaser.demo.folder import claimed
 from releaser.demo.ports import free_port, is_taken
 from releaser.demo.screen import Screen
-from releaser.demo.service import ServiceError
+from releaser.demo.serving import ServiceError
 from releaser.demo.stage import Stage, set_up
 from releaser.demo.story import Story
 from releaser.errors import ConflictError, ReleaserError

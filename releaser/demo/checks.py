@@ -84,6 +84,12 @@ class Checks:
         for text in texts:
             self.that(text in page, f"the page {path} ({language}) tells '{text}'")
 
+    def silent(self, path: str, *texts: str) -> None:
+        """The page can be read and does not hold the texts."""
+        page = html.unescape(self.stage.service.page(path))
+        for text in texts:
+            self.that(text not in page, f"the page {path} does not tell '{text}'")
+
     def feed(self, versions: Iterable[str]) -> None:
         """The Atom feed is well-formed and has an entry for each version."""
         feed = ET.fromstring(self.stage.service.page(f"/products/{SHOP}/feed.atom"))  # noqa: S314 - our own service's

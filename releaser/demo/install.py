@@ -33,6 +33,10 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 Say = Callable[[str], object]
 
 
+class NoEngineError(OutsideError):
+    """There is no container engine to use, and none can be started."""
+
+
 class InstallError(OutsideError):
     """The distribution's packages could not be installed."""
 
@@ -68,12 +72,19 @@ def install(programs: tuple[str, ...], *, say: Say) -> None:
 def open_engine(folder: Path, *, say: Say, environ: Mapping[str, str] = os.environ) -> PrivateEngine | RunningEngine:
     """The engine to use, not yet started: the user's own where one answers, else one private to `folder`.
 
-    Installs what is missing for it, for the registry and for the images. Raises as `install_engine` does.
+    Installs what is missing for it, for the registry and for the images. Raises as
+    `install_engine` does, and NoEngineError.
     """
     if address := find_engine(environ):
         say(f"Using the container engine at {address}.")
         install(missing(SURROUNDINGS), say=say)
         return RunningEngine(address, folder)
+    if os.geteuid() != 0:
+        raise NoEngineError(
+            "No container engine answers here, and starting one of our own needs root.",
+            permanent=True,
+            advice="Start Docker and let this user use it, name its socket in DOCKER_HOST, or run this as root.",
+        )
     install_engine(say)
     say("No container engine answers; starting one of our own.")
     return PrivateEngine(folder)

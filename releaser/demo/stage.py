@@ -21,7 +21,7 @@ from releaser.demo.ports import free_port, is_taken
 from releaser.demo.registry import Registry
 from releaser.demo.repository import SampleRepository
 from releaser.demo.screen import Screen
-from releaser.demo.service import Service
+from releaser.demo.serving import Service
 
 SHOP = "shop"
 VERSION_LABEL = "org.opencontainers.image.version"

@@ -150,6 +150,7 @@ class Story:
         fixed = {"SHOP-4", "SHOP-5", "SHOP-6", "SHOP-9", "SHOP-10"}
         self.check.page(f"/products/{SHOP}/releases/1.1", "Round totals half up", "Prices are shown with VAT", *fixed)
         self.check.page(f"/products/{SHOP}/releases/1.1", "Появились промокоды", "НДС", language="ru")
+        self.check.silent(f"/products/{SHOP}/releases/1.1", "SHOP-7", "Cache the catalogue")
         self.check.feed(["1.1"])
 
     def roll_out_1_1(self) -> None:

@@ -62,7 +62,7 @@ def _number(connection: Connection) -> str | None:
                 advice="Name an empty database in RELEASER_DATABASE_URL.",
             )
         return None
-    number = connection.execute(text(f"SELECT version_num FROM {_TABLE}")).scalar()  # noqa: S608 -- our own word
+    number = connection.execute(text(f"SELECT version_num FROM {_TABLE}")).scalar()  # nosec B608  # noqa: S608 -- our own word
     if number is None:
         return None
     check_known(str(number))

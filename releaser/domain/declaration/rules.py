@@ -305,5 +305,5 @@ def _collisions(declaration: Declaration, known: Declaration) -> Iterator[Fault]
 
 def _overlapping(address: str, held: Iterable[tuple[str, str]]) -> str | None:
     """Who publishes the same port where `address` would."""
-    everywhere = {"0.0.0.0", "::"}  # noqa: S104 -- compared with, not listened on
+    everywhere = {"0.0.0.0", "::"}  # nosec B104  # noqa: S104 -- compared with, not listened on
     return next((who for ip, who in held if ip == address or ip in everywhere or address in everywhere), None)
