@@ -23,7 +23,7 @@ from typer.core import TyperCommand, TyperGroup
 from releaser import __version__
 from releaser.cli.exits import Exit, TerminatedError, of_error
 from releaser.cli.group import Group, UsageError
-from releaser.cli.show import Output, muted, show_error
+from releaser.cli.show import Output, muted, show_error, tell
 from releaser.errors import OutsideError, ReleaserError
 
 COMMANDS = {
@@ -46,12 +46,12 @@ COMMANDS = {
     "deploy": ("deploy", "Roll a version out."),
     "rollout": ("rollout", "Rollouts: look at them and steer them."),
     "notice": ("notice", "Notices: what customers are told of planned work."),
-    "apply": ("declared", "Make what is declared in YAML so, and show the difference."),
-    "export": ("declared", "Write what is declared as YAML."),
+    "apply": ("declared", "Make products, customers, hosts and installations as declared."),
+    "export": ("declared", "Write everything declared as YAML."),
     "backup": ("keep", "Take a backup while the service works."),
     "restore": ("keep", "Put a backup in the place of the database."),
     "verify": ("keep", "Tell whether a backup is whole."),
-    "doctor": ("keep", "Check this installation of releaser and what it needs."),
+    "doctor": ("keep", "Check database, clock, disk, git, mail, engines and registries."),
     "serve": ("serve", "Serve pages, API and worker in one process."),
     "worker": ("serve", "Work at rollouts, deliveries and requests without serving."),
 }
@@ -75,6 +75,14 @@ class Commands(Group):
         assert isinstance(found, TyperGroup | TyperCommand)  # noqa: S101 -- COMMANDS names a command of its module
         found.name = cmd_name
         return found
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 -- as above
+        """Carry the command out; Ctrl-C is told."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            tell("releaser: interrupted.")
+            raise typer.Exit(Exit.INTERRUPTED) from None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 -- as above
         """Tell the commands without loading them."""
@@ -137,10 +145,9 @@ def run(arguments: Sequence[str]) -> int:
         show_error(UsageError(f"{told}.", advice=f"See `{path} --help`."), output)
         return Exit.USAGE
     except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("releaser: interrupted.\n")
         return Exit.INTERRUPTED
     except TerminatedError:
-        sys.stderr.write("releaser: terminated.\n")
+        tell("releaser: terminated.")
         return Exit.TERMINATED
     except OSError as error:
         muted(sys.stdout)
