@@ -175,7 +175,13 @@ def list_command(
 
 @release.command("show", epilog="Example: releaser release show shop 1.1 -o json")
 def show_command(product: ProductArgument, version: VersionArgument, output: OutputOption = Output.TEXT) -> None:
-    """Show one release: state, images, notes and the tickets it fixes."""
+    """Show one release: state, images, and its notes with the tickets they are about."""
     with running() as ports:
         facts = show_release(ports, product=product, version=version)
-    show(facts, output, release_text)
+    show(facts, output, _with_notes)
+
+
+def _with_notes(facts: Any) -> str:  # noqa: ANN401 -- facts
+    rows = [(n["ticket"], n["section"], n["language"], n["text"]) for n in facts["notes"]]
+    notes = table(("ticket", "section", "language", "text"), rows)
+    return f"{release_text(facts)}\n\n{notes}" if rows else release_text(facts)

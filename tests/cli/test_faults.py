@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
 import sqlite3
 import subprocess
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,25 @@ def one_line(ran: Ran) -> str:
     assert len(ran.err.splitlines()) == 1, ran.err
     assert ran.err.startswith("releaser: ")
     return ran.err
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedOut:
+    """A writer that waits for a turn it does not get, over a home whose database somebody else holds."""
+
+    cli: Cli
+    writer: subprocess.Popen[str]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def locked_out(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LockedOut]:
+    """Begun before the other tests here, because it waits for ten seconds."""
+    cli = Cli(home=tmp_path_factory.mktemp("locked") / "home")
+    cli.facts("customer", "add", "acme")
+    with contextlib.closing(sqlite3.connect(cli.home / "releaser.db", isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        with cli.started("customer", "add", "globex") as writer:
+            yield LockedOut(cli=cli, writer=writer)
 
 
 def test_wrong_name_of_a_command_is_answered_with_the_nearest(cli: Cli) -> None:
@@ -63,21 +85,11 @@ def test_wrong_settings_are_named(cli: Cli, settings: dict[str, str], code: int)
     assert cli("product", "list", "-o", "json", **settings).problem["detail"]
 
 
-def test_database_that_is_none_read_only_or_locked_is_told(cli: Cli, tmp_path: Path) -> None:
+def test_file_that_is_no_database_is_told(cli: Cli, tmp_path: Path) -> None:
     broken = tmp_path / "broken.db"
     broken.write_bytes(b"this is no database, and longer than a header of one would be" * 40)
     ran = cli("product", "list", RELEASER_DATABASE_URL=f"sqlite:///{broken}")
     assert (ran.code, "no SQLite database" in one_line(ran)) == (8, True)
-    assert cli("customer", "add", "acme").code == 0
-    holder = sqlite3.connect(cli.home / "releaser.db", isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    # The writer waits for its turn in a process of its own, while a reader is not held up.
-    waiting = cli.started("customer", "add", "globex")
-    assert cli("customer", "list").code == 0
-    _, err = waiting.communicate(timeout=40)
-    holder.close()
-    assert (waiting.returncode, "locked" in err) == (8, True)
-    assert [one["name"] for one in cli.facts("customer", "list")] == ["acme"]
 
 
 def test_disk_that_is_full_is_told_and_nothing_is_lost(cli: Cli) -> None:
@@ -196,3 +208,10 @@ def test_repositories_that_are_none_are_told(cli: Cli, tmp_path: Path) -> None:
     cli("product", "add", "evil", "--repo", f"ext::sh -c 'touch {tmp_path}/evil'")
     assert cli("collect", "evil").code == 2
     assert not (tmp_path / "evil").exists()
+
+
+def test_database_that_is_locked_is_told_to_the_writer_and_does_not_hold_up_readers(locked_out: LockedOut) -> None:
+    assert [one["name"] for one in locked_out.cli.facts("customer", "list")] == ["acme"]
+    out, err = locked_out.writer.communicate(timeout=40)
+    assert (locked_out.writer.returncode, out) == (8, "")
+    assert "locked" in one_line(Ran(code=8, out=out, err=err))
