@@ -82,7 +82,7 @@ installations:
           order: start-first
           soak_s: 0.5
           stop_grace_s: 2
-          health: {http: "http://127.0.0.1:{port}/healthz", interval_s: 0.2, deadline_s: 4}
+          health: {http: "http://127.0.0.1:{port}/healthz", interval_s: 0.2, deadline_s: 3}
 
   # These two hold a port of their own, so the old container has to stop before the new one starts.
   - name: acme-warehouse
@@ -99,7 +99,7 @@ installations:
           ports: [{container_port: $port, host_port: $port_acme_warehouse}]
           labels: $labels
           stop_grace_s: 2
-          health: {http: "http://127.0.0.1:$port_acme_warehouse/healthz", interval_s: 0.2, deadline_s: 4}
+          health: {http: "http://127.0.0.1:$port_acme_warehouse/healthz", interval_s: 0.2, deadline_s: 3}
 
   - name: severny-port
     title: $title_severny_port
@@ -115,7 +115,7 @@ installations:
           ports: [{container_port: $port, host_port: $port_severny_port}]
           labels: $labels
           stop_grace_s: 2
-          health: {http: "http://127.0.0.1:$port_severny_port/healthz", interval_s: 0.2, deadline_s: 4}
+          health: {http: "http://127.0.0.1:$port_severny_port/healthz", interval_s: 0.2, deadline_s: 3}
 """)
 
 

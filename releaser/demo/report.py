@@ -15,6 +15,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from releaser.demo.serving import PROGRAM
 from releaser.demo.stage import SHOP, Stage
 from releaser.demo.story import REQUESTS, Told
 
@@ -35,6 +36,8 @@ def show(stage: Stage, told: Told) -> None:
     console.print("Pages", style="bold")
     for what, address in _addresses(stage, told):
         console.print(f"  {what:<26}{address}", highlight=False, soft_wrap=True)
+    console.print("\nCommands from another terminal, while it serves", style="bold")
+    console.print(f"  RELEASER_HOME={stage.folder.home} {PROGRAM} rollout show 2", highlight=False, soft_wrap=True)
 
 
 def _requests(threads: Sequence[Mapping[str, Any]]) -> Table:

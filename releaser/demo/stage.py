@@ -17,7 +17,6 @@ from releaser.demo.engine import Engine, talk
 from releaser.demo.folder import Folder
 from releaser.demo.install import open_engine
 from releaser.demo.mailbox import Mailbox
-from releaser.demo.ports import free_port, is_taken
 from releaser.demo.registry import Registry
 from releaser.demo.repository import SampleRepository
 from releaser.demo.screen import Screen
@@ -117,8 +116,3 @@ def _network(engine: Engine) -> str:
 
 def _below(path: object, folder: Folder) -> str:
     return str(path).replace(str(folder.path), folder.path.name, 1)
-
-
-def free_or(port: int) -> int:
-    """`port` where nobody listens on it, else one that is free."""
-    return port if not is_taken(port) else free_port()

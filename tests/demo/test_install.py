@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 from releaser.demo import install
 from releaser.demo.engine import MissingProgramError, PrivateEngine, RunningEngine
+from tests import needs
 
 
 def test_program_that_is_there_is_not_missing() -> None:
@@ -63,3 +65,20 @@ def test_no_engine_gives_one_of_our_own(docker_programs: None, registry_program:
     chosen = install.open_engine(tmp_path, say=said.append, environ={"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
     assert isinstance(chosen, PrivateEngine)
     assert said == ["No container engine answers; starting one of our own."]
+
+
+def test_no_engine_and_no_root_is_told_in_one_line(tmp_path: Path) -> None:
+    needs.root(why="it gives that up to try how it is without")
+    asked = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from releaser.demo.install import NoEngineError, open_engine\n"
+        "os.setuid(65534)\n"
+        "try:\n"
+        "    open_engine(Path(sys.argv[1]), say=print, environ={'DOCKER_HOST': 'unix:///nowhere/docker.sock'})\n"
+        "except NoEngineError as error:\n"
+        "    print(error)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", asked, str(tmp_path)], capture_output=True, check=True, text=True)
+    assert said.stdout.count("\n") == 1
+    assert "needs root" in said.stdout
