@@ -51,7 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
     asked = _parsed(arguments)
     screen = Screen(Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH))
     for number in SIGNALS:
-        signal.signal(number, _end)
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # which is nohup's wish
+            signal.signal(number, _end)
     try:
         return _run(screen, folder=asked.folder, port=asked.port, history=asked.history, once=asked.once)
     except AskedToEndError as end:
