@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import Session
 
+from releaser.domain.history import Standing
 from releaser.domain.notice import NoticeState
 from releaser.domain.release import ReleaseState
 from releaser.domain.rollout import ENDED, RolloutState, UpdateState
@@ -32,6 +33,7 @@ STANDING = frozenset({NoticeState.ANNOUNCED, NoticeState.IN_PROGRESS})
 _SHOWN = (ReleaseState.PUBLISHED, ReleaseState.YANKED)
 # Candidates found in a history count as published there, but are nobody's newest release.
 _FINAL = Release.kind != VersionKind.CANDIDATE
+_BROUGHT = frozenset({Standing.SHOWN, Standing.REVERT})
 _DAY_OF: ColumnElement[datetime] = func.coalesce(Release.published_at, Release.tagged_at)
 
 
@@ -46,21 +48,21 @@ def running(
     under_way = _under_way(session)
     broken = _broken(session)
     newest = _newest_of_lines(session, {row.product_id for row in rows})
-    lines = _lines_of(session, {(row.product_id, t.version) for row in rows for t in row.targets if t.version})
-    return [_running(row, under_way, broken, newest, lines) for row in rows]
+    known = _known(session, {(row.product_id, t.version) for row in rows for t in row.targets if t.version})
+    return [_running(row, under_way, broken, newest, known) for row in rows]
 
 
 def _running(
     row: Installation,
     under_way: dict[int, TargetUpdate],
     broken: set[int],
-    newest: dict[tuple[int, str], str],
-    lines: dict[tuple[int, str], str],
+    newest: dict[tuple[int, str], _Numbered],
+    known: dict[tuple[int, str], _Numbered],
 ) -> dict[str, Any]:
     moving = [under_way[t.id] for t in row.targets if t.id in under_way]
     versions = sorted({t.version for t in row.targets if t.version})
-    line = lines.get((row.product_id, versions[0]), "") if len(versions) == 1 else ""
-    patch = newest.get((row.product_id, line), "")
+    runs = [known[row.product_id, version] for version in versions if (row.product_id, version) in known]
+    patch = newest.get((row.product_id, runs[0].line)) if len(runs) == len(versions) == 1 else None
     return {
         **installations.facts(row),
         "customer_title": row.customer.title or row.customer.name,
@@ -69,7 +71,9 @@ def _running(
         "since": max((t.installed_at for t in row.targets if t.installed_at), default=None),
         "rolling": {"rollout": moving[0].rollout_id, "to": moving[0].desired.get("version")} if moving else None,
         "inconsistent": any(t.id in broken for t in row.targets),
-        "patch": patch if patch and patch not in versions else None,
+        "yanked": any(one.state is ReleaseState.YANKED for one in runs),
+        "patch": patch.version if patch and patch.sort_key > runs[0].sort_key else None,
+        "newest": len(runs) == 1 and not (patch and patch.sort_key > runs[0].sort_key),
     }
 
 
@@ -87,28 +91,38 @@ def _broken(session: Session) -> set[int]:
     return set(session.scalars(query))
 
 
-def _newest_of_lines(session: Session, product_ids: Iterable[int]) -> dict[tuple[int, str], str]:
+class _Numbered(NamedTuple):
+    """What comparing releases takes."""
+
+    line: str
+    version: str
+    sort_key: int
+    state: ReleaseState
+
+
+def _newest_of_lines(session: Session, product_ids: Iterable[int]) -> dict[tuple[int, str], _Numbered]:
+    """(product, line) -> the newest release of the line that customers can have: one that was withdrawn is none."""
     best = (
         select(Release.product_id, Release.line, func.max(Release.sort_key).label("best"))
         .where(Release.product_id.in_(list(product_ids)), Release.state == ReleaseState.PUBLISHED, _FINAL)
         .group_by(Release.product_id, Release.line)
         .subquery()
     )
-    query = select(Release.product_id, Release.line, Release.version).join(
+    query = select(Release.product_id, Release.line, Release.version, Release.sort_key, Release.state).join(
         best,
         and_(Release.product_id == best.c.product_id, Release.line == best.c.line, Release.sort_key == best.c.best),
     )
-    return {(product_id, line): version for product_id, line, version in session.execute(query)}
+    return {(row[0], row[1]): _Numbered(*row[1:]) for row in session.execute(query)}
 
 
-def _lines_of(session: Session, versions: Iterable[tuple[int, str]]) -> dict[tuple[int, str], str]:
-    """(product, version) -> line, for the few versions that run somewhere."""
+def _known(session: Session, versions: Iterable[tuple[int, str]]) -> dict[tuple[int, str], _Numbered]:
+    """(product, version) -> its release, for the few versions that run somewhere."""
     wanted = set(versions)
-    query = select(Release.product_id, Release.version, Release.line).where(
+    query = select(Release.product_id, Release.line, Release.version, Release.sort_key, Release.state).where(
         Release.product_id.in_({product_id for product_id, _ in wanted}),
         Release.version.in_({version for _, version in wanted}),
     )
-    return {(product_id, version): line for product_id, version, line in session.execute(query)}
+    return {(row[0], row[2]): _Numbered(*row[1:]) for row in session.execute(query)}
 
 
 def newest_releases(session: Session, *, product_id: int | None = None, limit: int = 8) -> list[dict[str, Any]]:
@@ -158,11 +172,15 @@ def rollouts_under_way(session: Session) -> list[dict[str, Any]]:
 
 
 def lines(session: Session, product_id: int, *, limit: int, offset: int = 0) -> list[dict[str, Any]]:
-    """A product's lines, newest number first, each with its newest release, how many it has, and how many run it."""
+    """A product's lines, newest number first, each with its newest release, how many it has, and how many run it.
+
+    The newest is one that was not withdrawn, where there is such a one.
+    """
+    standing = case((Release.state != ReleaseState.YANKED, Release.sort_key))
     grouped = (
         select(
             Release.line.label("line"),
-            func.max(Release.sort_key).label("best"),
+            func.coalesce(func.max(standing), func.max(Release.sort_key)).label("best"),
             func.min(Release.sort_key).label("first"),
             func.count().label("releases"),
         )
@@ -250,39 +268,43 @@ def where_it_runs(session: Session, product_id: int, version: str) -> list[dict[
 def tickets_of(session: Session, release: Release, *, limit: int = 200) -> list[dict[str, Any]]:
     """The tickets that commits new in a release name, with what is known of each; `subject` is a commit's.
 
-    The title of a customer's own request is that customer's alone and is left out.
+    What was taken back within the release, or was on the line before, is not in it. `reverted` are those whose every
+    commit this release takes back from an earlier one, or another one took back. The title of a customer's own request
+    is that customer's alone and is left out.
     """
     query = (
-        select(TicketCommit.ticket, TicketCommit.relation, Commit.subject)
+        select(TicketCommit.ticket, TicketCommit.relation, Commit.subject, Commit.is_merge)
+        .add_columns(ReleaseCommit.standing, ReleaseCommit.reverted_by)
         .join(Commit, Commit.id == TicketCommit.commit_id)
         .join(ReleaseCommit, ReleaseCommit.commit_id == Commit.id)
         .where(ReleaseCommit.release_id == release.id)
         .order_by(TicketCommit.ticket, ReleaseCommit.position)
     )
-    subjects: dict[str, list[str]] = defaultdict(list)
-    fixes: set[str] = set()
-    for key, relation, subject in session.execute(query):
-        subjects[key].append(subject)
-        if relation == "fixes":
-            fixes.add(key)
-    keys = list(subjects)[:limit]
+    named: dict[str, list[Any]] = defaultdict(list)
+    for row in session.execute(query):
+        named[row.ticket].append(row)
+    # A merge that names a ticket says nothing more than the commits it brings, where these name it as well.
+    own = {key: [row for row in rows if not row.is_merge] or rows for key, rows in named.items()}
+    brought = {key: [row for row in rows if row.standing in _BROUGHT] for key, rows in own.items()}
+    keys = [key for key, rows in brought.items() if rows][:limit]
     known = {
         ticket.key: ticket
         for ticket in session.scalars(
             select(Ticket).where(Ticket.product_id == release.product_id, Ticket.key.in_(keys))
         ).unique()
     }
-    return [_ticket(key, known.get(key), subjects[key], fixed=key in fixes) for key in keys]
+    return [_ticket(key, known.get(key), brought[key]) for key in keys]
 
 
-def _ticket(key: str, ticket: Ticket | None, subjects: Sequence[str], *, fixed: bool) -> dict[str, Any]:
+def _ticket(key: str, ticket: Ticket | None, rows: Sequence[Any]) -> dict[str, Any]:
     return {
         "key": key,
         "title": ticket.title if ticket and ticket.customer_id is None else "",
         "state": ticket.state.value if ticket else None,
-        "subject": subjects[0],
-        "commits": len(subjects),
-        "fixes": fixed,
+        "subject": rows[0].subject,
+        "commits": len(rows),
+        "fixes": any(row.relation == "fixes" for row in rows),
+        "reverted": all(row.standing is Standing.REVERT or row.reverted_by for row in rows),
     }
 
 

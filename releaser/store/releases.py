@@ -116,7 +116,10 @@ def get(session: Session, product: Product, version: str) -> Release:
     ).one_or_none()
     if release is None:
         newest = session.scalars(
-            select(Release.version).where(Release.product_id == product.id).order_by(Release.sort_key.desc()).limit(3)
+            select(Release.version)
+            .where(Release.product_id == product.id, Release.state != ReleaseState.YANKED)
+            .order_by(Release.sort_key.desc())
+            .limit(3)
         ).all()
         raise ReleaseNotFoundError(
             f"Product '{product.name}' has no release {parsed.text}.",

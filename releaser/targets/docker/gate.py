@@ -155,7 +155,7 @@ def _address(found: Found, url: str) -> str | None:
 
 
 def _passed(engine: Engine, found: Found, health: HealthSpec) -> Verdict:
-    witnesses = [f"{health.http} answers {health.http_status}"] if health.http else []
+    witnesses = [f"{_address(found, health.http)} answers {health.http_status}"] if health.http else []
     witnesses += ["the engine's check passes"] if found.has_healthcheck else []
     if witnesses:
         return Verdict(health=Health.HEALTHY, reason=f"{found.name} is up, {' and '.join(witnesses)}")

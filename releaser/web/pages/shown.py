@@ -17,7 +17,7 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
-from releaser.web.pages.words import tone_of, word_of
+from releaser.web.pages.words import reason_of, tone_of, word_of
 from releaser.web.reader import LANGUAGE_COOKIE, Reader
 
 HERE = Path(__file__).parent.parent
@@ -94,6 +94,10 @@ class Say:
         """A state, a kind or a reason in the reader's words."""
         return word_of(state, self._t)
 
+    def reason(self, reason: str) -> str:
+        """Why something came to be: the reasons that need no particulars in the reader's words, others as they are."""
+        return reason_of(reason, self._t)
+
     def instant(self, at: datetime | None) -> str:
         """`21 November 2026, 10:00 (Moscow, UTC+03:00)`, a dash for none."""
         return self._t.instant(at, self._zone) if at else "–"
@@ -120,6 +124,18 @@ class Say:
         """`Moscow, UTC+03:00` at that instant."""
         shown = self._t.instant(at, self._zone)
         return shown.rpartition(" (")[2].rstrip(")")
+
+    def length(self, stop: float | None) -> str:
+        """A stop's length; `no stop` for none at all, a dash for one that is not known."""
+        return self._t("no stop") if stop == 0 else self.seconds(stop)
+
+    def stop(self, planned: float | None, measured: float | None) -> str:
+        """The planned and the measured stop in one breath."""
+        if not planned and not measured:
+            return self._t("no stop") if measured == 0 else self._t("no stop is planned")
+        return self._t(
+            "planned {planned}, measured {measured}", planned=self.length(planned), measured=self.length(measured)
+        )
 
     def seconds(self, length: float | None) -> str:
         """A stop's length: short ones with a fraction (`0.42 s`), long ones in their two largest units."""

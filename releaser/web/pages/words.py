@@ -85,6 +85,13 @@ _WORDS = {
     "unknown": mark("unknown"),
 }
 
+_REASONS = {
+    "every wave succeeded": mark("every wave succeeded"),
+    "already installed everywhere": mark("already installed everywhere"),
+    "nothing stops": mark("nothing stops"),
+    "the state before is back": mark("the state before is back"),
+}
+
 _TONES = {
     "good": "published succeeded already_installed completed sent closed done maintained fixed verified confirmed "
     "solution_provided unaffected",
@@ -100,6 +107,11 @@ _TONE_OF = {state: tone for tone, states in _TONES.items() for state in states.s
 def word_of(state: str, t: Translator) -> str:
     """The state in the reader's words; one that has none is shown as it is."""
     return t(_WORDS[state]) if state in _WORDS else state.replace("_", " ")
+
+
+def reason_of(reason: str, t: Translator) -> str:
+    """A reason that the service gives by itself, in the reader's words; any other as it is."""
+    return t(_REASONS[reason]) if reason in _REASONS else reason
 
 
 def tone_of(state: str) -> str:
