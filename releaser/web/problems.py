@@ -23,6 +23,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from releaser.errors import (
     ConflictError,
@@ -95,10 +96,13 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
     for status, text in {
+        400: "What every such request must carry is missing, or the body cannot be read.",
         403: "A rule refuses it; `rule` names it.",
         404: "What it names does not exist.",
         409: "Somebody else was first or holds what is needed.",
-        422: "The input is malformed.",
+        413: "The request is larger than this service takes.",
+        422: "The input is malformed, or means something that cannot be.",
+        502: "Something outside answers wrongly, and will again.",
         503: "Something outside did not answer.",
     }.items()
 }
@@ -176,10 +180,7 @@ def answer_to(request: Request, error: ReleaserError) -> Response:
 
 def answer_to_invalid(request: Request, error: RequestValidationError) -> Response:
     """The answer to parameters or a body that do not fit their description. What was sent is not repeated."""
-    wrong = [
-        {"field": ".".join(map(str, one["loc"][1:])) or str(one["loc"][0]), "detail": str(one["msg"])[:_LONGEST]}
-        for one in error.errors()[:20]
-    ]
+    wrong = [{"field": _field(one), "detail": str(one["msg"])[:_LONGEST]} for one in error.errors()[:20]]
     unreadable = any(one["type"] == "json_invalid" for one in error.errors())
     problem = {
         "type": TYPE + "invalid-request",
@@ -193,7 +194,20 @@ def answer_to_invalid(request: Request, error: RequestValidationError) -> Respon
     return answer(request, problem)
 
 
-_TITLES = {404: "Not found", 405: "Method not allowed", 413: "Too large", 415: "Unsupported media type"}
+def _field(wrong: Mapping[str, Any]) -> str:
+    """Where something is wrong: `waves.0`, or `body` when that is no JSON at all."""
+    where = [] if wrong["type"] == "json_invalid" else wrong["loc"][1:]
+    return ".".join(map(str, where)) or str(wrong["loc"][0])
+
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_TITLES = {
+    400: "Bad request",
+    404: "Not found",
+    405: "Method not allowed",
+    413: "Too large",
+    415: "Unsupported media type",
+}
 
 
 def answer_to_http(request: Request, error: HTTPException) -> Response:
@@ -210,7 +224,19 @@ def answer_to_http(request: Request, error: HTTPException) -> Response:
         "status": error.status_code,
         "detail": detail,
     }
-    return answer(request, problem, headers=error.headers)
+    headers = {"Allow": ", ".join(_allowed(request))} if error.status_code == 405 else error.headers
+    return answer(request, problem, headers=headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Every method that some route takes at this address: a router tells only those of the first route that fits."""
+    routes = request.app.router.routes
+    found = [
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+    return ["GET", "HEAD", *(one for one in found if one not in {"GET", "HEAD"})] if "GET" in found else found
 
 
 def answer_to_unexpected(request: Request, error: Exception) -> Response:

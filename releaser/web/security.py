@@ -52,6 +52,8 @@ class Guard:
         nonce, request_id = secrets.token_urlsafe(16), secrets.token_hex(8)
         scope.setdefault("state", {}).update(nonce=nonce, request_id=request_id)
 
+        is_head = scope["method"] == "HEAD" and not scope["path"].endswith("/events")  # which have no end
+
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
@@ -59,6 +61,8 @@ class Guard:
                     headers[name] = value
                 headers["X-Request-Id"] = request_id
                 headers.setdefault("Cache-Control", "no-cache")
+            elif is_head:
+                message = {**message, "body": b""}
             await send(message)
 
         taken = 0
@@ -73,7 +77,8 @@ class Guard:
 
         refusal = self._refusal(scope)
         if refusal is None:
-            await self.app(scope, bounded, dressed)
+            # Whatever can be got can be asked for its headers alone.
+            await self.app({**scope, "method": "GET"} if is_head else scope, bounded, dressed)
         else:
             await answer_to(Request(scope), refusal)(scope, receive, dressed)
 

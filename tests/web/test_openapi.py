@@ -30,6 +30,7 @@ def test_every_operation_is_described(description: dict[str, Any]) -> None:
         if "/v1/" in name:
             told = operation["responses"]["404"]["content"]["application/problem+json"]["schema"]
             assert told == {"$ref": "#/components/schemas/Problem"}, name
+            assert {"400", "403", "409", "413", "422", "502", "503"} <= set(operation["responses"]), name
     names = [operation["operationId"] for _, operation in found]
     assert len(names) == len(set(names))
 

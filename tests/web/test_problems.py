@@ -132,14 +132,39 @@ def test_bad_address_has_a_problem_that_says_so(
     assert len(answer.content) < 3_000
 
 
-def test_wrong_method_says_which_are_right(client: TestClient) -> None:
-    assert client.delete("/v1/products").headers["allow"] == "GET"
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/v1/products", "GET, HEAD, POST"),
+        ("/v1/rollouts/1/pause", "POST"),
+        ("/v1/backups", "GET, HEAD, POST"),
+        ("/", "GET, HEAD"),
+    ],
+)
+def test_wrong_method_says_which_are_right(client: TestClient, path: str, allowed: str) -> None:
+    answer = client.delete(path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
+@pytest.mark.parametrize("path", ["/", "/products/portal", "/v1/products", "/notices.ics", "/healthz"])
+def test_whatever_can_be_got_tells_its_headers_alone(client: TestClient, path: str) -> None:
+    got, told = client.get(path), client.head(path)
+    assert (told.status_code, told.content) == (200, b"")
+    assert told.headers["content-length"] == got.headers["content-length"]
+    assert told.headers["x-content-type-options"] == "nosniff"
 
 
 def test_broken_json_is_a_bad_request(client: TestClient) -> None:
     answer = client.post("/v1/plans", content=b"{", headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
     assert answer.json()["type"].endswith("invalid-request")
+    assert answer.json()["field"] == "body"
+
+
+def test_body_that_is_no_text_is_a_bad_request(client: TestClient) -> None:
+    answer = client.post("/v1/notices/1/cancel", content=b"\xff\x15", headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["type"].endswith(":bad-request")
 
 
 def test_body_that_does_not_fit_names_every_field(client: TestClient) -> None:
