@@ -73,12 +73,12 @@ class OutsideError(ReleaserError):
 class MoveConflictError(ConflictError):
     """A state machine was asked for a move that its present state does not allow, or lost a race for it."""
 
-    def __init__(self, noun: str, *, source: str, to: str, actual: str | None = None) -> None:
+    def __init__(self, noun: str, *, source: str, to: str, actual: str | None = None, advice: str = "") -> None:
         """Name the thing, the move and, where known, the state it is really in."""
         seen = f"; it is '{actual}' now" if actual is not None else ""
         super().__init__(
             f"{noun} cannot move from '{source}' to '{to}'{seen}.",
-            advice="Look at its present state and try again if the move still makes sense.",
+            advice=advice or "Look at its present state and try again if the move still makes sense.",
             source=source,
             to=to,
             actual=actual,

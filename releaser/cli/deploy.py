@@ -74,7 +74,7 @@ def _base(fmt: Format) -> Output:
 def plan_command(
     product: ProductArgument,
     version: VersionArgument,
-    to: ToOption = "all",
+    to: ToOption,
     waves: WavesOption = WAVES,
     max_parallel: ParallelOption = 1,
     threshold: ThresholdOption = 0,
@@ -143,7 +143,7 @@ def _plan_text(plan: Any) -> str:  # noqa: ANN401 -- facts
 def deploy_command(
     product: ProductArgument,
     version: VersionArgument,
-    to: ToOption = "all",
+    to: ToOption,
     wait: Annotated[Wait, typer.Option(help="healthy: until the rollout ended.")] = Wait.NONE,
     timeout: Annotated[str, typer.Option(help="How long to wait, such as 20m.")] = "20m",
     on_timeout: Annotated[

@@ -72,7 +72,7 @@ def add_command(
     title: Annotated[str, typer.Option(help="What people call it.")] = "",
     ring: Annotated[str, typer.Option(help="The ring of rollouts it belongs to, such as canary.")] = "",
     delivery: Annotated[
-        str, typer.Option(help="How it is delivered: cloud, or own (the customer's own servers).")
+        str, typer.Option(help="How it is delivered, a word to select by: cloud, or server (the customer's own).")
     ] = "cloud",
     label: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for selectors; repeatable.")] = None,
     new_host: Annotated[

@@ -9,7 +9,7 @@ import typer
 from releaser.cli.given import instant
 from releaser.cli.group import commands, noun
 from releaser.cli.run import ByOption, LimitOption, OffsetOption, OutputOption, running, who
-from releaser.cli.show import Output, listing, moment, seconds, show, table
+from releaser.cli.show import Output, listing, moment, safe, seconds, show, table
 from releaser.flows.announce_notice import announce_notice
 from releaser.flows.cancel_notice import cancel_notice
 from releaser.flows.replay_delivery import replay_delivery
@@ -93,7 +93,13 @@ def notice_text(facts: Any) -> str:  # noqa: ANN401 -- facts
             for d in facts.get("deliveries", [])
         ],
     )
-    return "\n\n".join([head, touched, *([told] if facts.get("deliveries") else [])])
+    texts = [f"[{t['language']}] {safe(t['subject'])}\n\n{indented(t['body'])}" for t in facts["texts"]]
+    return "\n\n".join([head, touched, *([told] if facts.get("deliveries") else []), *texts])
+
+
+def indented(text: str) -> str:
+    """A text of several lines, set off from what is around it."""
+    return "\n".join(f"    {safe(line)}".rstrip() for line in text.splitlines())
 
 
 @notice.command("show", epilog="Example: releaser notice show 3")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,8 +47,9 @@ def product_text(facts: Any) -> str:  # noqa: ANN401 -- facts
 
 def _address(repository: str) -> str:
     """A path of this machine as an absolute one: the service that reads it runs elsewhere."""
-    path = Path(repository).expanduser()
-    return str(path.absolute()) if path.exists() else repository
+    if "://" in repository or re.match(r"[^/]+@?[^/]*:", repository):
+        return repository
+    return str(Path(repository).expanduser().absolute())
 
 
 @product.command(

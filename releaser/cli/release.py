@@ -60,13 +60,13 @@ def collect_command(product: ProductArgument, output: OutputOption = Output.TEXT
 
 
 def _collected_text(facts: Any) -> str:  # noqa: ANN401 -- facts
-    lists = {"new_releases", "unread_tags", "alarms"}
-    rows: list[tuple[str, object]] = [(name, value) for name, value in facts.items() if name not in lists]
+    apart = {"new_releases", "unread_tags", "alarms", "hint"}
+    rows: list[tuple[str, object]] = [(name, value) for name, value in facts.items() if name not in apart]
     new = facts["new_releases"]
     shown = joined(new[:LONGEST_LIST]) + (f" and {len(new) - LONGEST_LIST} more" if len(new) > LONGEST_LIST else "")
     rows += [("new releases", shown), ("tags that are no versions", len(facts["unread_tags"]))]
     rows += [(f"ALARM {a['tag']}", f"was {a['was']}, is {a['now'] or 'gone'}") for a in facts["alarms"]]
-    return listing(rows)
+    return "\n".join([listing(rows), *([facts["hint"]] if facts["hint"] else [])])
 
 
 @app.command(

@@ -28,7 +28,11 @@ class RolloutOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedTarget:
-    """One target in a plan. `drift` and `warning` are sentences for people, empty when there is nothing to say."""
+    """One target in a plan.
+
+    `drift` and `warning` are sentences for people, empty when there is nothing to say; `seen` tells whether its engine
+    answered when the plan was made.
+    """
 
     target_id: int
     installation_id: int
@@ -43,6 +47,7 @@ class PlannedTarget:
     already_installed: bool = False
     drift: str = ""
     warning: str = ""
+    seen: bool = True
 
     @property
     def stop(self) -> tuple[Stop, timedelta]:

@@ -87,6 +87,13 @@ def _fingerprint(refs: Refs, product: Product, burned: frozenset[str]) -> str:
     return hashlib.sha256("\0".join([refs.fingerprint, *rules]).encode()).hexdigest()
 
 
+def _no_release(product: Product) -> str:
+    return (
+        f"No tag of the repository is a version in the format '{product.tag_format}', so there is no release yet: "
+        "change the tag format with `releaser apply`, or cut the first release."
+    )
+
+
 def _facts(counts: dict[str, int], product: Product, fetched: Fetched, read: _Read | None, *, new: list[str]) -> Facts:
     unread = read.history.unread_tags if read else ()
     return {
@@ -94,6 +101,7 @@ def _facts(counts: dict[str, int], product: Product, fetched: Fetched, read: _Re
         "unchanged": read is None,
         **counts,
         "new_releases": new,
+        "hint": "" if counts["releases"] else _no_release(product),
         "unread_tags": [{"tag": tag.name, "trouble": tag.trouble.value} for tag in unread],
         "alarms": [{"tag": a.name, "was": a.was, "now": a.now} for a in fetched.alarms],
     }

@@ -54,8 +54,8 @@ def _finish(session: Session, notice: Notice, rollout: Rollout, *, now: datetime
 
 
 def _why(rollout: Rollout) -> str:
-    ended = rollout.state.value.replace("_", " ")
-    return rollout.reason or f"Rollout {rollout.id} ended before anything was stopped ({ended})."
+    """What a person gave as the reason, else nothing: customers are not told how rollouts work."""
+    return rollout.reason
 
 
 def withdraw(session: Session, notice: Notice, *, reason: str, by: str, now: datetime) -> None:

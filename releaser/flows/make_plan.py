@@ -47,6 +47,7 @@ class _Wanted:
     wave: int
     driver: DriverName
     assignment: Assignment
+    backwards: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +174,7 @@ def _wanted(target: Target, *, wave: int, desired: Desired) -> _Wanted:
         module=target.module.name,
         wave=wave,
         driver=target.driver,
+        backwards=_backwards(target, desired),
         assignment=Assignment(
             target=f"{installation.name}/{target.module.name}@{target.host.name}",
             host=target.host.name,
@@ -184,6 +186,14 @@ def _wanted(target: Target, *, wave: int, desired: Desired) -> _Wanted:
             previous=_previous(target),
         ),
     )
+
+
+def _backwards(target: Target, desired: Desired) -> str:
+    """A sentence when the update goes back to an older version than the one recorded."""
+    scheme = target.installation.product.scheme
+    if target.version and parse(desired.version, scheme=scheme) < parse(target.version, scheme=scheme):
+        return f"goes back: {target.version} is newer"
+    return ""
 
 
 def _look(ports: Ports, wanted: Sequence[_Wanted]) -> list[_Seen]:
@@ -231,7 +241,8 @@ def _planned(driver: Driver, one: _Wanted, look: _Seen) -> PlannedTarget:
         steps=steps,
         already_installed=look.installed,
         drift="" if look.installed and recorded else _drift(previous, observation),
-        warning=look.fault,
+        warning=look.fault or one.backwards,
+        seen=not look.fault,
     )
 
 

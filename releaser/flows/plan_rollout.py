@@ -75,7 +75,7 @@ def _target_facts(target: PlannedTarget) -> Facts:
         "to": target.desired.version,
         "digest": target.desired.digest,
         "already_installed": target.already_installed,
-        "stop": stop.value,
+        "stop": stop.value if target.seen or stop is not Stop.NONE else "unknown",
         "planned_stop_s": stop_for.total_seconds(),
         "steps": [{"name": s.name, "phase": s.phase.value, "stops": s.stops.value} for s in target.steps],
         "drift": target.drift,

@@ -34,7 +34,13 @@ def retry_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -
     with ports.database.transaction() as session:
         rollout = rollouts.get(session, rollout_id)
         if rollout.state not in _RETRIABLE:
-            raise MoveConflictError(f"rollout {rollout_id}", source="failed", to="running", actual=rollout.state.value)
+            raise MoveConflictError(
+                f"rollout {rollout_id}",
+                source="failed",
+                to="running",
+                actual=rollout.state.value,
+                advice="Only what failed or was rolled back is tried again; what is planned is started by `releaser deploy`.",
+            )
         draft_again(session, rollout, load(Plan, rollout.plan), now=now)
     with ports.database.transaction() as session:
         rollout = rollouts.get(session, rollout_id)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
 from releaser.domain.release import MOVES, ReleaseState
+from releaser.domain.rollout import ROLLOUT_MOVES, RolloutState
 from releaser.errors import InvalidError
+from releaser.flows.finish_work import finish_work
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.write_changelog import write_changelog
-from releaser.store import moves, products, releases
+from releaser.store import moves, products, releases, rollouts
+from releaser.store.releases import Release
 
 MAX_REASON = 2000
 
@@ -37,10 +44,27 @@ def yank_release(ports: Ports, *, product: str, version: str, reason: str, by: s
             yanked_at=now,
             yank_reason=reason,
         )
+        _end_planned(session, release, now=now, by=by)
         facts = releases.facts(release)
     write_changelog(ports, product=product, version=facts["version"])
     ports.wake()
     return {**facts, "unchanged": False}
+
+
+def _end_planned(session: Session, release: Release, *, now: datetime, by: str) -> None:
+    """Rollouts of the release that have not begun will not take place; whoever was told of their work is told so."""
+    for rollout in rollouts.not_begun(session, release.id):
+        moves.move(
+            session,
+            rollout,
+            RolloutState.ABORTED,
+            moves=ROLLOUT_MOVES,
+            now=now,
+            by=by,
+            reason=f"{release.version} was yanked",
+            finished_at=now,
+        )
+        finish_work(session, rollout=rollout, now=now)
 
 
 def checked_reason(reason: str) -> str:

@@ -170,6 +170,13 @@ def in_states(session: Session, *states: RolloutState) -> Sequence[Rollout]:
     return session.scalars(select(Rollout).where(Rollout.state.in_(states)).order_by(Rollout.id)).unique().all()
 
 
+def not_begun(session: Session, release_id: int) -> Sequence[Rollout]:
+    """Rollouts of a release that are planned or wait for approval."""
+    states = (RolloutState.PLANNED, RolloutState.AWAITING_APPROVAL)
+    query = select(Rollout).where(Rollout.release_id == release_id, Rollout.state.in_(states)).order_by(Rollout.id)
+    return session.scalars(query).unique().all()
+
+
 def newest(session: Session, *, limit: int = 50, offset: int = 0, product_id: int | None = None) -> Sequence[Rollout]:
     """Rollouts, newest first."""
     query = select(Rollout).order_by(Rollout.id.desc()).limit(limit).offset(offset)

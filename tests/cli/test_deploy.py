@@ -19,7 +19,7 @@ def test_plan_names_targets_and_keeps_nothing_on_a_dry_run(vendor: Cli) -> None:
     assert [t["installation"] for t in facts["targets"]] == ["acme-shop"]
     assert "rollout" not in facts
     assert vendor.facts("rollout", "list") == []
-    assert "acme-shop" in vendor("plan", "shop", "1.0").out
+    assert "acme-shop" in vendor("plan", "shop", "1.0", "--to", "all").out
 
 
 def test_deploying_until_healthy_ends_with_0_and_again_is_unchanged(vendor: Cli, engine: FakeEngine) -> None:
@@ -68,10 +68,11 @@ WRONG = [
 
 def test_bad_input_is_told_in_one_line_and_ends_with_2(vendor: Cli) -> None:
     for words, said in WRONG:
-        ran = vendor("deploy", *words)
+        asked = ("deploy", *words, "--to", "all") if "--to" not in words else ("deploy", *words)
+        ran = vendor(*asked)
         assert (ran.code, ran.out, len(ran.err.splitlines())) == (2, "", 1), (words, ran)
         assert said in ran.err, words
-        assert vendor("deploy", *words, "-o", "json").problem["type"].startswith("urn:releaser:problem:")
+        assert vendor(*asked, "-o", "json").problem["type"].startswith("urn:releaser:problem:")
     assert vendor.facts("rollout", "list") == []
 
 
@@ -109,7 +110,16 @@ def test_an_engine_that_is_down_does_not_end_well(vendor: Cli, engine: FakeEngin
 
 
 def test_a_database_that_is_not_there_ends_with_8(vendor: Cli) -> None:
-    ran = vendor("deploy", "shop", "1.0", "-o", "json", RELEASER_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    ran = vendor(
+        "deploy",
+        "shop",
+        "1.0",
+        "--to",
+        "all",
+        "-o",
+        "json",
+        RELEASER_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none",
+    )
     assert ran.code == 8
     assert ran.problem["type"] == "urn:releaser:problem:database"
 

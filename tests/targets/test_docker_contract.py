@@ -112,7 +112,8 @@ def test_unhealthy_version_is_rolled_back_to_the_very_same_container(world: Worl
         world.controller(deadline_s=0.3).update(assignment)
     if version == "exits":
         assert caught.value.verdict.health is Health.EXITED
-        assert "exit code 3" in caught.value.verdict.reason
+        # A real engine may be seen between two of its restarts, when it tells no exit code of the last run.
+        assert "exit code 3" in caught.value.verdict.reason or "was restarted" in caught.value.verdict.reason
         assert "no configuration" in caught.value.verdict.reason
     else:
         assert caught.value.verdict.health is Health.STARTING
