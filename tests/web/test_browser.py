@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import pytest
@@ -81,6 +81,32 @@ def test_every_page_opens_cleanly_wide_and_narrow_light_and_dark(watched: Watche
             assert wide <= width, f"{path} is {wide} wide on a screen of {width}"
         page.set_viewport_size({"width": WIDE, "height": 800})
     assert watched.wrong == []
+
+
+def test_long_names_without_blanks_do_not_break_the_layout(
+    context: BrowserContext, make_ports: Callable[..., Ports]
+) -> None:
+    ports = make_ports()
+    with ports.database.transaction() as session:
+        story.tell(session, hostile="x" * 200)
+    with Served(ports) as served:
+        watched = Watched(context, served)
+        whole = [path for path in PAGES if not path.endswith(("/live", "/releases"))]
+        for path in whole:
+            page = watched.open(path)
+            for width in (WIDE, NARROW):
+                page.set_viewport_size({"width": width, "height": 800})
+                wide = page.evaluate("document.documentElement.scrollWidth")
+                assert wide <= width, f"{path} is {wide} wide on a screen of {width}"
+        assert watched.wrong == []
+
+
+def test_focus_is_visible_on_every_stop_of_the_keyboard(watched: Watched) -> None:
+    page = watched.open("/")
+    outlined = "getComputedStyle(document.activeElement).outlineStyle === 'solid'"
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        assert page.evaluate(outlined), page.evaluate("document.activeElement.outerHTML")
 
 
 def test_language_is_switched_and_stays(watched: Watched) -> None:

@@ -4,10 +4,14 @@ import re
 from collections.abc import Callable
 from enum import StrEnum
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from releaser.domain.history import Standing
 from releaser.domain.notice import DeliveryState, NoticeImpact, NoticeState
 from releaser.domain.release import ReleaseState
 from releaser.domain.request import CloseReason, TicketState
@@ -16,8 +20,14 @@ from releaser.domain.target import Stop
 from releaser.domain.version import VersionKind
 from releaser.flows.ports import Ports
 from releaser.i18n import translator
+from releaser.store import overview
+from releaser.store.commits import Commit, ReleaseCommit, TicketCommit
+from releaser.store.releases import Release
+from releaser.store.rollouts import Rollout
 from releaser.web.app import create_app
-from releaser.web.pages.words import _WORDS, tone_of, word_of
+from releaser.web.pages.shown import Say
+from releaser.web.pages.words import _WORDS, reason_of, tone_of, word_of
+from releaser.web.reader import Reader
 from tests.web import story
 
 PAGES = [
@@ -198,6 +208,99 @@ def test_ticket_page_tells_the_whole_thread(client: TestClient) -> None:
         assert expected in text
 
 
+def stands_as(session: Session, version: str, standing: Standing, *, reverted_by: str = "") -> None:
+    """Every commit that is new in a release stands there like that."""
+    release = session.scalars(select(Release).where(Release.version == version)).one()
+    for row in session.scalars(select(ReleaseCommit).where(ReleaseCommit.release_id == release.id)):
+        row.standing, row.reverted_by = standing, reverted_by
+
+
+@pytest.mark.parametrize(
+    ("standing", "reverted_by", "expected"),
+    [
+        (Standing.SHOWN, "", {"PRT-12": False, "PRT-15": False}),
+        (Standing.SHOWN, "f" * 40, {"PRT-12": True, "PRT-15": True}),
+        (Standing.REVERT, "", {"PRT-12": True, "PRT-15": True}),
+        (Standing.REVERTED, "", {}),
+        (Standing.REPEATED, "", {}),
+    ],
+)
+def test_release_has_the_tickets_it_brought_and_marks_those_taken_back_elsewhere(
+    client: TestClient, ports: Ports, standing: Standing, reverted_by: str, expected: dict[str, bool]
+) -> None:
+    with ports.database.transaction() as session:
+        stands_as(session, "1.1", standing, reverted_by=reverted_by)
+    with ports.database.reading() as session:
+        release = session.scalars(select(Release).where(Release.version == "1.1")).one()
+        found = {one["key"]: one["reverted"] for one in overview.tickets_of(session, release)}
+    assert found == expected
+    page = client.get("/products/portal/releases/1.1").text
+    assert page.count(">reverted<") == sum(expected.values())
+
+
+def test_merge_does_not_bring_a_ticket_whose_commits_were_taken_back(ports: Ports) -> None:
+    with ports.database.transaction() as session:
+        stands_as(session, "1.0.1", Standing.REVERTED)
+        release = session.scalars(select(Release).where(Release.version == "1.0.1")).one()
+        merge = Commit(
+            product_id=release.product_id,
+            sha="e" * 40,
+            author="dev@example.com",
+            authored_at=story.NOW,
+            committed_at=story.NOW,
+            subject="Merge PRT-9",
+            release_set=release.id,
+            is_merge=True,
+        )
+        session.add(merge)
+        session.flush()
+        session.add(TicketCommit(commit_id=merge.id, ticket="PRT-9", product_id=release.product_id, relation="refs"))
+        session.add(ReleaseCommit(release_id=release.id, commit_id=merge.id, position=7))
+        session.flush()
+        assert overview.tickets_of(session, release) == []
+
+
+def yank(ports: Ports, *versions: str) -> None:
+    with ports.database.transaction() as session:
+        for release in session.scalars(select(Release).where(Release.version.in_(versions))):
+            release.state = ReleaseState.YANKED
+
+
+def test_newest_of_a_line_is_one_that_was_not_withdrawn(ports: Ports) -> None:
+    with ports.database.reading() as session:
+        newest = {one["line"]: one["newest"] for one in overview.lines(session, 1, limit=9)}
+    assert [newest["1.1"]["version"], newest["1.0"]["version"]] == ["1.1.1", "1.0"]
+    yank(ports, "1.1.1", "1.1")
+    with ports.database.reading() as session:
+        newest = {one["line"]: one["newest"] for one in overview.lines(session, 1, limit=9)}
+    assert (newest["1.1"]["version"], newest["1.1"]["state"]) == ("1.1.1", "yanked")
+
+
+def test_line_without_any_standing_release_is_marked(client: TestClient, ports: Ports) -> None:
+    yank(ports, "1.1.1", "1.1")
+    lines = client.get("/products/portal/lines").text
+    assert re.search(r">1\.1\.1</a> <span[^>]*>yanked<", lines)
+
+
+def test_installation_that_runs_a_withdrawn_release_is_never_the_newest(client: TestClient, ports: Ports) -> None:
+    yank(ports, "1.1.1")
+    found = {one["name"]: one for one in running(ports)}
+    assert (found["acme-test"]["yanked"], found["acme-test"]["newest"], found["acme-test"]["patch"]) == (
+        True,
+        True,
+        None,
+    )
+    page = client.get("/").text
+    assert re.search(r'state bad">yanked<', page)
+    yank(ports, "1.0", "1.0.1")
+    assert {one["name"] for one in running(ports) if one["yanked"]} == {"acme-test", "globex"}
+
+
+def running(ports: Ports) -> list[dict[str, Any]]:
+    with ports.database.reading() as session:
+        return overview.running(session)
+
+
 def test_yanked_release_says_why(client: TestClient) -> None:
     assert "logs everybody out" in client.get("/products/portal/releases/1.0.1").text
 
@@ -234,6 +337,37 @@ def test_rollout_page_tells_waves_steps_waiting_and_stops(client: TestClient) ->
     over = client.get("/rollouts/1").text
     assert "data-events" not in over
     assert "http-equiv" not in over
+
+
+@pytest.mark.parametrize(("rollout", "tone"), [(1, "good"), (2, "bad")])
+def test_reason_of_a_rollout_stands_in_the_tone_of_its_end(
+    client: TestClient, ports: Ports, rollout: int, tone: str
+) -> None:
+    with ports.database.transaction() as session:
+        session.get_one(Rollout, rollout).reason = "every wave succeeded"
+    page = client.get(f"/rollouts/{rollout}?lang=ru").text
+    assert f'<p class="flag {tone}" role="status">все волны прошли успешно' in page
+
+
+def test_reason_with_numbers_is_told_in_the_readers_language() -> None:
+    reason = "2 of 3 targets of wave 1 failed, 0 may"
+    assert reason_of(reason, translator("ru")) == "Волна 1: неудач 2 из 3, допустимо 0"
+    assert reason_of("disk is full", translator("ru")) == "disk is full"
+
+
+@pytest.mark.parametrize(
+    ("planned", "measured", "expected"),
+    [
+        (0.0, 0.0, "no stop"),
+        (0.0, None, "no stop is planned"),
+        (3.0, None, "planned 3 s"),
+        (3.0, 0.0, "planned 3 s, measured 0 s"),
+        (0.0, 0.4, "planned 0 s, measured 0.40 s"),
+    ],
+)
+def test_stop_of_nothing_is_no_stop(planned: float, measured: float | None, expected: str) -> None:
+    say = Say(Reader(t=translator("en"), zone="UTC"))
+    assert say.stop(planned, measured) == expected
 
 
 def test_notices_are_told_as_now_coming_and_past(client: TestClient) -> None:

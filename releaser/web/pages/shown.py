@@ -133,8 +133,10 @@ class Say:
         """The planned and the measured stop in one breath."""
         if not planned and not measured:
             return self._t("no stop") if measured == 0 else self._t("no stop is planned")
+        if measured is None:
+            return self._t("planned {planned}", planned=self.seconds(planned))
         return self._t(
-            "planned {planned}, measured {measured}", planned=self.length(planned), measured=self.length(measured)
+            "planned {planned}, measured {measured}", planned=self.seconds(planned), measured=self.seconds(measured)
         )
 
     def seconds(self, length: float | None) -> str:

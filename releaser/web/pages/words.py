@@ -6,6 +6,8 @@ needs a person), `calm` (over, or not begun).
 
 from __future__ import annotations
 
+import re
+
 from releaser.i18n import Translator, mark
 
 _WORDS = {
@@ -109,8 +111,13 @@ def word_of(state: str, t: Translator) -> str:
     return t(_WORDS[state]) if state in _WORDS else state.replace("_", " ")
 
 
+_FAILED = re.compile(r"(?P<failed>\d+) of (?P<total>\d+) targets of wave (?P<wave>\d+) failed, (?P<threshold>\d+) may")
+
+
 def reason_of(reason: str, t: Translator) -> str:
     """A reason that the service gives by itself, in the reader's words; any other as it is."""
+    if failed := _FAILED.fullmatch(reason):
+        return t("Wave {wave}: {failed} of {total} targets failed, allowed are {threshold}", **failed.groupdict())
     return t(_REASONS[reason]) if reason in _REASONS else reason
 
 
