@@ -10,12 +10,14 @@ import pytest
 from releaser.domain.target import Order
 from releaser.errors import ConflictError, MoveConflictError, OutsideError, RefusedError
 from releaser.flows.abort_rollout import abort_rollout
+from releaser.flows.announce_notice import announce_notice
 from releaser.flows.approve_rollout import approve_rollout
 from releaser.flows.pause_rollout import pause_rollout
 from releaser.flows.resume_rollout import resume_rollout
 from releaser.flows.retry_rollout import retry_rollout
 from releaser.flows.show_notice import show_notice
 from releaser.flows.start_rollout import TargetBusyError, TriggerReusedError
+from releaser.flows.yank_release import yank_release
 from releaser.store.schema import metadata
 from releaser.store.session import Database
 from tests.fakes.engine import Behaviour, FakeEngine
@@ -159,6 +161,23 @@ def test_retry_tries_only_what_failed(vendor: Vendor) -> None:
     vendor.work()
     assert vendor.show(rollout)["state"] == "succeeded"
     assert vendor.running() == vendor.recorded() == all_at("1.1")
+
+
+def test_yanked_release_ends_what_was_planned_with_it(vendor: Vendor) -> None:
+    planned = vendor.plan("1.1")
+    yank_release(vendor.ports, product="shop", version="1.1", reason="loses orders", by="rita")
+    assert vendor.show(planned["rollout"])["state"] == "aborted"
+    for number in planned["notices"]:
+        assert show_notice(vendor.ports, notice_id=number)["state"] == "cancelled"
+        with pytest.raises(ConflictError):
+            announce_notice(vendor.ports, notice_id=number, by="rita")
+
+
+def test_plan_that_goes_back_says_so(vendor: Vendor) -> None:
+    vendor.deploy("1.1")
+    plan = vendor.plan("1.0")
+    assert all("1.1 is newer" in target["warning"] for target in plan["targets"])
+    assert not any(target["warning"] for target in vendor.plan("1.1.1")["targets"])
 
 
 def test_same_trigger_twice_is_one_rollout(vendor: Vendor) -> None:
