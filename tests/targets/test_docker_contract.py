@@ -54,6 +54,14 @@ def test_first_installation_runs_what_is_wanted(world: World, order: Order) -> N
     assert world.there(desired.spec.name) == {desired.spec.name: "running"}
 
 
+def test_gate_passes_tells_the_address_it_really_asked(world: World) -> None:
+    installed = world.installed("1.0", world.spec())
+    verdict = world.driver().verify(world.assignment(installed), wanted=installed)
+    published = world.raw(installed.spec.name)["NetworkSettings"]["Ports"][f"{PORT}/tcp"][0]["HostPort"]
+    assert verdict.health is Health.HEALTHY
+    assert f"http://127.0.0.1:{published}/healthz answers 200" in verdict.reason
+
+
 @ORDERS
 def test_update_replaces_the_old_and_leaves_nothing_over(world: World, order: Order) -> None:
     port = free_port() if order is Order.STOP_FIRST else 0
