@@ -22,9 +22,9 @@ from releaser.domain.version import VersionKind
 from releaser.store import installations, notices, rollouts
 from releaser.store.commits import Commit, ReleaseCommit, TicketCommit
 from releaser.store.customers import Customer
-from releaser.store.installations import Host, Installation, Target
+from releaser.store.installations import Installation, Target
 from releaser.store.notices import Notice
-from releaser.store.products import Line, Module, Product
+from releaser.store.products import Line, Product
 from releaser.store.releases import Release
 from releaser.store.rollouts import Rollout, TargetUpdate
 from releaser.store.tickets import Ticket
@@ -241,28 +241,14 @@ def releases_page(
     return [short(release) for release in session.scalars(query.limit(limit).offset(offset)).unique()]
 
 
-def where_it_runs(session: Session, product_id: int, version: str) -> list[dict[str, Any]]:
-    """The targets that run a version, since when."""
+def runs_at(session: Session, product_id: int, version: str) -> int:
+    """How many installations run a version on any target. Who they are is nobody else's business."""
     query = (
-        select(Installation, Customer, Module, Host, Target.installed_at)
+        select(func.count(func.distinct(Installation.id)))
         .join(Target, Target.installation_id == Installation.id)
-        .join(Customer, Customer.id == Installation.customer_id)
-        .join(Module, Module.id == Target.module_id)
-        .join(Host, Host.id == Target.host_id)
         .where(Installation.product_id == product_id, Target.version == version)
-        .order_by(Customer.name, Installation.name, Module.name)
     )
-    return [
-        {
-            "installation": installation.name,
-            "title": installation.title or installation.name,
-            "customer": customer.title or customer.name,
-            "module": module.name,
-            "host": host.name,
-            "since": since,
-        }
-        for installation, customer, module, host, since in session.execute(query).unique()
-    ]
+    return session.scalars(query).one()
 
 
 def tickets_of(session: Session, release: Release, *, limit: int = 200) -> list[dict[str, Any]]:

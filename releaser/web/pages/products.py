@@ -112,7 +112,7 @@ def _today(now: datetime, zone: str) -> date:
 
 @router.get("/products/{name}/releases/{version}")
 def release(request: Request, ports: Asked, reader: Reading, name: str, version: str) -> Response:
-    """A release's public notes, its tickets, where it runs, and its changelog."""
+    """A release's public notes, its tickets, at how many installations it runs, and its changelog."""
     with ports.database.reading() as session:
         row = releases.get(session, products.get(session, name), version)
         page = notes.page(session, row)
@@ -122,7 +122,7 @@ def release(request: Request, ports: Asked, reader: Reading, name: str, version:
             "release": releases.facts(row),
             "at": row.published_at or row.tagged_at,
             "tickets": overview.tickets_of(session, row),
-            "where": overview.where_it_runs(session, row.product_id, row.version),
+            "where": overview.runs_at(session, row.product_id, row.version),
         }
     told = shown_notes(page.notes, language=reader.language)
     return shown(
