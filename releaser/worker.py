@@ -16,6 +16,7 @@ from typing import TypeVar
 import structlog
 
 from releaser.bell import Bell
+from releaser.errors import ReleaserError
 from releaser.flows.advance_rollout import advance_rollout, under_way
 from releaser.flows.advance_target import LEASE_FOR, advance_target
 from releaser.flows.close_tickets import close_tickets
@@ -55,18 +56,22 @@ class Worker:
         for thread in self._threads:
             thread.start()
 
-    def stop(self, timeout_s: float = 4.0) -> None:
+    def stop(self, timeout_s: float = 1.0) -> None:
         """Begin nothing more, let the step at hand end if it does so in time. What is left is taken up after a restart."""
         self._stopping.set()
         self._bell.ring()
+        ends = self._ports.clock.monotonic() + timeout_s
         for thread in self._threads:
-            thread.join(timeout_s)
+            thread.join(max(0.0, ends - self._ports.clock.monotonic()))
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _safely(self, tick: Callable[[], Outcome], *, otherwise: Outcome) -> Outcome:
         """The worker's net: a fault in one tick is logged and must not end the loop; the next tick tries again."""
         try:
             return tick()
+        except ReleaserError as error:
+            _log.warning("a tick of the worker could not be done", error=error.slug, reason=str(error))
+            return otherwise
         except Exception:  # noqa: BLE001 -- the one place that must go on whatever happened
             _log.exception("a tick of the worker failed")
             return otherwise

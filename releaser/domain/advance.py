@@ -237,6 +237,8 @@ def next_moves(view: RolloutView) -> Moves:
 def _running(view: RolloutView) -> Moves:
     number = next((n for n in sorted(view.waves) if view.waves[n] in {WaveState.PENDING, WaveState.RUNNING}), None)
     if number is None:
+        if any(m.state is _U.INCONSISTENT for m in view.members):
+            return Moves(rollout=RolloutState.FAILED, reason="a target is inconsistent and needs a person")
         return Moves(rollout=RolloutState.SUCCEEDED, reason="every wave succeeded")
     wave = [m for m in view.members if m.wave == number]
     failed = sum(m.state in UPDATE_FAILED for m in wave)

@@ -21,7 +21,7 @@ from releaser.flows.ports import Ports
 from releaser.store import rollouts
 from releaser.store.plain import load
 from releaser.store.rollouts import StepRecord, TargetUpdate
-from releaser.targets.target import Driver, EngineUnreachableError, FencedError
+from releaser.targets.target import Driver, EngineUnreachableError, FencedError, InconsistentError
 
 LEASE_FOR = timedelta(seconds=10)
 LOOK_AGAIN_FOR = timedelta(milliseconds=100)
@@ -251,7 +251,9 @@ def _failed(
         if isinstance(error, EngineUnreachableError) and update.state is UpdateState.PREPARING and update.deadline_at:
             update.deadline_at = min(update.deadline_at, now + OFFLINE_FOR)
         late = update.deadline_at is not None and now >= update.deadline_at
-        if not permanent and not late:
+        # Going back is worth trying again whatever stood in the way: until the deadline nobody else will.
+        goes_back = update.state is UpdateState.ROLLING_BACK and not isinstance(error, InconsistentError)
+        if (not permanent or goes_back) and not late:
             rest = min(LONGEST_REST_FOR, timedelta(seconds=0.2 * 2 ** min(claimed.tries, 8)))
             update.reason, update.not_before_at = f"trying again: {error.detail}"[:2000], now + rest
             return update.not_before_at

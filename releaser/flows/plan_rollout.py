@@ -12,12 +12,15 @@ from sqlalchemy.orm import Session
 from releaser.domain.plan import Plan, PlannedTarget, RolloutOptions
 from releaser.domain.rollout import RolloutState, UpdateState
 from releaser.domain.target import Stop
+from releaser.errors import InvalidError
 from releaser.flows.draft_notice import Touched, draft_notice
 from releaser.flows.make_plan import make_plan
 from releaser.flows.ports import Facts, Ports
 from releaser.store import installations, moves, notices, products, releases
 from releaser.store.plain import dump
 from releaser.store.rollouts import Rollout, TargetUpdate, Wave
+
+EARLIEST_YEAR, LATEST_YEAR = 2000, 9000
 
 
 def plan_rollout(
@@ -27,6 +30,7 @@ def plan_rollout(
 
     Raises what `make_plan` raises.
     """
+    _check_start(options)
     plan = make_plan(ports, product=product, version=version, selector=selector, options=options)
     facts = plan_facts(ports, plan)
     if save:
@@ -35,6 +39,15 @@ def plan_rollout(
             facts["rollout"] = rollout.id
             facts["notices"] = [notice.id for notice in notices.of_rollout(session, rollout.id)]
     return facts
+
+
+def _check_start(options: RolloutOptions) -> None:
+    if options.starts_at is not None and not EARLIEST_YEAR <= options.starts_at.year <= LATEST_YEAR:
+        raise InvalidError(
+            f"Work cannot begin in the year {options.starts_at.year}.",
+            advice="Name the planned start as an ISO 8601 instant, such as 2030-05-31T22:00+03:00.",
+            field="starts_at",
+        )
 
 
 def plan_facts(ports: Ports, plan: Plan) -> Facts:

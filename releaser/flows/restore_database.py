@@ -13,6 +13,7 @@ from releaser.clock import Clock
 from releaser.errors import RefusedError
 from releaser.flows.ports import Facts
 from releaser.flows.verify_backup import check_copy
+from releaser.store import installations
 from releaser.store.archive import extract, opened
 from releaser.store.backup import POSTGRESQL, SQLITE, replace_postgres, replace_sqlite
 from releaser.store.in_use import alone
@@ -66,6 +67,8 @@ def restore_database(database: Database, *, file: Path, over: Over, clock: Clock
                     replace_postgres(database, copied)
             finally:
                 copied.unlink(missing_ok=True)
+    with database.transaction() as session:
+        installations.begin_generations_anew(session)
     return {**manifest.facts(), "backup": str(file), "replaced": str(replaced) if replaced else None}
 
 

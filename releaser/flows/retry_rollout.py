@@ -12,13 +12,13 @@ from releaser.domain.rollout import (
     WaveState,
 )
 from releaser.domain.target import Phase
-from releaser.errors import MoveConflictError
+from releaser.errors import MoveConflictError, RefusedError
 from releaser.flows.notice_gate import require_notices
 from releaser.flows.plan_rollout import draft_again
 from releaser.flows.ports import Facts, Ports
 from releaser.store import moves, rollouts
 from releaser.store.plain import load
-from releaser.store.rollouts import TargetUpdate
+from releaser.store.rollouts import Rollout, TargetUpdate
 
 _AGAIN = frozenset({UpdateState.FAILED, UpdateState.ROLLED_BACK, UpdateState.SKIPPED})
 _RETRIABLE = frozenset({RolloutState.FAILED, RolloutState.ROLLED_BACK})
@@ -41,6 +41,7 @@ def retry_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -
                 actual=rollout.state.value,
                 advice="Only what failed or was rolled back is tried again; what is planned is started by `releaser deploy`.",
             )
+        _check_consistent(rollout)
         draft_again(session, rollout, load(Plan, rollout.plan), now=now)
     with ports.database.transaction() as session:
         rollout = rollouts.get(session, rollout_id)
@@ -66,6 +67,17 @@ def retry_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -
         facts = rollouts.facts(rollout)
     ports.wake()
     return facts
+
+
+def _check_consistent(rollout: Rollout) -> None:
+    """A target whose state is not known is looked at by a person first; going on around it would hide it."""
+    unclear = [u.target.installation.name for u in rollout.updates if u.state is UpdateState.INCONSISTENT]
+    if unclear:
+        raise RefusedError(
+            f"Rollout {rollout.id} left {', '.join(unclear)} in an inconsistent state, so it is not tried again.",
+            rule="inconsistent",
+            advice="Look at the host, bring the container up or remove it, then deploy again with `releaser deploy`.",
+        )
 
 
 def _again(update: TargetUpdate) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, select
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from releaser.domain.target import DriverName
@@ -122,6 +122,11 @@ def everything(
     if customer_id is not None:
         query = query.where(Installation.customer_id == customer_id)
     return session.scalars(query.limit(limit).offset(offset)).unique().all()
+
+
+def begin_generations_anew(session: Session) -> None:
+    """Lift every fencing number above any that was given out since the database was as it is: after a restore."""
+    session.execute(update(Target).values(generation=Target.generation + 1000))
 
 
 def hosts(session: Session) -> Sequence[Host]:

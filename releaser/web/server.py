@@ -10,7 +10,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-STOP_WITHIN_S = 4
+STOP_WITHIN_S = 3
 
 
 class Server(uvicorn.Server):

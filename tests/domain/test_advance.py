@@ -185,6 +185,11 @@ def test_next_wave_begins_only_after_the_one_before_succeeded() -> None:
     assert next_moves(rolling(*first.members, waves=waves)) == Moves(waves=((2, WaveState.RUNNING),))
 
 
+def test_rollout_with_an_inconsistent_target_never_succeeds() -> None:
+    done = rolling(member(1, U.INCONSISTENT), member(2, U.SUCCEEDED), waves={1: WaveState.SUCCEEDED}, threshold=1)
+    assert next_moves(done).rollout is RolloutState.FAILED
+
+
 def test_paused_rollout_moves_nothing() -> None:
     assert next_moves(rolling(member(1, U.PREPARED), state=RolloutState.PAUSED)) == Moves()
 

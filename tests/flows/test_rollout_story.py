@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from releaser.domain.rollout import UpdateState
 from releaser.domain.target import Order
 from releaser.errors import ConflictError, MoveConflictError, OutsideError, RefusedError
 from releaser.flows.abort_rollout import abort_rollout
@@ -18,6 +19,7 @@ from releaser.flows.retry_rollout import retry_rollout
 from releaser.flows.show_notice import show_notice
 from releaser.flows.start_rollout import TargetBusyError, TriggerReusedError
 from releaser.flows.yank_release import yank_release
+from releaser.store import rollouts
 from releaser.store.schema import metadata
 from releaser.store.session import Database
 from tests.fakes.engine import Behaviour, FakeEngine
@@ -127,6 +129,31 @@ def test_daemon_that_dies_while_rolling_back_is_rolled_back_all_the_same(vendor:
     vendor.work()
     assert vendor.show(rollout)["targets"][0]["state"] == "rolled_back"
     assert vendor.running()["acme-cloud"] == "1.0"
+
+
+def test_port_that_is_taken_for_a_while_does_not_end_a_roll_back(vendor: Vendor) -> None:
+    vendor.announce("1.3")
+    rollout = vendor.start("1.3")["id"]
+    while vendor.states(rollout)["acme-cloud"] != "rolling_back":
+        assert vendor.tick()
+    vendor.engine.taken_ports.add(18001)
+    for _ in range(12):
+        vendor.tick()
+    assert vendor.states(rollout)["acme-cloud"] == ("rolling_back" if vendor.stops else "rolled_back")
+    vendor.engine.taken_ports.clear()
+    vendor.work()
+    assert vendor.states(rollout)["acme-cloud"] == "rolled_back"
+    assert vendor.running()["acme-cloud"] == "1.0"
+
+
+def test_inconsistent_target_is_for_a_person_and_not_tried_again(vendor: Vendor) -> None:
+    rollout = vendor.deploy("1.2")["id"]
+    with vendor.ports.database.transaction() as session:
+        update = rollouts.get(session, rollout).updates[0]
+        update.state = UpdateState.INCONSISTENT
+    with pytest.raises(RefusedError, match="acme-cloud") as refusal:
+        retry_rollout(vendor.ports, rollout_id=rollout, by="rita")
+    assert refusal.value.rule == "inconsistent"
 
 
 def test_threshold_lets_a_rollout_go_on_after_a_failure(vendor: Vendor) -> None:

@@ -25,7 +25,7 @@ from releaser.store.commits import Commit, ReleaseCommit, TicketCommit
 from releaser.store.releases import Release
 from releaser.store.rollouts import Rollout
 from releaser.web.app import create_app
-from releaser.web.pages.shown import Say
+from releaser.web.pages.shown import Say, inert
 from releaser.web.pages.words import _WORDS, reason_of, tone_of, word_of
 from releaser.web.reader import Reader
 from tests.web import story
@@ -428,3 +428,8 @@ def test_every_state_has_a_word_in_both_languages(state: StrEnum) -> None:
     assert state.value in _WORDS
     assert re.search("[А-Яа-я]", word_of(state.value, translator("ru")))
     assert tone_of(state.value) in {"good", "busy", "wait", "bad", "calm"}
+
+
+def test_text_that_steers_or_turns_is_shown_inert() -> None:
+    assert inert("a\x1b[31mb\u202ec\u2066d\x9be\tf\ng") == "a\ufffd[31mb\ufffdc\ufffdd\ufffde\tf\ng"
+    assert inert(7) == 7

@@ -6,6 +6,7 @@ Everything is escaped by Jinja2; `| safe` stands nowhere but behind `domain.chan
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -25,12 +26,22 @@ STATIC = HERE / "static"
 _YEAR_S = 365 * 24 * 3600
 
 
+# C0 and C1 controls but tab and line ends, and the marks that turn the direction of text around.
+_STEERING = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def inert(value: object) -> object:
+    """Text of others without what steers a terminal or turns text around; markup made here is left as it is."""
+    return _STEERING.sub("\ufffd", value) if type(value) is str else value
+
+
 @cache
 def environment() -> Environment:
     """The templates, with the filters that need no reader."""
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
+        finalize=inert,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
