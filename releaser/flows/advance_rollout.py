@@ -38,11 +38,11 @@ def advance_rollout(ports: Ports, *, rollout_id: int) -> bool:
             rollout = session.get(Rollout, rollout_id)
             if rollout is None or rollout.state in ENDED:
                 return False
-            todo = next_moves(_view(session, rollout, now=now))
-            _apply(ports, session, rollout, todo, now=now)
+            due = next_moves(_view(session, rollout, now=now))
+            _apply(ports, session, rollout, due, now=now)
     except MoveConflictError:
         return False  # another worker moved it first; the next look sees how it stands
-    return todo != Moves()
+    return due != Moves()
 
 
 def _view(session: Session, rollout: Rollout, *, now: datetime) -> RolloutView:
@@ -89,9 +89,9 @@ def _blocked(session: Session, rollout: Rollout, update: TargetUpdate, *, now: d
     return WaitsFor.NOTICE if stop is not Stop.NONE and notice is None else None
 
 
-def _apply(ports: Ports, session: Session, rollout: Rollout, todo: Moves, *, now: datetime) -> None:
+def _apply(ports: Ports, session: Session, rollout: Rollout, due: Moves, *, now: datetime) -> None:
     by_id = {update.id: update for update in rollout.updates}
-    for update_id, to, waits_for, ends_as in todo.updates:
+    for update_id, to, waits_for, ends_as in due.updates:
         update = by_id[update_id]
         move_update(
             session,
@@ -103,18 +103,18 @@ def _apply(ports: Ports, session: Session, rollout: Rollout, todo: Moves, *, now
             waits_for=waits_for,
             ends_as=ends_as,
         )
-    if any(to is UpdateState.CUTTING_OVER for _, to, _, _ in todo.updates):
+    if any(to is UpdateState.CUTTING_OVER for _, to, _, _ in due.updates):
         begin_work(session, rollout=rollout, now=now)
     by_number = {wave.number: wave for wave in rollout.waves}
-    for number, state in todo.waves:
+    for number, state in due.waves:
         wave = by_number[number]
         moves.move(session, wave, state, moves=WAVE_MOVES, now=now, by="releaser")
         if state is WaveState.RUNNING:
             wave.started_at = now
         else:
             wave.finished_at = now
-    if todo.rollout is not None:
-        _move_rollout(session, rollout, todo.rollout, todo.reason, now=now)
+    if due.rollout is not None:
+        _move_rollout(session, rollout, due.rollout, due.reason, now=now)
 
 
 def _move_rollout(session: Session, rollout: Rollout, to: RolloutState, reason: str, *, now: datetime) -> None:
