@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from releaser.channels.channel import Channel
 from releaser.clock import Clock
+from releaser.domain.history import History
 from releaser.domain.target import DriverName
 from releaser.sources.source import ImageRegistry, Repositories
 from releaser.store.session import Database
@@ -29,7 +30,8 @@ def silent(_what: str, _done: int, _total: int | None) -> None:
 class Ports:
     """The store, the clock and the outside. `owner` names this process in leases; `address` is the readers' URL.
 
-    `sender` is who notices come from: a mail address, with or without a name.
+    `sender` is who notices come from: a mail address, with or without a name. `histories` keeps what was read of
+    products' repositories, with the fingerprint it was read at, by the product's row; see `open_history`.
     """
 
     database: Database
@@ -43,3 +45,4 @@ class Ports:
     owner: str
     wake: Callable[[], None]
     sender: str = "releases@example.com"
+    histories: dict[int, tuple[str, History]] = field(default_factory=dict)

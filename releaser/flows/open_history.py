@@ -1,0 +1,42 @@
+"""A product's history as it was last collected, ready to be asked: kept in memory until the next collect."""
+
+from __future__ import annotations
+
+from releaser.domain.history import History
+from releaser.domain.ticket import TicketPatterns
+from releaser.domain.version import TagFormat
+from releaser.errors import RefusedError
+from releaser.flows.open_repository import open_repository
+from releaser.flows.ports import Ports
+from releaser.flows.read_history import read_history
+from releaser.store import products, releases
+
+
+def open_history(ports: Ports, *, product: str) -> History:
+    """The history of `product`; nothing is fetched. It touches files the first time, so no transaction may be open.
+
+    Raises `ProductNotFoundError`, `RefusedError` (rules `no-repository`, `not-collected`).
+    """
+    with ports.database.reading() as session:
+        row = products.get(session, product)
+        burned = releases.abandoned_tags(session, row.id)
+    if not row.fingerprint:
+        raise RefusedError(
+            f"The history of product '{row.name}' is not collected yet.",
+            rule="not-collected",
+            advice=f"Run `releaser collect {row.name}`.",
+            field="product",
+        )
+    held = ports.histories.get(row.id)
+    if held is not None and held[0] == row.fingerprint:
+        return held[1]
+    repository = open_repository(ports, row)
+    history = read_history(
+        repository,
+        repository.refs().without_tags(burned),
+        tag_format=TagFormat(scheme=row.scheme, text=row.tag_format),
+        patterns=TicketPatterns(row.ticket_patterns),
+        line_branch=row.line_branch,
+    )
+    ports.histories[row.id] = (row.fingerprint, history)
+    return history
