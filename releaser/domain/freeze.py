@@ -1,0 +1,121 @@
+"""Freezes: what may still land before a train leaves, and what a cut refuses because of it.
+
+The phases of a train, each some working days before it, at the train's hour:
+
+- *branch point*: from here on the line may have a branch of its own; nothing is refused yet.
+- *soft freeze*: only what is planned for the train may land.
+- *freeze*: only what has an exception may land: one ticket, approved by a person, with a reason, for a time.
+- *thaw*: the train has left, the branch is open again. What the train carries stays frozen.
+
+When an entry landed is told by the branch's head as it was seen at the freeze, never by a date that a commit claims. What
+nobody saw in time is *unproved* and treated as too late, until a person states where the branch was.
+
+What does not live here: when a train leaves (`domain.train`), and which commits a cut brings (`domain.history`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """How far a train is on its way out."""
+
+    OPEN = "open"
+    BRANCH_POINT = "branch_point"
+    SOFT_FREEZE = "soft_freeze"
+    FREEZE = "freeze"
+    THAW = "thaw"
+
+
+class Proof(StrEnum):
+    """How it is known in which phase an entry landed."""
+
+    SEEN = "seen"
+    STATED = "stated"
+    UNPROVED = "unproved"
+
+
+class Why(StrEnum):
+    """Why an entry may not be in a cut."""
+
+    NOT_PLANNED = "not_planned"
+    NO_EXCEPTION = "no_exception"
+    EXPIRED = "expired"
+    NO_TICKET = "no_ticket"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A commit that a cut would bring. `tickets` are those it fixes, or, fixing none, those it refers to.
+
+    `landed` is `OPEN` (in time), `SOFT_FREEZE` or `FREEZE`: the phase in which the branch was first seen with it.
+    """
+
+    commit: str
+    subject: str
+    tickets: tuple[str, ...]
+    landed: Phase
+    proof: Proof = Proof.SEEN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeException:
+    """Leave for one ticket to land in one train after its freeze. It holds from being made until it expires or is revoked."""
+
+    ticket: str
+    approver: str
+    reason: str
+    made_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None = None
+
+    def holds(self, now: datetime) -> bool:
+        """Whether a cut made at `now` may rely on it."""
+        return self.made_at <= now < self.expires_at and (self.revoked_at is None or now < self.revoked_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """An entry that a cut refuses. `tickets` are those of its tickets that nothing allows; none for `NO_TICKET`."""
+
+    entry: Entry
+    why: Why
+    tickets: tuple[str, ...]
+
+
+def frozen(
+    entries: Iterable[Entry],
+    *,
+    exceptions: Collection[FreezeException],
+    planned: Collection[str] = (),
+    now: datetime,
+) -> tuple[Violation, ...]:
+    """The entries that may not be in a cut made at `now`, in the order given. The gate before a cut asks this.
+
+    `exceptions` are those of the train that the cut leaves with, `planned` the tickets planned for it. An entry with several
+    tickets needs every one of them allowed: an exception names one ticket, and nothing else travels on it. `flows.freeze_state`
+    gathers all of it for a product and answers the violations as plain data.
+    """
+    holding = {one.ticket for one in exceptions if one.holds(now)}
+    lapsed = {one.ticket for one in exceptions} - holding
+    found = (_violation(entry, holding, lapsed, frozenset(planned)) for entry in entries)
+    return tuple(one for one in found if one is not None)
+
+
+def _violation(
+    entry: Entry, holding: Collection[str], lapsed: Collection[str], planned: Collection[str]
+) -> Violation | None:
+    if entry.landed not in {Phase.SOFT_FREEZE, Phase.FREEZE}:
+        return None
+    if not entry.tickets:
+        return Violation(entry=entry, why=Why.NO_TICKET, tickets=())
+    soft = entry.landed is Phase.SOFT_FREEZE
+    refused = tuple(key for key in entry.tickets if key not in holding and not (soft and key in planned))
+    if not refused:
+        return None
+    why = Why.EXPIRED if any(key in lapsed for key in refused) else Why.NOT_PLANNED if soft else Why.NO_EXCEPTION
+    return Violation(entry=entry, why=why, tickets=refused)
