@@ -9,12 +9,16 @@ from releaser.store import (
     installations,
     moves,
     notices,
+    overrides,
     products,
     releases,
     rollouts,
+    stated,
     tickets,
 )
 from releaser.store.base import Base
 
-TABLES = (commits, customers, declared, installations, moves, notices, products, releases, rollouts, tickets)
+TABLES = (
+    commits, customers, declared, installations, moves, notices, overrides, products, releases, rollouts, stated, tickets,
+)  # fmt: skip
 metadata = Base.metadata

@@ -146,6 +146,20 @@ def upgrade() -> None:
         sa.UniqueConstraint("product_id", "name", name=op.f("uq_modules_product_id_name")),
     )
     op.create_table(
+        "overrides",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("product_id", sa.Integer(), nullable=False),
+        sa.Column("ticket", sa.String(length=120), nullable=False),
+        sa.Column("line", sa.String(length=80), nullable=False),
+        sa.Column("status", sa.String(length=40), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_overrides_product_id_products")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_overrides")),
+    )
+    op.create_index("ix_overrides_place", "overrides", ["product_id", "ticket", "line", "id"], unique=False)
+    op.create_table(
         "release_sets",
         sa.Column("product_id", sa.Integer(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
@@ -185,6 +199,21 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_releases_line"), "releases", ["line"], unique=False)
     op.create_index("ix_releases_product_sort", "releases", ["product_id", "sort_key"], unique=False)
+    op.create_table(
+        "statements",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("product_id", sa.Integer(), nullable=False),
+        sa.Column("ticket", sa.String(length=120), nullable=False),
+        sa.Column("fact", sa.String(length=40), nullable=False),
+        sa.Column("version", sa.String(length=128), nullable=False),
+        sa.Column("is_first", sa.Boolean(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_statements_product_id_products")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_statements")),
+    )
+    op.create_index("ix_statements_place", "statements", ["product_id", "ticket", "fact", "id"], unique=False)
     op.create_table(
         "ticket_fixes",
         sa.Column("product_id", sa.Integer(), nullable=False),

@@ -1,0 +1,94 @@
+"""What people state of a ticket as a whole: the version it was found in, and the one it is planned for.
+
+Separate facts, kept as a journal: the newest word on a fact counts, an empty one takes it back. A request that came with the
+version it was seen on states that by itself, as long as nobody says otherwise. What does not live here: statuses on lines
+(`store.overrides`) and in which versions a fix is (`store.fixes`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, Select, String, Text, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from releaser.domain.status import FoundIn
+from releaser.store.base import Base, words
+from releaser.store.tickets import Ticket
+
+
+class Fact(StrEnum):
+    """What is stated."""
+
+    FOUND_IN = "found_in"
+    PLANNED_FOR = "planned_for"
+
+
+class Statement(Base):
+    """One word of a person on a ticket: `version` is empty when the fact is taken back."""
+
+    __tablename__ = "statements"
+    __table_args__ = (Index("ix_statements_place", "product_id", "ticket", "fact", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
+    ticket: Mapped[str] = mapped_column(String(120))
+    fact: Mapped[Fact] = mapped_column(words(Fact))
+    version: Mapped[str] = mapped_column(String(128))
+    is_first: Mapped[bool] = mapped_column(default=False)
+    reason: Mapped[str] = mapped_column(Text, default="")
+    by: Mapped[str] = mapped_column(String(200))
+    at: Mapped[datetime]
+
+
+def found_in(session: Session, product_id: int) -> dict[str, FoundIn]:
+    """Ticket -> the version it was found in, of every ticket of which that is known."""
+    seen = session.execute(
+        select(Ticket.key, Ticket.found_in, Ticket.opened_at).where(
+            Ticket.product_id == product_id, Ticket.found_in != ""
+        )
+    )
+    found = {key: FoundIn(version=version, is_first=False, by="", at=at) for key, version, at in seen}
+    for row in _newest(session, product_id, Fact.FOUND_IN).values():
+        if row.version:
+            found[row.ticket] = FoundIn(version=row.version, is_first=row.is_first, by=row.by, at=row.at)
+        else:
+            found.pop(row.ticket, None)
+    return found
+
+
+def planned_for(session: Session, product_id: int) -> dict[str, str]:
+    """Ticket -> the version it is planned for, of every ticket of which that is stated."""
+    newest = _newest(session, product_id, Fact.PLANNED_FOR)
+    return {key: row.version for key, row in newest.items() if row.version}
+
+
+def _newest(session: Session, product_id: int, fact: Fact) -> dict[str, Statement]:
+    query = select(Statement).where(Statement.product_id == product_id, Statement.fact == fact)
+    return {row.ticket: row for row in session.scalars(query.order_by(Statement.id))}
+
+
+def story(session: Session, product_id: int, ticket: str) -> list[dict[str, Any]]:
+    """Everything that people ever stated of a ticket, oldest first, as plain data."""
+    query: Select[Statement] = select(Statement).where(Statement.product_id == product_id, Statement.ticket == ticket)
+    return [
+        {
+            "fact": row.fact.value,
+            "version": row.version or None,
+            "is_first": row.is_first,
+            "reason": row.reason,
+            "by": row.by,
+            "at": row.at,
+        }
+        for row in session.scalars(query.order_by(Statement.id))
+    ]
+
+
+def mark(session: Session, product_id: int) -> tuple[int, int]:
+    """Numbers that change with every word that is said, and every request; for who keeps what was computed from them."""
+    return (
+        session.scalar(select(func.max(Statement.id)).where(Statement.product_id == product_id)) or 0,
+        session.scalar(select(func.max(Ticket.id)).where(Ticket.product_id == product_id)) or 0,
+    )
