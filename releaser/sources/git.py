@@ -32,6 +32,7 @@ from releaser.sources.git_remote import (
     tag_object,
     taken,
 )
+from releaser.sources.git_start import Starter, started_by_library, started_plainly
 from releaser.sources.source import (
     BranchNotFoundError,
     EmptyRepositoryError,
@@ -75,7 +76,7 @@ class GitRepositories:
     def mirror(self, address: str, *, folder: Path) -> GitRepository:
         """The bare mirror of `address` kept in `folder`; made empty if it is not there. Then `fetch()`."""
         checked = self._checked(address)
-        process = self._process(folder)
+        process = self._process(folder, starter=started_by_library)
         if not (folder / "HEAD").exists():
             folder.mkdir(parents=True, exist_ok=True)
             with _alone(folder):
@@ -89,9 +90,13 @@ class GitRepositories:
         repository.check_whole()
         return repository
 
-    def _process(self, folder: Path) -> GitProcess:
+    def _process(self, folder: Path, *, starter: Starter = started_plainly) -> GitProcess:
         return GitProcess(
-            folder, protocols=self._protocols, answers_in_s=self._answers_in_s, streams_in_s=self._streams_in_s
+            folder,
+            protocols=self._protocols,
+            answers_in_s=self._answers_in_s,
+            streams_in_s=self._streams_in_s,
+            starter=starter,
         )
 
     def _checked(self, address: str) -> str:

@@ -1,9 +1,9 @@
 """Running git: always bounded in time, never asking a person, never running what a repository brings along.
 
 Arguments are lists made here and in `git`; values from outside are full ids, checked names behind a prefix, or follow
-`--end-of-options`. GitPython starts the processes; text is decoded by us, because it knows nothing of commits' encodings.
+`--end-of-options`. Text is decoded by us, because GitPython knows nothing of commits' encodings.
 
-What does not live here: what git is asked (`git`) and how its log is read (`git_log`).
+What does not live here: how a process begins (`git_start`), what git is asked (`git`) and how its log is read (`git_log`).
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-import git
-
 from releaser.errors import OutsideError
+from releaser.sources.git_start import Starter, started_plainly
 from releaser.sources.source import GitFailedError, RemoteUnreachableError
 
 PIPE_SIZE = 1 << 20
@@ -91,9 +90,17 @@ def redacted(text: str) -> str:
 class GitProcess:
     """git, run in one repository's git folder. All durations in seconds."""
 
-    def __init__(self, folder: Path, *, protocols: Sequence[str], answers_in_s: float, streams_in_s: float) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        protocols: Sequence[str],
+        answers_in_s: float,
+        streams_in_s: float,
+        starter: Starter = started_plainly,
+    ) -> None:
         self.folder = folder
-        self._git = git.Git(str(folder))
+        self._starter = starter
         self._protocols = ":".join(protocols)
         self._answers_in_s = answers_in_s
         self._streams_in_s = streams_in_s
@@ -163,32 +170,16 @@ class GitProcess:
         settings = [part for setting in _SETTINGS for part in ("-c", setting)]
         surroundings = dict(_SURROUNDINGS)
         surroundings["GIT_ALLOW_PROTOCOL"] = self._protocols if remote else "none"
-        try:
-            # Keep what `execute` answers: once it is collected, it kills git.
-            holder = self._git.execute(
-                ["git", f"--git-dir={self.folder}", *settings, *arguments],
-                istream=subprocess.PIPE,
-                as_process=True,
-                env=surroundings,
-                start_new_session=True,
-            )
-        except git.exc.GitCommandNotFound as error:
-            raise OutsideError(
-                "The program 'git' is not installed.", permanent=True, advice="Install git 2.31 or newer."
-            ) from error
-        process = holder.proc
-        if process is None:
-            raise AssertionError(arguments)
-        try:
-            yield process
-        finally:
-            _end(process)
-            for pipe in (process.stdin, process.stdout, process.stderr):
-                if pipe is not None:
-                    with contextlib.suppress(BrokenPipeError):
-                        pipe.close()
-            # GitPython would otherwise signal a process id that is no longer ours.
-            holder.proc = None
+        command = ["git", f"--git-dir={self.folder}", *settings, *arguments]
+        with self._starter(command, self.folder, surroundings) as process:
+            try:
+                yield process
+            finally:
+                _end(process)
+                for pipe in (process.stdin, process.stdout, process.stderr):
+                    if pipe is not None:
+                        with contextlib.suppress(BrokenPipeError):
+                            pipe.close()
 
 
 def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes], IO[bytes]]:
