@@ -103,6 +103,12 @@ class Calendar:
             return on in published.working
         return on.weekday() < 5 if self.country is None else bool(_days_off(self.country).is_working_day(on))
 
+    def day_off_name(self, on: date, *, language: str = "en") -> str:
+        """What the country calls that day off; empty for an ordinary weekend, and for a day stated as off."""
+        if self.country is None or on in self.changes.off:
+            return ""
+        return str(_days_off(self.country, language).get(on) or "")
+
     def add_working_days(self, on: date, days: int) -> date:
         """The `days`-th working day after `on`; `on` itself does not count. 0 days is `on`, whatever day it is."""
         if not 0 <= days <= MAX_DAYS:
@@ -127,7 +133,7 @@ def calendar_named(country: str | None, *, changes: Changes | None = None) -> Ca
 
 
 @cache
-def _days_off(country: str) -> HolidayBase:
+def _days_off(country: str, language: str | None = None) -> HolidayBase:
     # Imported here, not above: the library takes as long as everything else of a one-shot command together.
     import holidays  # noqa: PLC0415
 
@@ -135,7 +141,9 @@ def _days_off(country: str) -> HolidayBase:
         raise _unknown(country)
     nation, _, region = country.partition("-")
     try:
-        return holidays.country_holidays(nation, subdiv=region or None)
+        found = holidays.country_holidays(nation, subdiv=region or None)
+        named = [one for one in found.supported_languages if language and one.partition("_")[0] == language]
+        return holidays.country_holidays(nation, subdiv=region or None, language=named[0]) if named else found
     except NotImplementedError as error:
         raise _unknown(country) from error
 

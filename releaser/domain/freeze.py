@@ -17,8 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+from releaser.domain.calendar import ONE_DAY, CalendarHorizonError, first_instant_at, zone_named
+from releaser.domain.train import Rhythm, Train
+
+_FARTHEST = 400
 
 
 class Phase(StrEnum):
@@ -29,6 +34,55 @@ class Phase(StrEnum):
     SOFT_FREEZE = "soft_freeze"
     FREEZE = "freeze"
     THAW = "thaw"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phases:
+    """When the phases of one train begin; None for those the product has no rule for, or that are not known yet."""
+
+    branch_point_at: datetime | None = None
+    soft_freeze_at: datetime | None = None
+    freeze_at: datetime | None = None
+    thaw_at: datetime | None = None
+
+    def at(self, now: datetime) -> Phase:
+        """The phase at that instant."""
+        begun = (
+            (Phase.THAW, self.thaw_at),
+            (Phase.FREEZE, self.freeze_at),
+            (Phase.SOFT_FREEZE, self.soft_freeze_at),
+            (Phase.BRANCH_POINT, self.branch_point_at),
+        )
+        return next((phase for phase, at in begun if at is not None and at <= now), Phase.OPEN)
+
+
+def phases_of(train: Train, rhythm: Rhythm) -> Phases:
+    """When a train's phases begin: working days before it, at its local hour. A skipped or uncertain train has none."""
+    if train.skipped or not train.certain:
+        return Phases()
+    rules = rhythm.rules
+    return Phases(
+        branch_point_at=_days_before(train, rhythm, rules.branch_point_days),
+        soft_freeze_at=_days_before(train, rhythm, rules.soft_freeze_days),
+        freeze_at=_days_before(train, rhythm, rules.freeze_days),
+        thaw_at=train.departs_at + timedelta(hours=rules.thaw_hours) if rules.freezes else None,
+    )
+
+
+def _days_before(train: Train, rhythm: Rhythm, days: int) -> datetime | None:
+    """So many working days before a train; the day it leaves does not count. None for none, and where they are not known."""
+    if not days:
+        return None
+    on, calendar = train.on, rhythm.rules.calendar
+    try:
+        for _ in range(_FARTHEST):
+            on -= ONE_DAY
+            days -= calendar.is_working(on)
+            if not days:
+                return first_instant_at(on, rhythm.rules.at, zone=zone_named(rhythm.zone))
+    except CalendarHorizonError:  # a person may let a train leave on a day beyond the calendar
+        return None
+    return None
 
 
 class Proof(StrEnum):
