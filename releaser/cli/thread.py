@@ -18,11 +18,50 @@ def ticket_text(facts: Any) -> str:  # noqa: ANN401 -- facts
             ("ticket", f"{facts['product']} {facts['key']}"),
             ("title", facts["title"]),
             ("customer", facts.get("customer")),
-            ("found in", facts.get("found_in")),
+            ("found in", found_in(facts)),
+            ("planned for", facts.get("planned_for")),
             ("state", f"{facts['state'] or 'no request: only the history names it'}{closed}"),
             ("opened", moment(facts.get("opened_at"))),
             ("solved", moment(facts.get("solved_at"))),
             ("closed", moment(facts.get("closed_at"))),
+        ]
+    )
+
+
+def found_in(facts: Any) -> str | None:  # noqa: ANN401 -- facts
+    """The version that a fault was found in, and whether it is the first that has it."""
+    version = facts.get("found_in")
+    return f"{version} (the first that has it)" if version and facts.get("found_in_is_first") else version
+
+
+def override_text(facts: Any) -> str:  # noqa: ANN401 -- facts
+    """An override for people."""
+    before = facts["replaced"]
+    return listing(
+        [
+            ("ticket", f"{facts['product']} {facts['ticket']}"),
+            ("line", facts["line"]),
+            ("status", facts["status"]),
+            ("reason", facts["reason"]),
+            ("by", facts["by"]),
+            *([("before", f"{before['status']}, said {before['by']}: {before['reason']}")] if before else []),
+        ]
+    )
+
+
+def withdrawn_text(facts: Any) -> str:  # noqa: ANN401 -- facts
+    """A withdrawn override for people."""
+    before = facts["withdrawn"]
+    return safe(f"Withdrawn: {facts['ticket']} on line {facts['line']} {before['status']}, said {before['by']}.")
+
+
+def stated_text(facts: Any) -> str:  # noqa: ANN401 -- facts
+    """What is stated of a ticket, for people."""
+    return listing(
+        [
+            ("ticket", f"{facts['product']} {facts['ticket']}"),
+            ("found in", found_in(facts)),
+            ("planned for", facts["planned_for"]),
         ]
     )
 

@@ -9,17 +9,23 @@ import typer
 from releaser.cli.group import commands, noun
 from releaser.cli.run import ByOption, LimitOption, OffsetOption, OutputOption, running, who
 from releaser.cli.show import Output, show
-from releaser.cli.thread import thread_text, ticket_text, tickets_text
+from releaser.cli.thread import override_text, stated_text, thread_text, ticket_text, tickets_text, withdrawn_text
+from releaser.domain.history import LineStatus
 from releaser.domain.request import CloseReason
 from releaser.flows.add_ticket import add_ticket
 from releaser.flows.close_ticket import close_ticket
+from releaser.flows.override_status import override_status
 from releaser.flows.reopen_ticket import reopen_ticket
 from releaser.flows.show_ticket import list_tickets, show_ticket
+from releaser.flows.state_found_in import state_found_in
+from releaser.flows.state_planned_for import state_planned_for
+from releaser.flows.withdraw_override import withdraw_override
 
 app = commands()
 ticket = noun(app, "ticket", told="Tickets: requests, their fixes, and where these run.")
 
 KeyArgument = Annotated[str, typer.Argument(help="The ticket's key, such as SHOP-12.")]
+LineArgument = Annotated[str, typer.Argument(help="The line, such as 1.4.")]
 ProductOption = Annotated[str, typer.Option("--product", help="The product; needed when two products know the key.")]
 
 
@@ -69,6 +75,89 @@ def show_command(key: KeyArgument, product: ProductOption = "", output: OutputOp
     with running() as ports:
         facts = show_ticket(ports, key=key, product=product or None)
     show(facts, output, thread_text)
+
+
+@ticket.command(
+    "override",
+    epilog="Example: releaser ticket override SHOP-12 1.4 unaffected --reason 'the cart came with 1.5'",
+)
+def override_command(
+    key: KeyArgument,
+    line: LineArgument,
+    status: Annotated[LineStatus, typer.Argument(help="What it is.")],
+    reason: Annotated[str, typer.Option(help="How you know; shown wherever the status is.")],
+    product: ProductOption = "",
+    output: OutputOption = Output.TEXT,
+    by: ByOption = "",
+) -> None:
+    """Say what a ticket's status on a line is, whatever the history shows. It stays through every collect."""
+    with running() as ports:
+        facts = override_status(
+            ports, key=key, line=line, status=status, reason=reason, product=product or None, by=who(by)
+        )
+    show(facts, output, override_text)
+
+
+@ticket.command(
+    "withdraw-override", epilog="Example: releaser ticket withdraw-override SHOP-12 1.4 --reason 'it has the cart'"
+)
+def withdraw_command(
+    key: KeyArgument,
+    line: LineArgument,
+    reason: Annotated[str, typer.Option(help="Why; kept in the ticket's story.")],
+    product: ProductOption = "",
+    output: OutputOption = Output.TEXT,
+    by: ByOption = "",
+) -> None:
+    """Take an override back: what the history shows counts again."""
+    with running() as ports:
+        facts = withdraw_override(ports, key=key, line=line, reason=reason, product=product or None, by=who(by))
+    show(facts, output, withdrawn_text)
+
+
+@ticket.command("found-in", epilog="Example: releaser ticket found-in SHOP-12 1.4.2 --first")
+def found_in_command(
+    key: KeyArgument,
+    version: Annotated[str, typer.Argument(help="The version that has the fault; - when nobody knows any more.")],
+    first: Annotated[bool, typer.Option("--first", help="No version before it has the fault.")] = False,  # noqa: FBT002 -- a flag
+    reason: Annotated[str, typer.Option(help="How you know.")] = "",
+    product: ProductOption = "",
+    output: OutputOption = Output.TEXT,
+    by: ByOption = "",
+) -> None:
+    """State in which version a fault was found. Lines that have that version are affected until they have the fix."""
+    with running() as ports:
+        facts = state_found_in(
+            ports,
+            key=key,
+            version=_version(version),
+            is_first=first,
+            reason=reason,
+            product=product or None,
+            by=who(by),
+        )
+    show(facts, output, stated_text)
+
+
+@ticket.command("planned-for", epilog="Example: releaser ticket planned-for SHOP-12 1.5")
+def planned_for_command(
+    key: KeyArgument,
+    version: Annotated[str, typer.Argument(help="The version that is to bring it; - for none.")],
+    reason: Annotated[str, typer.Option(help="Why it is planned so.")] = "",
+    product: ProductOption = "",
+    output: OutputOption = Output.TEXT,
+    by: ByOption = "",
+) -> None:
+    """State for which version a ticket is planned. Every change stays in its story."""
+    with running() as ports:
+        facts = state_planned_for(
+            ports, key=key, version=_version(version), reason=reason, product=product or None, by=who(by)
+        )
+    show(facts, output, stated_text)
+
+
+def _version(given: str) -> str | None:
+    return None if given == "-" else given
 
 
 @ticket.command("close", epilog="Example: releaser ticket close SHOP-12 --as confirmed")

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from releaser.domain.request import TicketState
-from releaser.domain.ticket import MAX_KEY, TicketPatterns
 from releaser.domain.version import parse
 from releaser.errors import ConflictError, InvalidError
+from releaser.flows.find_ticket import check_key
 from releaser.flows.ports import Facts, Ports
 from releaser.store import customers, moves, products, tickets
-from releaser.store.products import Product
 from releaser.store.tickets import Ticket
 
 MAX_TITLE = 500
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-
-
-class TicketKeyError(InvalidError):
-    """The key can name no ticket of this product."""
 
 
 class TicketExistsError(ConflictError):
@@ -39,7 +31,7 @@ def add_ticket(
     now = ports.clock.now()
     with ports.database.transaction() as session:
         row = products.get(session, product)
-        _check_key(row, key)
+        check_key(row, key)
         if not title.strip() or len(title) > MAX_TITLE:
             raise InvalidError(f"A request needs a title of 1 to {MAX_TITLE} characters.", field="title")
         if tickets.find(session, row.id, key) is not None:
@@ -62,16 +54,3 @@ def add_ticket(
         facts = tickets.facts(ticket)
     ports.wake()
     return facts
-
-
-def _check_key(product: Product, key: str) -> None:
-    """A key that the product's patterns do not find in commits would never meet its fix."""
-    if not key or len(key) > MAX_KEY or _CONTROL.search(key):
-        raise TicketKeyError(f"{key[:MAX_KEY]!a} is no ticket key.", field="key")
-    patterns = product.ticket_patterns
-    if patterns and not any(found == key for _, _, found in TicketPatterns(patterns).spans(key)):
-        raise TicketKeyError(
-            f"{key!a} does not match the ticket keys of product '{product.name}'.",
-            advice=f"They look like {' or '.join(patterns)}.",
-            field="key",
-        )

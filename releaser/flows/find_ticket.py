@@ -1,18 +1,40 @@
-"""Find the product that a ticket key belongs to, in the caller's transaction."""
+"""Find the product that a ticket key belongs to, in the caller's transaction, and tell what can be no key."""
 
 from __future__ import annotations
 
+import re
+
 from sqlalchemy.orm import Session
 
-from releaser.errors import ConflictError
+from releaser.domain.ticket import MAX_KEY, TicketPatterns
+from releaser.errors import ConflictError, InvalidError
 from releaser.store import products, tickets
 from releaser.store.products import Product
 from releaser.store.thread import products_naming
 from releaser.store.tickets import Ticket, TicketNotFoundError
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
 
 class AmbiguousTicketError(ConflictError):
     """Several products have a ticket of that key."""
+
+
+class TicketKeyError(InvalidError):
+    """The key can name no ticket of this product."""
+
+
+def check_key(product: Product, key: str) -> None:
+    """Refuse a key that the product's patterns do not find in commits: it would never meet its fix. Raises `TicketKeyError`."""
+    if not key or len(key) > MAX_KEY or _CONTROL.search(key):
+        raise TicketKeyError(f"{key[:MAX_KEY]!a} is no ticket key.", field="key")
+    patterns = product.ticket_patterns
+    if patterns and not any(found == key for _, _, found in TicketPatterns(patterns).spans(key)):
+        raise TicketKeyError(
+            f"{key!a} does not match the ticket keys of product '{product.name}'.",
+            advice=f"They look like {' or '.join(patterns)}.",
+            field="key",
+        )
 
 
 def product_of(session: Session, *, key: str, product: str | None) -> Product:

@@ -54,6 +54,11 @@ def _standing(session: Session, query: Select[Stating]) -> dict[tuple[str, str],
     }
 
 
+def facts(override: Override) -> dict[str, Any]:
+    """An override as plain data: the one shape that commands and the API show."""
+    return {"status": override.status.value, "reason": override.reason, "by": override.by, "at": override.at}
+
+
 def story(session: Session, product_id: int, ticket: str) -> list[dict[str, Any]]:
     """Everything that people ever said of a ticket on its lines, oldest first, as plain data."""
     query = select(Stating).where(Stating.product_id == product_id, Stating.ticket == ticket).order_by(Stating.id)

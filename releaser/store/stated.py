@@ -43,15 +43,15 @@ class Statement(Base):
     at: Mapped[datetime]
 
 
-def found_in(session: Session, product_id: int) -> dict[str, FoundIn]:
-    """Ticket -> the version it was found in, of every ticket of which that is known."""
-    seen = session.execute(
-        select(Ticket.key, Ticket.found_in, Ticket.opened_at).where(
-            Ticket.product_id == product_id, Ticket.found_in != ""
-        )
+def found_in(session: Session, product_id: int, *, ticket: str | None = None) -> dict[str, FoundIn]:
+    """Ticket -> the version it was found in, of every ticket (or the one asked for) of which that is known."""
+    seen = select(Ticket.key, Ticket.found_in, Ticket.opened_at).where(
+        Ticket.product_id == product_id, Ticket.found_in != ""
     )
-    found = {key: FoundIn(version=version, is_first=False, by="", at=at) for key, version, at in seen}
-    for row in _newest(session, product_id, Fact.FOUND_IN).values():
+    if ticket is not None:
+        seen = seen.where(Ticket.key == ticket)
+    found = {row[0]: FoundIn(version=row[1], is_first=False, by="", at=row[2]) for row in session.execute(seen)}
+    for row in _newest(session, product_id, Fact.FOUND_IN, ticket).values():
         if row.version:
             found[row.ticket] = FoundIn(version=row.version, is_first=row.is_first, by=row.by, at=row.at)
         else:
@@ -59,15 +59,27 @@ def found_in(session: Session, product_id: int) -> dict[str, FoundIn]:
     return found
 
 
-def planned_for(session: Session, product_id: int) -> dict[str, str]:
-    """Ticket -> the version it is planned for, of every ticket of which that is stated."""
-    newest = _newest(session, product_id, Fact.PLANNED_FOR)
+def planned_for(session: Session, product_id: int, *, ticket: str | None = None) -> dict[str, str]:
+    """Ticket -> the version it is planned for, of every ticket (or the one asked for) of which that is stated."""
+    newest = _newest(session, product_id, Fact.PLANNED_FOR, ticket)
     return {key: row.version for key, row in newest.items() if row.version}
 
 
-def _newest(session: Session, product_id: int, fact: Fact) -> dict[str, Statement]:
+def _newest(session: Session, product_id: int, fact: Fact, ticket: str | None) -> dict[str, Statement]:
     query = select(Statement).where(Statement.product_id == product_id, Statement.fact == fact)
+    if ticket is not None:
+        query = query.where(Statement.ticket == ticket)
     return {row.ticket: row for row in session.scalars(query.order_by(Statement.id))}
+
+
+def facts(session: Session, product_id: int, ticket: str) -> dict[str, Any]:
+    """What is stated of one ticket, as plain data: the one shape that commands and the API show."""
+    found = found_in(session, product_id, ticket=ticket).get(ticket)
+    return {
+        "found_in": found.version if found else None,
+        "found_in_is_first": found.is_first if found else False,
+        "planned_for": planned_for(session, product_id, ticket=ticket).get(ticket),
+    }
 
 
 def story(session: Session, product_id: int, ticket: str) -> list[dict[str, Any]]:

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from releaser.domain.notice import Measured, measured_stop
-from releaser.store import fixes, installations, moves, notices, tickets
+from releaser.store import fixes, installations, moves, notices, overrides, stated, tickets
 from releaser.store.commits import TicketCommit
 from releaser.store.installations import Installation, Installed, Target
+from releaser.store.overrides import Stating
 from releaser.store.products import Product
 from releaser.store.releases import Note, Release
 from releaser.store.rollouts import Rollout, TargetUpdate
+from releaser.store.stated import Statement
 from releaser.store.tickets import Ticket
 
 
@@ -31,10 +33,13 @@ class Runs:
 
 
 def products_naming(session: Session, key: str) -> Sequence[Product]:
-    """The products that have a request of that key, or a commit that names it."""
+    """The products that have a request of that key, a commit that names it, or a person's word on it."""
     asked = select(Ticket.product_id).where(Ticket.key == key)
     named = select(TicketCommit.product_id).where(TicketCommit.ticket == key)
-    query = select(Product).where(Product.id.in_(asked) | Product.id.in_(named)).order_by(Product.name)
+    said = select(Stating.product_id).where(Stating.ticket == key)
+    stated_of = select(Statement.product_id).where(Statement.ticket == key)
+    known = [Product.id.in_(source) for source in (asked, named, said, stated_of)]
+    query = select(Product).where(or_(*known)).order_by(Product.name)
     return session.scalars(query).unique().all()
 
 
@@ -82,7 +87,9 @@ def show(session: Session, product: Product, key: str) -> dict[str, Any]:
     """The whole thread as plain data. Raises `TicketNotFoundError` when neither requests nor the history know the key."""
     ticket = tickets.find(session, product.id, key)
     commits = fixes.commits_of(session, product.id, key)
-    if ticket is None and not commits:
+    said = overrides.story(session, product.id, key)
+    stories = stated.story(session, product.id, key)
+    if ticket is None and not commits and not said and not stories:
         raise tickets.TicketNotFoundError(
             f"Product '{product.name}' knows no ticket '{key[:120]}'.",
             advice="Check the key; a commit that names it counts after `releaser collect`.",
@@ -91,9 +98,14 @@ def show(session: Session, product: Product, key: str) -> dict[str, Any]:
     carriers = fixes.carriers(session, product.id, key)
     found = runs(session, installations.everything(session, product_id=product.id), {one.version for one in carriers})
     brought_by = {rollout for one in found for rollout in one.brought_by}
+    standing = overrides.of_ticket(session, product.id, key)
     request = tickets.facts(ticket) if ticket else {"key": key, "product": product.name, "title": "", "state": None}
     return {
         **request,
+        **stated.facts(session, product.id, key),
+        "overrides": [{"line": line, **overrides.facts(one)} for line, one in standing.items()],
+        "said": said,
+        "stated": stories,
         "moves": _moves(session, ticket.id) if ticket else [],
         "commits": commits,
         "lines": _lines(carriers),

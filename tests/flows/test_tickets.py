@@ -12,10 +12,10 @@ from releaser.domain.release import ReleaseState
 from releaser.domain.request import CloseReason
 from releaser.domain.version import InvalidVersionError
 from releaser.errors import InvalidError, MoveConflictError, NotFoundError
-from releaser.flows.add_ticket import TicketExistsError, TicketKeyError, add_ticket
+from releaser.flows.add_ticket import TicketExistsError, add_ticket
 from releaser.flows.close_ticket import close_ticket
 from releaser.flows.close_tickets import close_tickets
-from releaser.flows.find_ticket import AmbiguousTicketError
+from releaser.flows.find_ticket import AmbiguousTicketError, TicketKeyError
 from releaser.flows.reopen_ticket import ReopenReasonMissingError, reopen_ticket
 from releaser.flows.show_ticket import list_tickets, show_ticket
 from releaser.store import fixes
