@@ -42,6 +42,15 @@ def tracks(releases: Sequence[TaggedRelease], heads: Sequence[Head]) -> tuple[Tr
     )
 
 
+def status_on(track: Track, *, in_force: int, contained: int) -> LineStatus:
+    """Fixed when it is in force at the line's end, affected when it was there and is no longer, else unknown."""
+    if track.head & contained:
+        return LineStatus.FIXED if track.head & in_force else LineStatus.AFFECTED
+    if track.newest & in_force:
+        return LineStatus.FIXED
+    return LineStatus.AFFECTED if contained & (track.releases | track.head) else LineStatus.UNKNOWN
+
+
 class Evidence:
     """Commits that each bring the same thing, surest and oldest first, judged together."""
 
@@ -71,12 +80,8 @@ class Evidence:
         return tuple(found)
 
     def status(self, track: Track) -> LineStatus:
-        """Fixed when it is in force at the line's end, affected when it was there and is no longer, else unknown."""
-        if track.head & self.contained:
-            return LineStatus.FIXED if track.head & self.in_force else LineStatus.AFFECTED
-        if track.newest & self.in_force:
-            return LineStatus.FIXED
-        return LineStatus.AFFECTED if self.contained & (track.releases | track.head) else LineStatus.UNKNOWN
+        """What it is on one line; see `status_on`."""
+        return status_on(track, in_force=self.in_force, contained=self.contained)
 
     def on_line(self, track: Track, releases: Sequence[TaggedRelease]) -> OnLine:
         """It on one line."""

@@ -87,6 +87,21 @@ class TicketTable:
                 contained |= history.bits(other)
         return in_force, contained
 
+    def places(self) -> Iterator[tuple[str, int, int]]:
+        """Every ticket that some commit fixes, with the releases and heads in which that is in force and that contain it.
+
+        Both as bits, as in `History.bits`; `evidence.status_on` judges them.
+        """
+        for key, named in self._links.items():
+            fixing = [commit for commit, relation in named.items() if relation is TicketRelation.FIXES]
+            if fixing:
+                yield key, *self._sets(fixing)
+
+    def evidence(self, key: str) -> Evidence | None:
+        """What decides where the ticket is, or None if no commit names it."""
+        named = self._links.get(key)
+        return self._evidence(named) if named is not None else None
+
     def fixed(self) -> Iterator[tuple[str, int]]:
         """Every ticket that some commit fixes, with the releases in which that is in force, as bits by rank."""
         released = (1 << len(self._history.releases)) - 1
