@@ -19,6 +19,7 @@ from releaser.settings import Settings
 from releaser.sources.git import GitRepositories
 from releaser.sources.git_version import git_version
 from releaser.sources.registry import HttpRegistry
+from releaser.sources.template import TemplateProcess
 from releaser.store.in_use import in_use
 from releaser.store.session import Database
 from releaser.store.upgrade import upgrade
@@ -81,6 +82,7 @@ def unprepared(settings: Settings, *, bell: Bell | None = None) -> Iterator[Port
             owner=this_process(),
             wake=(bell or Bell()).ring,
             sender=settings.mail_from,
+            templates=TemplateProcess(),
         )
     finally:
         driver.close()

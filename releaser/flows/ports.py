@@ -11,7 +11,7 @@ from releaser.channels.channel import Channel
 from releaser.clock import Clock
 from releaser.domain.history import History
 from releaser.domain.target import DriverName
-from releaser.sources.source import ImageRegistry, Repositories
+from releaser.sources.source import Escape, ImageRegistry, Repositories, TemplateEngine
 from releaser.store.session import Database
 from releaser.targets.target import Driver
 
@@ -24,6 +24,16 @@ Progress = Callable[[str, int, int | None], None]
 
 def silent(_what: str, _done: int, _total: int | None) -> None:
     """Report progress to nobody."""
+
+
+class NoTemplates:
+    """Renders nothing: for a program that was assembled without users' templates."""
+
+    def render(self, template: str, data: Mapping[str, Any], *, name: str, escape: Escape) -> str:  # noqa: ARG002 -- the port
+        raise AssertionError(name)
+
+    def check(self, template: str, *, name: str) -> None:  # noqa: ARG002 -- the port
+        raise AssertionError(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,4 +55,5 @@ class Ports:
     owner: str
     wake: Callable[[], None]
     sender: str = "releases@example.com"
+    templates: TemplateEngine = field(default_factory=NoTemplates)
     histories: dict[int, tuple[str, History]] = field(default_factory=dict)

@@ -5,11 +5,12 @@ The errors that a caller may want to tell apart live here too; the drivers raise
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from releaser.domain.history import CommitBatch, Refs
 from releaser.errors import ConflictError, InvalidError, NotFoundError, OutsideError
@@ -52,6 +53,14 @@ class PushRefusedError(OutsideError):
 
 class TagTakenError(ConflictError):
     """A tag of that name is there already, and it is not ours."""
+
+
+class InvalidTemplateError(InvalidError):
+    """A user's template is wrong, at the line that is named."""
+
+
+class TemplateExhaustedError(InvalidError):
+    """A user's template does more than any needs to: steps, time, memory or output ran out."""
 
 
 class InvalidImageReferenceError(InvalidError):
@@ -164,4 +173,27 @@ class ImageRegistry(Protocol):
 
         Raises `InvalidImageReferenceError`, `ImageNotFoundError`, `RegistryUnreachableError`, `RegistryRefusedError`.
         """
+        ...
+
+
+class Escape(StrEnum):
+    """What a template's output is, and so how the texts that it puts out are made inert."""
+
+    HTML = "html"
+    MARKDOWN = "markdown"
+    NONE = "none"
+
+
+class TemplateEngine(Protocol):
+    """Where users' templates are rendered: apart, bounded in steps, time, memory and output, reaching nothing."""
+
+    def render(self, template: str, data: Mapping[str, Any], *, name: str, escape: Escape) -> str:
+        """The text that the template makes of `data` (JSON's kinds of values); `name` stands for its file in errors.
+
+        Raises `InvalidTemplateError`, `TemplateExhaustedError`.
+        """
+        ...
+
+    def check(self, template: str, *, name: str) -> None:
+        """Only read the template. Raises `InvalidTemplateError`."""
         ...

@@ -1,0 +1,85 @@
+"""What a user's template is given of a changelog, as plain data; `docs/changelog.md` tells users of it.
+
+Every text in it is untrusted and plain, so that the template's output escapes it; what is right for the output as it
+is (a fragment's Markdown in Markdown, or made HTML) is wrapped as `{"$safe": text}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from releaser.domain.changelog.entries import (
+    TITLES,
+    ChangelogCommit,
+    ChangelogRelease,
+    Entry,
+    by_section,
+    entries_of,
+    keys_of,
+)
+from releaser.domain.changelog.rendering import SHORT_ID, Form
+from releaser.domain.changelog.text import indented, plain, plain_lines, to_html, to_text
+from releaser.i18n import DEFAULT_LANGUAGE, Translator, translator
+
+
+def template_data(
+    releases: Iterable[ChangelogRelease], *, form: Form, title: str = "", language: str = DEFAULT_LANGUAGE
+) -> dict[str, Any]:
+    """`{title, language, releases: [...]}` in the order given, for an output of `form`."""
+    t = translator(language)
+    return {
+        "title": plain(title),
+        "language": t.language,
+        "releases": [_release(release, form, t) for release in releases],
+    }
+
+
+def _release(release: ChangelogRelease, form: Form, t: Translator) -> dict[str, Any]:
+    sections = by_section(entries_of(release))
+    return {
+        "version": plain(release.version),
+        "tag": plain(release.tag),
+        "line": plain(release.line),
+        "date": release.released_on.isoformat() if release.released_on else None,
+        "previous": plain(release.previous) if release.previous else None,
+        "yanked": release.is_yanked,
+        "sections": [
+            {
+                "name": section.value,
+                "title": t(TITLES[section]),
+                "entries": [_entry(entry, form) for entry in entries],
+            }
+            for section, entries in sections.items()
+        ],
+        "commits": [_commit(commit) for commit in release.commits],
+    }
+
+
+def _entry(entry: Entry, form: Form) -> dict[str, Any]:
+    return {
+        "text": _text(entry, form),
+        "plain": to_text(entry.text) if entry.is_markdown else entry.text,
+        "tickets": [plain(key) for key in entry.tickets],
+        "commit": entry.commit,
+        "short": entry.commit[:SHORT_ID],
+        "breaking": entry.is_breaking,
+    }
+
+
+def _text(entry: Entry, form: Form) -> Any:  # noqa: ANN401 -- text, or text that is marked as safe
+    if not entry.is_markdown:
+        return entry.text
+    if form is Form.HTML:
+        return {"$safe": to_html(entry.text).strip()}
+    return {"$safe": indented(plain_lines(entry.text))} if form is Form.MARKDOWN else to_text(entry.text)
+
+
+def _commit(commit: ChangelogCommit) -> dict[str, Any]:
+    return {
+        "id": commit.id,
+        "subject": plain(commit.subject),
+        "tickets": [plain(key) for key in keys_of(commit)],
+        "picked_from": commit.picked_from,
+        "reverted_by": commit.reverted_by,
+    }
