@@ -135,7 +135,7 @@ class HistoryBuilder:
         return reverts.resolve(
             graph,
             suspects={places[commit]: messages[places[commit]] for commit in self._suspects},
-            subjects=lambda: [message.partition("\n")[0].rstrip() for message in messages],
+            messages=lambda: messages,
             bits=lambda commit: sets[set_of[commit]],
         )
 

@@ -121,8 +121,8 @@ class Graph:
                     open_ends -= 1
         return found
 
-    def is_ancestor(self, older: int, younger: int, *, limit: int) -> bool:
-        """Whether `younger` descends from `older`; looks at `limit` commits at most and then says no."""
+    def is_ancestor(self, older: int, younger: int, *, limit: int, otherwise: bool = False) -> bool:
+        """Whether `younger` descends from `older`; looks at `limit` commits at most and then says `otherwise`."""
         seen = {younger}
         stack = [younger]
         while stack and len(seen) < limit:
@@ -132,7 +132,7 @@ class Graph:
                 if parent > older and parent not in seen:
                     seen.add(parent)
                     stack.append(parent)
-        return False
+        return otherwise and bool(stack)
 
 
 def _linked(where: Mapping[str, int], parents: Sequence[str]) -> tuple[array[int], dict[int, tuple[int, ...]]]:

@@ -14,7 +14,7 @@ from functools import cached_property
 
 from releaser.domain.history.evidence import Evidence, Track, tracks
 from releaser.domain.history.graph import Graph, members
-from releaser.domain.history.picks import Copies
+from releaser.domain.history.picks import Copies, quoted_sources
 from releaser.domain.history.releases import NewCommits
 from releaser.domain.history.reverts import InForce
 from releaser.domain.history.views import (
@@ -177,7 +177,6 @@ class History:
         return tuple(self._change(commit, release.rank, previous) for commit in self.new_in(release))
 
     def _change(self, commit: int, rank: int, previous: int | None) -> Change:
-        picks = self.copies.picks_of.get(commit)
         reverter = self.force.reverter(commit, bit=rank)
         if reverter is None:
             later = (one for one in self.force.by.get(commit, ()) if self.force.bits(one))
@@ -185,10 +184,21 @@ class History:
         return Change(
             commit=self.commit(commit),
             standing=self._standing(commit, rank, previous),
-            picked_from=picks[0].source_id if picks else None,
+            picked_from=self._picked_from(commit),
             reverted_by=self.graph.ids[reverter] if reverter is not None else None,
             reverts=tuple(self.graph.ids[one] for one in self.force.reverts_of.get(commit, ())),
         )
+
+    def _picked_from(self, commit: int) -> str | None:
+        """The nearest source; of a revert that quotes the trailer of a pick, the quoted one, which it does not carry."""
+        picks = self.copies.picks_of.get(commit)
+        if picks:
+            return picks[0].source_id
+        quoted = quoted_sources(self.columns.messages[commit]) if commit in self.force.reverts_of else ()
+        if not quoted:
+            return None
+        source = self.graph.find(quoted[0])
+        return self.graph.ids[source] if source is not None else quoted[0]
 
     def _standing(self, commit: int, rank: int, previous: int | None) -> Standing:
         force = self.force

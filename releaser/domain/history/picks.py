@@ -1,9 +1,9 @@
 """Which commits are copies of which: recognised in layers, each with its own confidence.
 
 A trailer (`(cherry picked from commit …)`) is a statement and is believed, also where its source is missing here. Equal
-author, author date and subject are believed only where they bring the change somewhere the source is not: imports from
-other systems and rebased branches are full of such twins that mean nothing. The third layer, the same ticket, is no
-copy at all and is told by the ticket table.
+author, author date and subject are believed where they bring the change somewhere the source is not, or stand beside it
+on another branch: of two in a row, which imports from other systems are full of, each is its own. The third layer, the
+same ticket, is no copy at all and is told by the ticket table.
 """
 
 from __future__ import annotations
@@ -12,23 +12,42 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 
 from releaser.domain.history.graph import Graph
 from releaser.domain.history.views import Pick, PickLayer
+from releaser.domain.quoting import is_quoted
 
 LARGEST_MERGE = 2000
+# Twins further apart than this are left alone: there may be very many.
+FURTHEST_TWIN = 2000
+# A message of megabytes may be nothing but trailers.
+MOST_SOURCES = 1000
 _TRAILER = re.compile(
-    r"\bcherry picked from commit ([0-9a-f]{7,64})\b|^[ \t]*cherry-picked-from: *([0-9a-f]{7,64})\b",
+    r"(?<!not )\bcherry[- ]picked from commit ([0-9a-f]{7,64})\b|^[ \t]*cherry-picked-from: *([0-9a-f]{7,64})\b",
     re.IGNORECASE | re.MULTILINE,
 )
-_NUMBERED = re.compile(r" \(#[0-9]{1,9}\)$")
+_NUMBERED = re.compile(r"(?: \(#[0-9]{1,9}\))+$")
 
 
 def named_sources(message: str) -> tuple[str, ...]:
-    """The ids that the message says it was picked from, nearest source first (git appends at the end)."""
+    """The ids that the message says it was picked from, nearest source first (git appends at the end).
+
+    What it only quotes, such as the subject of a pick that it reverts, is left out.
+    """
+    return _sources(message, quoted=False)
+
+
+def quoted_sources(message: str) -> tuple[str, ...]:
+    """The ids that stand in what the message quotes: evidence of what was picked elsewhere, and no pick."""
+    return _sources(message, quoted=True)
+
+
+def _sources(message: str, *, quoted: bool) -> tuple[str, ...]:
     if "picked" not in message:
         return ()
-    found = [(match[1] or match[2]).lower() for match in _TRAILER.finditer(message)]
+    matches = islice(_TRAILER.finditer(message), MOST_SOURCES)
+    found = [(one[1] or one[2]).lower() for one in matches if is_quoted(message, *one.span()) is quoted]
     return tuple(dict.fromkeys(reversed(found)))
 
 
@@ -68,11 +87,20 @@ def by_authorship(
         for commit in group:
             if commit == source or (commit, source) in related or (source, commit) in related:
                 continue
-            if bits(commit) & ~bits(source):
+            if bits(commit) & ~bits(source) or _apart(graph, commit, source):
                 found.append(
                     Pick(commit=commit, source=source, source_id=graph.ids[source], layer=PickLayer.AUTHORSHIP)
                 )
     return found
+
+
+def _apart(graph: Graph, one: int, other: int) -> bool:
+    """Whether it is certain that neither descends from the other: then one is the other again, rebased or merged twice.
+
+    Of two in a row, such as imports from other systems have many, each says something of its own.
+    """
+    older, younger = sorted((one, other))
+    return not graph.is_ancestor(older, younger, limit=FURTHEST_TWIN, otherwise=True)
 
 
 class Copies:

@@ -9,46 +9,83 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 
 from releaser.domain.history.graph import Graph
 from releaser.domain.history.picks import LARGEST_MERGE, Copies
 from releaser.domain.history.views import Revert
+from releaser.domain.quoting import is_quoted
 
 FURTHEST_WALK = 20_000
+MOST_IDS = 1000
 _IDS = re.compile(
     r"\brevert(?:s|ed|ing)?(?: the)?(?: merge)?(?: commits?)?:?((?:[\s,;&]{1,4}(?:and\s)?(?:commit\s)?[0-9a-f]{7,64}\b){1,50})",
     re.IGNORECASE,
 )
 _ID = re.compile(r"\b[0-9a-f]{7,64}\b", re.IGNORECASE)
-_SUBJECT = re.compile(r"(?P<word>Revert|Reapply) (?P<mark>[\"'])(?P<what>.{1,500})(?P=mark)(?: \(#[0-9]{1,9}\))?\.?$")
-_NUMBERED = re.compile(r" \(#[0-9]{1,9}\)$")
+_NUMBERS = r"(?:\s*\(#[0-9]{1,9}\))*"
+_SUBJECT = re.compile(
+    # Ticket keys may stand before it, and a pick's trailer behind it on the same line.
+    r"(?:\[[^\[\]]{1,60}\][\s:-]*|[A-Z][A-Z0-9_]{0,20}-[0-9]{1,9}[\s:-]+|revert(?:\([^()]{0,80}\))?!?:\s*)*"
+    r"(?P<word>Revert|Reapply|Reland) (?P<mark>[\"'])(?P<what>.{1,500})(?P=mark)"
+    + _NUMBERS
+    + r"\.?(?:\s*\(cherry picked from commit [0-9a-f]{7,64}\))?$"
+)
+# Conventional commits (`revert: feat: search`), and people (`Revert Add the search`), do without quotes.
+_UNQUOTED = re.compile(r"[Rr]evert(?:(?:\([^()]{0,80}\))?!?:)? (?P<what>\S{1,200} \S{1,200} \S.{0,500})$")
+_PULL = re.compile(r"^Reverts (?:[\w.-]{1,100}/[\w.-]{1,100})?#(?P<number>[0-9]{1,9})\.?\r?$", re.MULTILINE)
+_NUMBERED = re.compile(r"(?: \(#[0-9]{1,9}\))+$")
+_LAST_NUMBER = re.compile(r"\((#[0-9]{1,9})\)$")
+_MERGED_PULL = re.compile(r"Merge pull request (#[0-9]{1,9})\b")
 
 
 def may_revert(message: str) -> bool:
     """A quick look, before any regular expression."""
-    return "evert" in message or message.startswith("Reapply ")
+    return "evert" in message or message.startswith(("Reapply ", "Reland "))
 
 
 def named_ids(message: str) -> tuple[str, ...]:
-    """The ids that a message says it reverts; a partial revert names none."""
+    """The ids that a message says it reverts; a partial revert names none, and what is only quoted does not count."""
     found: dict[str, None] = {}
-    for match in _IDS.finditer(message):
-        if "partial" not in message[max(0, match.start() - 20) : match.start()].lower():
+    for match in islice(_IDS.finditer(message), MOST_IDS):
+        before = message[max(0, match.start() - 20) : match.start()].lower()
+        if "partial" not in before and "partly" not in before and not is_quoted(message, *match.span()):
             found.update(dict.fromkeys(one.lower() for one in _ID.findall(match[1])))
     return tuple(found)
 
 
 def named_subject(subject: str) -> str | None:
-    """The subject that a revert without an id takes back: what stands in its quotes."""
+    """The subject that a revert without an id takes back: what stands in its quotes, or behind "revert"."""
     match = _SUBJECT.match(subject)
     if match is None:
-        return None
+        unquoted = _UNQUOTED.match(subject)
+        return unquoted["what"] if unquoted is not None else None
     what = match["what"]
-    return f'Revert "{what}"' if match["word"] == "Reapply" else what
+    return what if match["word"] == "Revert" else f'Revert "{what}"'
+
+
+def named_changes(message: str) -> tuple[str, ...]:
+    """What a revert without an id takes back, as `names` of that change, surest first."""
+    pull = _PULL.search(message)
+    subject = named_subject(message.partition("\n")[0].rstrip())
+    number = (f"#{pull['number']}",) if pull is not None else ()
+    return number if subject is None else (*number, without_number(subject))
+
+
+def names(message: str) -> tuple[str, ...]:
+    """What a later revert may call this change: its subject, the title of the request that it merged, its number."""
+    subject, _, rest = message.partition("\n")
+    subject = subject.rstrip()
+    if subject.startswith("Merge "):
+        pull = _MERGED_PULL.match(subject)
+        title = rest[:1000].strip().partition("\n")[0].rstrip()
+        return tuple(filter(None, (subject, without_number(title), pull[1] if pull is not None else "")))
+    number = _LAST_NUMBER.search(subject) if subject.endswith(")") else None
+    return (subject,) if number is None else (without_number(subject), number[1])
 
 
 def without_number(subject: str) -> str:
-    """The subject without the number that a squashing host appends."""
+    """The subject without the numbers that a squashing host appends."""
     return _NUMBERED.sub("", subject)
 
 
@@ -56,37 +93,51 @@ def resolve(
     graph: Graph,
     *,
     suspects: Mapping[int, str],
-    subjects: Callable[[], Sequence[str]],
+    messages: Callable[[], Sequence[str]],
     bits: Callable[[int], int],
 ) -> list[Revert]:
-    """The reverts among `suspects` (commit -> message). `subjects` is asked only if some revert names no id."""
+    """The reverts among `suspects` (commit -> message). `messages` (all) is asked only if some revert names no id."""
     found: list[Revert] = []
-    by_subject: dict[int, str] = {}
+    by_name: dict[int, tuple[str, ...]] = {}
     for commit in sorted(suspects):
         message = suspects[commit]
         targets = [target for text in named_ids(message) if (target := graph.find(text)) is not None]
-        # What is reverted came before; a claim to revert a descendant is noise, and could make a circle.
-        earlier = [target for target in targets if target < commit]
-        found += [Revert(commit=commit, reverted=target, by_id=True) for target in dict.fromkeys(earlier)]
-        if not earlier and (what := named_subject(message.partition("\n")[0].rstrip())) is not None:
-            by_subject[commit] = without_number(what)
-    if by_subject:
-        found += _by_subject(by_subject, subjects(), bits)
+        earlier = [target for target in dict.fromkeys(targets) if not _is_later(graph, target, commit)]
+        found += [Revert(commit=commit, reverted=target, by_id=True) for target in earlier]
+        if not earlier and (named := named_changes(message)):
+            by_name[commit] = named
+    if by_name:
+        found += _by_name(by_name, messages(), bits)
     return sorted(found, key=lambda one: (one.commit, one.reverted))
 
 
-def _by_subject(wanted: Mapping[int, str], subjects: Sequence[str], bits: Callable[[int], int]) -> list[Revert]:
-    """The nearest earlier commit with that subject that is wherever the revert is."""
-    asked = set(wanted.values())
+def _is_later(graph: Graph, target: int, commit: int) -> bool:
+    """Whether what is claimed to be reverted is a descendant, which is noise and could make a circle.
+
+    The order of the indexes alone does not tell: a clock may be wrong on one of two branches.
+    """
+    return target == commit or (target > commit and graph.is_ancestor(commit, target, limit=FURTHEST_WALK))
+
+
+def _by_name(
+    wanted: Mapping[int, tuple[str, ...]], messages: Sequence[str], bits: Callable[[int], int]
+) -> list[Revert]:
+    """The nearest earlier commit of that name that is wherever the revert is."""
+    asked = {name for named in wanted.values() for name in named}
+    numbers = any(name.startswith("#") for name in asked)
+    # The first letters rule nearly every message out before it is looked at.
+    length = min(8, *map(len, asked))
+    starts = {name[:length] for name in asked}
     places: dict[str, list[int]] = {}
-    for commit, subject in enumerate(subjects):
-        text = without_number(subject) if subject.endswith(")") else subject
-        if text in asked:
-            places.setdefault(text, []).append(commit)
+    for commit, message in enumerate(messages):
+        if numbers or message[:length] in starts or message.startswith("Merge "):
+            for name in asked.intersection(names(message)):
+                places.setdefault(name, []).append(commit)
     found = []
-    for commit, text in wanted.items():
+    for commit, named in wanted.items():
         mine = bits(commit)
-        fits = (one for one in reversed(places.get(text, ())) if one < commit and not mine & ~bits(one))
+        known = (one for name in named for one in reversed(places.get(name, ())))
+        fits = (one for one in known if one < commit and not mine & ~bits(one))
         target = next(fits, None)
         if target is not None:
             found.append(Revert(commit=commit, reverted=target, by_id=False))
@@ -128,11 +179,20 @@ def _targets(graph: Graph, revert: Revert, copies: Copies, bits: Callable[[int],
     direct = [revert.reverted]
     if revert.reverted in graph.more:
         direct += graph.side_of(revert.reverted, limit=LARGEST_MERGE)
-    found = dict.fromkeys(direct)
+    # A revert on one line often names the commit of another, whose pick it takes back: that commit itself stays.
+    found = dict.fromkeys(direct) if _descends(graph, revert.commit, revert.reverted, bits) else {}
     for commit in direct:
         if copies.is_copied(commit):
             found.update(dict.fromkeys(_earlier_copies(graph, revert.commit, commit, copies, bits)))
-    return [commit for commit in found if commit < revert.commit]
+    return list(found)
+
+
+def _descends(graph: Graph, younger: int, older: int, bits: Callable[[int], int]) -> bool:
+    """Whether `younger` descends from `older`; of those too far apart to be walked, what their releases say."""
+    # Whatever contains a commit contains its ancestors: the quick test, before any walk.
+    if older >= younger or bits(younger) & ~bits(older):
+        return False
+    return graph.is_ancestor(older, younger, limit=FURTHEST_WALK, otherwise=True)
 
 
 def _earlier_copies(
@@ -140,10 +200,6 @@ def _earlier_copies(
 ) -> Iterable[int]:
     """Copies that the revert can have undone: its ancestors, which carry nothing else. A copy made later is a new start."""
     origins = copies.origins(commit)
-    mine = bits(revert)
     for other in copies.same(commit):
-        # Whatever contains the revert contains its ancestors: the quick test, before any walk.
-        if other >= revert or mine & ~bits(other) or not copies.origins(other) <= origins:
-            continue
-        if graph.is_ancestor(other, revert, limit=FURTHEST_WALK):
+        if copies.origins(other) <= origins and _descends(graph, revert, other, bits):
             yield other

@@ -126,7 +126,8 @@ class Change:
     """One commit that is new in a release.
 
     `reverted_by` is the revert in force in this release, else one in force in any other; `reverts` the ids it takes
-    back itself; `picked_from` its nearest source, which may be missing here.
+    back itself; `picked_from` its nearest source, which may be missing here (of a revert that quotes the trailer of a pick,
+    the source of that pick: evidence only, such a revert is no copy).
     """
 
     commit: Commit
