@@ -42,7 +42,26 @@ def product_text(facts: Any) -> str:  # noqa: ANN401 -- facts
         ]
     )
     lines = [(one["name"], one["branch"], one["phase"], one["supported_until_on"]) for one in facts.get("lines", [])]
-    return "\n\n".join([head, *([table(("line", "branch", "phase", "supported until"), lines)] if lines else [])])
+    told = [table(("line", "branch", "phase", "supported until"), lines)] if lines else []
+    return "\n\n".join([head, *alarm_lines(facts.get("alarms", [])), *told])
+
+
+def alarm_lines(alarms: Any) -> list[str]:  # noqa: ANN401 -- facts
+    """One paragraph that names every tag that moved or vanished and was not accepted; none without alarms."""
+    if not alarms:
+        return []
+    rows = [f"ALARM {alarm_text(alarm)}" for alarm in alarms]
+    return ["\n".join([*rows, "Accept one with `releaser tag accept PRODUCT TAG --reason …` once it is understood."])]
+
+
+def alarm_text(alarm: Any) -> str:  # noqa: ANN401 -- facts
+    """One alarm in a sentence."""
+    what = f"tag {alarm['tag']}" + (f" of release {alarm['version']}" if alarm["version"] else "")
+    if alarm["now"] is None:
+        return f"{what} is gone from the remote; it was {alarm['was'][:12]}."
+    if alarm["now"] == alarm["was"]:
+        return f"{what} was moved and is back at {alarm['was'][:12]}."
+    return f"{what} moved from {alarm['was'][:12]} to {alarm['now'][:12]}."
 
 
 def _address(repository: str) -> str:

@@ -26,6 +26,13 @@ class NoticeState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class NoticeTopic(StrEnum):
+    """What a notice is about: planned work, or the end of a line's support."""
+
+    WORK = "work"
+    SUPPORT_END = "support_end"
+
+
 class NoticeImpact(StrEnum):
     """What the recipients will feel, best first."""
 
@@ -40,6 +47,7 @@ class DeliveryKind(StrEnum):
 
     ANNOUNCED = "announced"
     REVISED = "revised"
+    REMINDED = "reminded"
     STARTED = "started"
     DONE = "done"
     CANCELLED = "cancelled"

@@ -66,6 +66,7 @@ class Written:
 _SUBJECTS = {
     DeliveryKind.ANNOUNCED: mark("Planned work: {what}, {when}"),
     DeliveryKind.REVISED: mark("Changed: planned work, {what}, {when}"),
+    DeliveryKind.REMINDED: mark("Reminder: planned work, {what}, {when}"),
     DeliveryKind.STARTED: mark("Work has begun: {what}"),
     DeliveryKind.CANCELLED: mark("Cancelled: planned work, {what}, {when}"),
 }
@@ -93,12 +94,18 @@ def opening(language: str, *, product: str, version: str) -> tuple[str, str]:
 def write(content: NoticeContent, *, language: str, zone: str) -> Written:
     """Write a notice for one recipient."""
     t = translator(language)
-    parts = list(_parts(content, t, zone))
-    return Written(subject=_subject(content, t, zone), text=_as_text(parts), html=_as_html(parts, t.language))
+    return composed(_subject(content, t, zone), list(_parts(content, t, zone)), language=t.language)
+
+
+def composed(subject: str, parts: Sequence[Part], *, language: str) -> Written:
+    """A message of these parts; the subject is kept to one line."""
+    line = " ".join(subject.split())
+    short = line if len(line) <= MAX_SUBJECT else line[: MAX_SUBJECT - 1] + "…"
+    return Written(subject=short, text=_as_text(parts), html=_as_html(parts, language))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
+class Part:
     """A paragraph, a table of facts, a list, or a link; exactly one of them is filled."""
 
     paragraph: str = ""
@@ -115,34 +122,31 @@ def _subject(content: NoticeContent, t: Translator, zone: str) -> str:
     if content.kind is DeliveryKind.DONE:
         good = any(one.outcome is Outcome.SUCCEEDED for one in content.touched)
         message = mark("Work is done: {what}") if good else mark("Work is over, nothing was changed: {what}")
-        subject = t(message, what=_what(content.product, content.version))
-    else:
-        when = t.instant(content.starts_at, zone)
-        subject = t(_SUBJECTS[content.kind], what=_what(content.product, content.version), when=when)
-    line = " ".join(subject.split())
-    return line if len(line) <= MAX_SUBJECT else line[: MAX_SUBJECT - 1] + "…"
+        return t(message, what=_what(content.product, content.version))
+    when = t.instant(content.starts_at, zone)
+    return t(_SUBJECTS[content.kind], what=_what(content.product, content.version), when=when)
 
 
-def _parts(content: NoticeContent, t: Translator, zone: str) -> Iterator[_Part]:
+def _parts(content: NoticeContent, t: Translator, zone: str) -> Iterator[Part]:
     if content.kind in _OPENINGS:
-        yield _Part(paragraph=t(_OPENINGS[content.kind]))
+        yield Part(paragraph=t(_OPENINGS[content.kind]))
     if content.opening:
-        yield _Part(paragraph=content.opening)
+        yield Part(paragraph=content.opening)
     if content.reason:
-        yield _Part(paragraph=t("Reason: {reason}", reason=content.reason))
+        yield Part(paragraph=t("Reason: {reason}", reason=content.reason))
     if content.emergency_reason and content.kind is not DeliveryKind.CANCELLED:
-        yield _Part(
+        yield Part(
             paragraph=t("This is an emergency, announced later than usual: {reason}", reason=content.emergency_reason)
         )
-    yield _Part(facts=tuple(_times(content, t, zone)))
+    yield Part(facts=tuple(_times(content, t, zone)))
     if content.kind is DeliveryKind.DONE:
-        yield _Part(items=tuple(line for one in content.touched for line in _done(one, content.version, t)))
+        yield Part(items=tuple(line for one in content.touched for line in _done(one, content.version, t)))
     elif content.kind is not DeliveryKind.CANCELLED:
-        yield _Part(items=tuple(_planned(one, t) for one in content.touched))
+        yield Part(items=tuple(_planned(one, t) for one in content.touched))
     if content.notes_url:
-        yield _Part(link=(t("What is new"), content.notes_url))
+        yield Part(link=(t("What is new"), content.notes_url))
     if content.page_url:
-        yield _Part(link=(t("This notice"), content.page_url))
+        yield Part(link=(t("This notice"), content.page_url))
 
 
 def _times(content: NoticeContent, t: Translator, zone: str) -> Iterator[tuple[str, str]]:
@@ -185,7 +189,7 @@ def _measured(length: timedelta, t: Translator) -> str:
     return t("{seconds} s", seconds=f"{seconds:.1f}") if 0 < seconds < 10 else t.duration(length)
 
 
-def _as_text(parts: Sequence[_Part]) -> str:
+def _as_text(parts: Sequence[Part]) -> str:
     blocks = []
     for part in parts:
         lines = [part.paragraph] if part.paragraph else []
@@ -196,12 +200,12 @@ def _as_text(parts: Sequence[_Part]) -> str:
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _as_html(parts: Sequence[_Part], language: str) -> str:
+def _as_html(parts: Sequence[Part], language: str) -> str:
     body = "\n".join(_part_html(part) for part in parts)
     return f'<!doctype html>\n<html lang="{escape(language)}"><body>\n{body}\n</body></html>\n'
 
 
-def _part_html(part: _Part) -> str:
+def _part_html(part: Part) -> str:
     if part.facts:
         rows = "".join(
             f'<tr><th align="left">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in part.facts

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from releaser.flows.ports import Facts, Ports
-from releaser.store import products
+from releaser.store import alarms, lines, products
 
 
 def show_product(ports: Ports, *, product: str) -> Facts:
-    """One product with its modules and lines. Raises `ProductNotFoundError`."""
+    """One product with its modules, its lines, newest number first, and alarms of its tags. Raises `ProductNotFoundError`."""
     with ports.database.reading() as session:
         row = products.get(session, product)
-        lines = [
-            {"name": one.name, "branch": one.branch, "phase": one.phase, "supported_until_on": one.supported_until_on}
-            for one in products.lines(session, row.id)
-        ]
-        return {**products.facts(row), "lines": lines}
+        standing = lines.standing(session, row, now=ports.clock.now())
+        return {
+            **products.facts(row),
+            "lines": [lines.facts(one) for one in standing.values()],
+            "alarms": [alarms.facts(one) for one in alarms.standing(session, row.id)],
+        }
 
 
 def list_products(ports: Ports, *, limit: int | None = None, offset: int = 0) -> list[Facts]:

@@ -62,5 +62,6 @@ class Base(DeclarativeBase):
         # No value is SQL's NULL, not JSON's, so that queries can ask for it.
         dict[str, Any]: JSON(none_as_null=True),
         list[str]: JSON(none_as_null=True),
+        list[int]: JSON(none_as_null=True),
         list[dict[str, Any]]: JSON(none_as_null=True),
     }

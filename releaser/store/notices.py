@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from releaser.domain.notice import DeliveryKind, DeliveryState, NoticeImpact, NoticeState
+from releaser.domain.notice import DeliveryKind, DeliveryState, NoticeImpact, NoticeState, NoticeTopic
 from releaser.domain.target import Stop
 from releaser.errors import NotFoundError
 from releaser.store.base import Base, words
@@ -27,7 +27,8 @@ class Notice(Base):
     """An announcement of planned work. `uid` never changes; `revision` counts published contents from 0.
 
     `starts_at`/`ends_at` are planned, `started_at`/`ended_at` come from the rollout; `told_starts_at`/`told_ends_at` are what
-    the revision before said, `revised_at` is when the newest was published. `reason` is why it was cancelled.
+    the revision before said, `revised_at` is when the newest was published. `reason` is why it was cancelled. `line` is the one
+    whose support ends, where that is the topic.
     """
 
     __tablename__ = "notices"
@@ -36,7 +37,9 @@ class Notice(Base):
     uid: Mapped[str] = mapped_column(String(64), unique=True)
     product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), index=True)
     rollout_id: Mapped[int | None] = mapped_column(ForeignKey("rollouts.id"), index=True)
+    topic: Mapped[NoticeTopic] = mapped_column(words(NoticeTopic), default=NoticeTopic.WORK)
     version: Mapped[str] = mapped_column(String(80), default="")
+    line: Mapped[str] = mapped_column(String(80), default="")
     state: Mapped[NoticeState] = mapped_column(words(NoticeState), default=NoticeState.DRAFT)
     revision: Mapped[int] = mapped_column(default=0)
     impact: Mapped[NoticeImpact] = mapped_column(words(NoticeImpact))
@@ -176,7 +179,9 @@ def facts(notice: Notice) -> dict[str, Any]:
         "id": notice.id,
         "uid": notice.uid,
         "product": notice.product.name,
+        "topic": notice.topic.value,
         "version": notice.version or None,
+        "line": notice.line or None,
         "rollout": notice.rollout_id,
         "state": notice.state.value,
         "revision": notice.revision,

@@ -24,7 +24,7 @@ from releaser.store.commits import Commit, ReleaseCommit, TicketCommit
 from releaser.store.customers import Customer
 from releaser.store.installations import Installation, Target
 from releaser.store.notices import Notice
-from releaser.store.products import Line, Product
+from releaser.store.products import Product
 from releaser.store.releases import Release
 from releaser.store.rollouts import Rollout, TargetUpdate
 from releaser.store.tickets import Ticket
@@ -189,9 +189,8 @@ def lines(session: Session, product_id: int, *, limit: int, offset: int = 0) -> 
         .subquery()
     )
     query = (
-        select(Release, grouped.c.releases, Line)
+        select(Release, grouped.c.releases)
         .join(grouped, and_(Release.line == grouped.c.line, Release.sort_key == grouped.c.best))
-        .outerjoin(Line, and_(Line.product_id == product_id, Line.name == Release.line))
         .where(Release.product_id == product_id)
         .order_by(grouped.c.first.desc())
         .limit(limit)
@@ -204,11 +203,9 @@ def lines(session: Session, product_id: int, *, limit: int, offset: int = 0) -> 
             "line": release.line,
             "newest": short(release),
             "releases": releases,
-            "phase": line.phase if line else "",
-            "supported_until_on": line.supported_until_on if line else None,
             "installations": on_line.get(release.line, 0),
         }
-        for release, releases, line in found
+        for release, releases in found
     ]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from releaser.domain.line import NOTICE_DAYS, LinePhase, LinePolicy
 from releaser.domain.version import Scheme
 from releaser.errors import NotFoundError
 from releaser.store.base import Base, words
@@ -22,7 +23,9 @@ class Product(Base):
     """Something that is released: a repository, a numbering scheme, a rhythm and ticket key patterns.
 
     `fingerprint` names the state of the repository's refs at the last collect; `first_train_on` and
-    `cadence_days` are the rhythm in the local time of `zone`.
+    `cadence_days` are the rhythm in the local time of `zone`. `gate` is what `domain.gate_policy` writes; `line_policy` is
+    that of lines without one of their own, `maintained_days` and `supported_days` the rule for lines without dates, and
+    `support_notice_days` the days before a line's end at which its customers are told.
     """
 
     __tablename__ = "products"
@@ -40,6 +43,11 @@ class Product(Base):
     first_train_on: Mapped[date | None]
     cadence_days: Mapped[int] = mapped_column(default=14)
     zone: Mapped[str] = mapped_column(String(64), default="UTC")
+    line_policy: Mapped[LinePolicy] = mapped_column(words(LinePolicy), default=LinePolicy.OPEN)
+    gate: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    maintained_days: Mapped[int | None]
+    supported_days: Mapped[int | None]
+    support_notice_days: Mapped[list[int]] = mapped_column(default=lambda: list(NOTICE_DAYS))
     fingerprint: Mapped[str] = mapped_column(String(64), default="")
     collected_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
@@ -62,7 +70,10 @@ class Module(Base):
 
 
 class Line(Base):
-    """`X.Y` and everything patched onto it: its branch and, where stated, the end of its support."""
+    """`X.Y` and everything patched onto it: its branch and, where stated, its policy and the end of its support.
+
+    `phase`, `policy` and both dates are what a person states; what holds is told by `store.lines`.
+    """
 
     __tablename__ = "lines"
     __table_args__ = (UniqueConstraint("product_id", "name"),)
@@ -72,7 +83,9 @@ class Line(Base):
     name: Mapped[str] = mapped_column(String(80))
     sort_key: Mapped[int] = mapped_column(default=0)
     branch: Mapped[str] = mapped_column(String(200), default="")
-    phase: Mapped[str] = mapped_column(String(40), default="")
+    phase: Mapped[LinePhase | None] = mapped_column(words(LinePhase))
+    policy: Mapped[LinePolicy | None] = mapped_column(words(LinePolicy))
+    maintained_until_on: Mapped[date | None]
     supported_until_on: Mapped[date | None]
 
 

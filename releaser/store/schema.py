@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from releaser.store import (
+    alarms,
+    blockers,
     commits,
     customers,
     declared,
+    gates,
     installations,
+    lines,
+    marks,
     moves,
     notices,
     overrides,
@@ -19,6 +24,7 @@ from releaser.store import (
 from releaser.store.base import Base
 
 TABLES = (
-    commits, customers, declared, installations, moves, notices, overrides, products, releases, rollouts, stated, tickets,
+    alarms, blockers, commits, customers, declared, gates, installations, lines, marks, moves, notices, overrides,
+    products, releases, rollouts, stated, tickets,
 )  # fmt: skip
 metadata = Base.metadata

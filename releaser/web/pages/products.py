@@ -16,6 +16,7 @@ from releaser.domain.version import next_stable, parse
 from releaser.flows.ports import Ports
 from releaser.flows.show_ticket import show_ticket
 from releaser.i18n import known_zone
+from releaser.store import lines as lines_of
 from releaser.store import notes, overview, products, releases
 from releaser.store.products import Product
 from releaser.web.asked import Asked, Reading
@@ -39,7 +40,7 @@ def product(
         row = products.get(session, name)
         context: dict[str, Any] = {
             "product": products.facts(row),
-            "lines": overview.lines(session, row.id, limit=LINES),
+            "lines": _lines(session, ports, row, limit=LINES),
             "line_count": overview.count_lines(session, row.id),
             "trains": _trains(session, ports, row),
             "running": overview.running(session, product_id=row.id),
@@ -55,7 +56,7 @@ def lines(request: Request, ports: Asked, reader: Reading, name: str, offset: Of
     """Every line, by pages."""
     with ports.database.reading() as session:
         row = products.get(session, name)
-        found = overview.lines(session, row.id, limit=RELEASES + 1, offset=offset)
+        found = _lines(session, ports, row, limit=RELEASES + 1, offset=offset)
         context: dict[str, Any] = {
             "product": products.facts(row),
             "lines": found[:RELEASES],
@@ -75,6 +76,13 @@ def release_rows(
         row = products.get(session, name)
         context: dict[str, Any] = {"product": products.facts(row), **_releases(session, row, offset=offset, line=line)}
     return shown(request, reader, "release_rows.html", **context)
+
+
+def _lines(session: Session, ports: Ports, row: Product, *, limit: int, offset: int = 0) -> list[dict[str, Any]]:
+    """Lines with what runs on them and how long they are supported."""
+    standing = lines_of.standing(session, row, now=ports.clock.now())
+    found = overview.lines(session, row.id, limit=limit, offset=offset)
+    return [{**lines_of.facts(standing[one["line"]]), **one} for one in found]
 
 
 def _releases(session: Session, row: Product, *, offset: int, line: str | None) -> dict[str, Any]:

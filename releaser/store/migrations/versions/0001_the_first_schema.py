@@ -69,12 +69,34 @@ def upgrade() -> None:
         sa.Column("first_train_on", sa.Date(), nullable=True),
         sa.Column("cadence_days", sa.Integer(), nullable=False),
         sa.Column("zone", sa.String(length=64), nullable=False),
+        sa.Column("line_policy", sa.String(length=40), nullable=False),
+        sa.Column("gate", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("maintained_days", sa.Integer(), nullable=True),
+        sa.Column("supported_days", sa.Integer(), nullable=True),
+        sa.Column("support_notice_days", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("collected_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_products")),
         sa.UniqueConstraint("name", name=op.f("uq_products_name")),
     )
+    op.create_table(
+        "blockers",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("product_id", sa.Integer(), nullable=False),
+        sa.Column("ticket", sa.String(length=120), nullable=False),
+        sa.Column("line", sa.String(length=80), nullable=False),
+        sa.Column("train_on", sa.Date(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("lifted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lifted_by", sa.String(length=200), nullable=False),
+        sa.Column("lift_reason", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_blockers_product_id_products")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_blockers")),
+    )
+    op.create_index("ix_blockers_product_ticket", "blockers", ["product_id", "ticket"], unique=False)
     op.create_table(
         "commits",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -128,7 +150,9 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("sort_key", sa.Integer(), nullable=False),
         sa.Column("branch", sa.String(length=200), nullable=False),
-        sa.Column("phase", sa.String(length=40), nullable=False),
+        sa.Column("phase", sa.String(length=40), nullable=True),
+        sa.Column("policy", sa.String(length=40), nullable=True),
+        sa.Column("maintained_until_on", sa.Date(), nullable=True),
         sa.Column("supported_until_on", sa.Date(), nullable=True),
         sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_lines_product_id_products")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_lines")),
@@ -215,12 +239,41 @@ def upgrade() -> None:
     )
     op.create_index("ix_statements_place", "statements", ["product_id", "ticket", "fact", "id"], unique=False)
     op.create_table(
+        "tag_alarms",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("product_id", sa.Integer(), nullable=False),
+        sa.Column("tag", sa.Text(), nullable=False),
+        sa.Column("version", sa.String(length=80), nullable=False),
+        sa.Column("was", sa.String(length=64), nullable=False),
+        sa.Column("now", sa.String(length=64), nullable=False),
+        sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("accepted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("accepted_by", sa.String(length=200), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_tag_alarms_product_id_products")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tag_alarms")),
+    )
+    op.create_index("ix_tag_alarms_standing", "tag_alarms", ["product_id", "accepted_at"], unique=False)
+    op.create_table(
         "ticket_fixes",
         sa.Column("product_id", sa.Integer(), nullable=False),
         sa.Column("ticket", sa.String(length=120), nullable=False),
         sa.Column("bits", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_ticket_fixes_product_id_products")),
         sa.PrimaryKeyConstraint("product_id", "ticket", name=op.f("pk_ticket_fixes")),
+    )
+    op.create_table(
+        "ticket_marks",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("product_id", sa.Integer(), nullable=False),
+        sa.Column("ticket", sa.String(length=120), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_ticket_marks_product_id_products")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket_marks")),
+        sa.UniqueConstraint("product_id", "ticket", name=op.f("uq_ticket_marks_product_id_ticket")),
     )
     op.create_table(
         "tickets",
@@ -241,6 +294,18 @@ def upgrade() -> None:
         sa.UniqueConstraint("product_id", "key", name=op.f("uq_tickets_product_id_key")),
     )
     op.create_index(op.f("ix_tickets_key"), "tickets", ["key"], unique=False)
+    op.create_table(
+        "gate_records",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("release_id", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("findings", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("overridden_by", sa.String(length=200), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["release_id"], ["releases.id"], name=op.f("fk_gate_records_release_id_releases")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_gate_records")),
+        sa.UniqueConstraint("release_id", name=op.f("uq_gate_records_release_id")),
+    )
     op.create_table(
         "notes",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -384,7 +449,9 @@ def upgrade() -> None:
         sa.Column("uid", sa.String(length=64), nullable=False),
         sa.Column("product_id", sa.Integer(), nullable=False),
         sa.Column("rollout_id", sa.Integer(), nullable=True),
+        sa.Column("topic", sa.String(length=40), nullable=False),
         sa.Column("version", sa.String(length=80), nullable=False),
+        sa.Column("line", sa.String(length=80), nullable=False),
         sa.Column("state", sa.String(length=40), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("impact", sa.String(length=40), nullable=False),
@@ -550,4 +617,17 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["update_id"], ["target_updates.id"], name=op.f("fk_steps_update_id_target_updates")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_steps")),
         sa.UniqueConstraint("update_id", "attempt", "name", name=op.f("uq_steps_update_id_attempt_name")),
+    )
+    op.create_table(
+        "support_notices",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("line_id", sa.Integer(), nullable=False),
+        sa.Column("ends_on", sa.Date(), nullable=False),
+        sa.Column("days", sa.Integer(), nullable=False),
+        sa.Column("notice_id", sa.Integer(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["line_id"], ["lines.id"], name=op.f("fk_support_notices_line_id_lines")),
+        sa.ForeignKeyConstraint(["notice_id"], ["notices.id"], name=op.f("fk_support_notices_notice_id_notices")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_support_notices")),
+        sa.UniqueConstraint("line_id", "ends_on", "days", name=op.f("uq_support_notices_line_id_ends_on_days")),
     )
