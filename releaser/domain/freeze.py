@@ -15,7 +15,7 @@ What does not live here: when a train leaves (`domain.train`), and which commits
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,6 +23,8 @@ from enum import StrEnum
 from releaser.domain.calendar import ONE_DAY, CalendarHorizonError, first_instant_at, zone_named
 from releaser.domain.train import Rhythm, Train
 
+GRACE = timedelta(minutes=5)
+"""How long after a phase began a look at the branch still tells where it was."""
 _FARTHEST = 400
 
 
@@ -91,6 +93,60 @@ class Proof(StrEnum):
     SEEN = "seen"
     STATED = "stated"
     UNPROVED = "unproved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadSeen:
+    """A branch's newest commit: from when to when it was seen there, without another one in between."""
+
+    commit: str
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointStated:
+    """A person's word on where the branch was."""
+
+    commit: str
+    by: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """Where a branch was when a phase began.
+
+    What `commit` contains landed before (None: nothing is known to). What it does not contain landed after, unless the point is
+    `UNPROVED`: then that is sure only of what `seen_after` does not contain either.
+    """
+
+    at: datetime
+    commit: str | None
+    proof: Proof
+    seen_after: str | None = None
+
+
+def point_of(at: datetime, seen: Sequence[HeadSeen], stated: PointStated | None) -> Point:
+    """Where a branch was at that instant; `seen` is in the order of time.
+
+    A person's word counts first. Else the head seen at that instant, or the first one seen within `GRACE` after it: nobody can
+    look at the very instant. Else the point is unproved, between the last head seen before and the first one seen after.
+    """
+    if stated is not None:
+        return Point(at=at, commit=stated.commit, proof=Proof.STATED)
+    for head in seen:
+        if head.first_at <= at <= head.last_at or at < head.first_at <= at + GRACE:
+            return Point(at=at, commit=head.commit, proof=Proof.SEEN)
+    before = [head.commit for head in seen if head.last_at < at]
+    after = [head.commit for head in seen if head.first_at > at]
+    return Point(
+        at=at,
+        commit=before[-1] if before else None,
+        proof=Proof.UNPROVED,
+        seen_after=after[0] if after else None,
+    )
 
 
 class Why(StrEnum):

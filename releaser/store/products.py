@@ -23,9 +23,10 @@ class Product(Base):
     """Something that is released: a repository, a numbering scheme, a rhythm and ticket key patterns.
 
     `fingerprint` names the state of the repository's refs at the last collect; `first_train_on` and
-    `cadence_days` are the rhythm in the local time of `zone`. `gate` is what `domain.gate_policy` writes; `line_policy` is
-    that of lines without one of their own, `maintained_days` and `supported_days` the rule for lines without dates, and
-    `support_notice_days` the days before a line's end at which its customers are told.
+    `cadence_days` are the rhythm in the local time of `zone`, `trains` its rules (`domain.train.TrainRules`). `gate` is what
+    `domain.gate_policy` writes; `line_policy` is that of lines without one of their own, `maintained_days` and
+    `supported_days` the rule for lines without dates, and `support_notice_days` the days before a line's end at which its
+    customers are told.
     """
 
     __tablename__ = "products"
@@ -43,6 +44,7 @@ class Product(Base):
     first_train_on: Mapped[date | None]
     cadence_days: Mapped[int] = mapped_column(default=14)
     zone: Mapped[str] = mapped_column(String(64), default="UTC")
+    trains: Mapped[dict[str, Any]] = mapped_column(default=dict)
     line_policy: Mapped[LinePolicy] = mapped_column(words(LinePolicy), default=LinePolicy.OPEN)
     gate: Mapped[dict[str, Any]] = mapped_column(default=dict)
     maintained_days: Mapped[int | None]

@@ -8,6 +8,7 @@ from releaser.store import (
     commits,
     customers,
     declared,
+    freezes,
     gates,
     installations,
     lines,
@@ -15,16 +16,18 @@ from releaser.store import (
     moves,
     notices,
     overrides,
+    plans,
     products,
     releases,
     rollouts,
     stated,
     tickets,
+    trains,
 )
 from releaser.store.base import Base
 
 TABLES = (
-    alarms, blockers, commits, customers, declared, gates, installations, lines, marks, moves, notices, overrides,
-    products, releases, rollouts, stated, tickets,
+    alarms, blockers, commits, customers, declared, freezes, gates, installations, lines, marks, moves, notices, overrides,
+    plans, products, releases, rollouts, stated, tickets, trains,
 )  # fmt: skip
 metadata = Base.metadata

@@ -69,6 +69,7 @@ def upgrade() -> None:
         sa.Column("first_train_on", sa.Date(), nullable=True),
         sa.Column("cadence_days", sa.Integer(), nullable=False),
         sa.Column("zone", sa.String(length=64), nullable=False),
+        sa.Column("trains", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("line_policy", sa.String(length=40), nullable=False),
         sa.Column("gate", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("maintained_days", sa.Integer(), nullable=True),
@@ -126,6 +127,38 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_contacts")),
         sa.UniqueConstraint("customer_id", "email", name=op.f("uq_contacts_customer_id_email")),
     )
+    op.create_table(
+        "freeze_exceptions",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("product_id", sa.Integer(), nullable=False),
+        sa.Column("slot_on", sa.Date(), nullable=False),
+        sa.Column("ticket", sa.String(length=120), nullable=False),
+        sa.Column("approver", sa.String(length=200), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("made_by", sa.String(length=200), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_by", sa.String(length=200), nullable=False),
+        sa.Column("revoke_reason", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_freeze_exceptions_product_id_products")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_freeze_exceptions")),
+    )
+    op.create_index("ix_freeze_exceptions_train", "freeze_exceptions", ["product_id", "slot_on"], unique=False)
+    op.create_table(
+        "freeze_points",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("product_id", sa.Integer(), nullable=False),
+        sa.Column("slot_on", sa.Date(), nullable=False),
+        sa.Column("phase", sa.String(length=40), nullable=False),
+        sa.Column("commit", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_freeze_points_product_id_products")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_freeze_points")),
+    )
+    op.create_index("ix_freeze_points_train", "freeze_points", ["product_id", "slot_on"], unique=False)
     op.create_table(
         "installations",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -224,6 +257,18 @@ def upgrade() -> None:
     op.create_index(op.f("ix_releases_line"), "releases", ["line"], unique=False)
     op.create_index("ix_releases_product_sort", "releases", ["product_id", "sort_key"], unique=False)
     op.create_table(
+        "seen_heads",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("product_id", sa.Integer(), nullable=False),
+        sa.Column("branch", sa.Text(), nullable=False),
+        sa.Column("commit", sa.String(length=64), nullable=False),
+        sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_seen_heads_product_id_products")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_seen_heads")),
+    )
+    op.create_index("ix_seen_heads_branch", "seen_heads", ["product_id", "branch", "id"], unique=False)
+    op.create_table(
         "statements",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("product_id", sa.Integer(), nullable=False),
@@ -276,6 +321,22 @@ def upgrade() -> None:
         sa.UniqueConstraint("product_id", "ticket", name=op.f("uq_ticket_marks_product_id_ticket")),
     )
     op.create_table(
+        "ticket_plans",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("product_id", sa.Integer(), nullable=False),
+        sa.Column("ticket", sa.String(length=120), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("slot_on", sa.Date(), nullable=True),
+        sa.Column("missed_on", sa.Date(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_ticket_plans_product_id_products")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket_plans")),
+    )
+    op.create_index("ix_ticket_plans_missed", "ticket_plans", ["product_id", "ticket", "missed_on"], unique=True)
+    op.create_index("ix_ticket_plans_ticket", "ticket_plans", ["product_id", "ticket", "id"], unique=False)
+    op.create_table(
         "tickets",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("product_id", sa.Integer(), nullable=False),
@@ -294,6 +355,19 @@ def upgrade() -> None:
         sa.UniqueConstraint("product_id", "key", name=op.f("uq_tickets_product_id_key")),
     )
     op.create_index(op.f("ix_tickets_key"), "tickets", ["key"], unique=False)
+    op.create_table(
+        "trains",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("product_id", sa.Integer(), nullable=False),
+        sa.Column("slot_on", sa.Date(), nullable=False),
+        sa.Column("state", sa.String(length=40), nullable=False),
+        sa.Column("leaves_on", sa.Date(), nullable=True),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("carried_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_trains_product_id_products")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_trains")),
+        sa.UniqueConstraint("product_id", "slot_on", name=op.f("uq_trains_product_id_slot_on")),
+    )
     op.create_table(
         "gate_records",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -429,6 +503,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("commit_id", "ticket", name=op.f("pk_ticket_commits")),
     )
     op.create_index("ix_ticket_commits_product_key", "ticket_commits", ["product_id", "ticket"], unique=False)
+    op.create_table(
+        "train_changes",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("train_id", sa.Integer(), nullable=False),
+        sa.Column("source", sa.String(length=40), nullable=False),
+        sa.Column("to", sa.String(length=40), nullable=False),
+        sa.Column("was_on", sa.Date(), nullable=False),
+        sa.Column("leaves_on", sa.Date(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["train_id"], ["trains.id"], name=op.f("fk_train_changes_train_id_trains")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_train_changes")),
+    )
+    op.create_index(op.f("ix_train_changes_train_id"), "train_changes", ["train_id"], unique=False)
     op.create_table(
         "installed",
         sa.Column("id", sa.Integer(), nullable=False),
