@@ -1,8 +1,9 @@
 r"""Which tickets a commit message names, and whether it says that it solves them.
 
 Rules: whole keys only (`PROJ-1` is not in `PROJ-12`), not in URLs, not in quoted lines, not in the quoted subject of a
-revert. A key *fixes* when a closing word leads to it ("fixes", "closes", "resolves") or when it stands in the subject of
-a commit that is no merge, unless a word such as "see", "refs" or "part of" leads to it; elsewhere it *refs*.
+revert or in other quotation marks. A key *fixes* when a closing word leads to it ("fixes", "closes", "resolves") or when
+it stands in the subject of a commit that is no merge, or leads or ends an item of a squash's list, unless a word such as
+"see", "refs" or "part of" leads to it; elsewhere it *refs*. Where a subject takes something back, keys in passing *refs*.
 
 Patterns come from users, messages from anybody: they are run by RE2, whose time is linear in the text whatever the
 pattern, so no pattern can hang a collect; only a plain text with digits goes to Python's own engine. (Checking patterns for Python's own engine was the alternative: nested
@@ -21,6 +22,7 @@ from itertools import islice
 
 import re2
 
+from releaser.domain.quoting import is_quoted
 from releaser.errors import InvalidError
 
 MAX_PATTERN = 200
@@ -158,19 +160,32 @@ def _finder(pattern: re2._Regexp, group: int) -> Finder:
 
 
 _CLOSING = re.compile(
-    r"(?P<not>\b(?:not|n't|never|не)\s+)?"
-    r"\b(?:fix(?:e[sd]|ing)?|clos(?:e[sd]?|ing)|resolv(?:e[sd]?|ing)|solve[sd]?|исправ\w{1,12}|закры\w{1,12}|реш\w{1,12})"
-    r"(?:\s+(?:issues?|bugs?|tickets?|for))?[\s:#\[(]*$",
+    r"(?P<not>(?:\b(?:not|never|cannot|partial(?:ly)?|partly|не|частично)|n['\u2019]t)\s+(?:(?!and\b|but\b|only\b|just\b)\w{1,12}\s+)?)?"
+    r"\b(?:fix(?:e[sd]|ing)?|clos(?:e[sd]?|ing)|resolv(?:e[sd]?|ing)|solve[sd]?|implement(?:s|ed)|"
+    r"исправ\w{1,12}|закры\w{1,12}|реш\w{1,12})"
+    r"(?:-(?:bug|issue|ticket))?(?:\s+(?:issues?|bugs?|tickets?|for))?[\s:#\[(]*$",
     re.IGNORECASE,
 )
 _REFERRING = re.compile(
     r"\b(?:refs?|references?|see(?:\s+also)?|cf|part\s+of|relate[sd]?\s+to|follow(?:-|\s)?up\s+(?:to|of|for|on)|for|"
-    r"towards?|after|since|like|from|in|by|of|reverts?|reverted|reverting|undo|см|к|для)[.:]?[\s#\[(]*$",
+    r"towards?|after|since|like|from|in|by|of|reverts?|reverted|reverting|undo|noting|mentions?|mentioning|"
+    r"см|к|для)[.:]?[\s#\[(]*$",
     re.IGNORECASE,
 )
+# "Reverting 1a2b3c4. PROJ-1 is no candidate": what is taken back solves nothing that it names in passing.
+_TAKING_BACK = re.compile(
+    r"\W*(?:revert(?:s|ed|ing)?|back(?:s|ed|ing)?[ -]out|roll(?:s|ed|ing)?[ -]?back|undo(?:es|ing)?|откат\w{0,8})\b",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(r"\s+(?:is|was|has|does|did)(?:\s+(?:not|no)\b|n['\u2019]t\b)", re.IGNORECASE)
+# In the body of a squash each subject of the squashed commits is an item of a list.
+_ITEM = re.compile(r"\s*[*+-]\s+[\s\[(]*$")
+_BULLETS = {"* ", "- ", "+ "}
+_ITEMS_END = re.compile(r"[\])]*(?:\s*\(#[0-9]{1,9}\))*\s*$")
 _LISTED = re.compile(r"[\s,;&+/\])]*(?:and|и|,)?[\s#\[(]*")
-_QUOTING = ('Revert "', 'Reapply "')
 _ENDS_URL = re.compile(r"[\s<>\"'`]")
+_OPENS_QUOTE = re.compile(r'(?:^|[\s(\[:,;])["\u201c\u00ab](?!\s)[^"\u201d\u00bb]*$')
+_CLOSES_QUOTE = re.compile(r'["\u201d\u00bb]')
 _LOOK_BACK = 48
 _LONGEST_URL = 2000
 _LIST_GAP = 16
@@ -181,9 +196,8 @@ def ticket_links(message: str, patterns: TicketPatterns) -> tuple[TicketLink, ..
     spans = patterns.spans(message)
     if not spans:
         return ()
-    subject_end = message.find("\n") % (len(message) + 1)
-    if message.startswith("Merge "):
-        subject_end = -1
+    merges = message.startswith("Merge ")
+    subject_end = -1 if merges else message.find("\n") % (len(message) + 1)
     relations: dict[str, TicketRelation] = {}
     last_end, last = -1, TicketRelation.REFS
     for start, end, key in spans:
@@ -193,12 +207,12 @@ def ticket_links(message: str, patterns: TicketPatterns) -> tuple[TicketLink, ..
         if start or subject_end < 0:
             line_start = message.rfind("\n", 0, start) + 1
             before = message[max(line_start, start - _LONGEST_URL) : start]
-            if _is_quoted(message, line_start, start, before):
+            if is_quoted(message, start, end) or _in_url(before) or (not merges and _in_quotes(message, end, before)):
                 continue
             if last_end >= line_start and start - last_end <= _LIST_GAP and _LISTED.fullmatch(message, last_end, start):
                 relation = last
             else:
-                relation = _relation(before[-_LOOK_BACK:], in_subject=start < subject_end)
+                relation = _relation(message, end, before, in_subject=start < subject_end, merges=merges)
         last_end, last = end, relation
         if relations.get(key) is not TicketRelation.FIXES:
             relations[key] = relation
@@ -217,25 +231,59 @@ def _stands_alone(message: str, start: int, end: int, key: str) -> bool:
         if previous == "-" and message[start - 2 : start - 1].isupper():
             return False
     following = message[end : end + 1]
+    if following == ".":
+        # `APP-1.2` is a file or a version; `APP-1.` ends a sentence.
+        return not message[end + 1 : end + 2].isdigit()
     return not (following.isalnum() or following == "_")
 
 
-def _is_quoted(message: str, line_start: int, start: int, before: str) -> bool:
-    """Whether the place is in a quoted line, in a reverted subject, or in a URL."""
-    head = message[line_start : line_start + 12]
-    if head.lstrip().startswith(">"):
-        return True
-    if head.startswith(_QUOTING):
-        line_end = message.find("\n", start)
-        return message.rfind('"', start, line_end if line_end >= 0 else None) >= 0
+def _in_url(before: str) -> bool:
     url = before.rfind("://")
     return url >= 0 and _ENDS_URL.search(before, url) is None
 
 
-def _relation(before: str, *, in_subject: bool) -> TicketRelation:
-    closing = _CLOSING.search(before)
+def _in_quotes(message: str, end: int, before: str) -> bool:
+    """Whether the place is in a quotation of more than the key itself, which is what somebody or something else says."""
+    opening = _OPENS_QUOTE.search(before)
+    if opening is None:
+        return False
+    closing = _CLOSES_QUOTE.search(message, end, min(_line_end(message, end), end + _LONGEST_URL))
+    if closing is None:
+        return False
+    return bool(before[opening.start() :].strip(' ([:,;"\u201c\u00ab') or message[end : closing.start()].strip())
+
+
+def _relation(message: str, end: int, before: str, *, in_subject: bool, merges: bool) -> TicketRelation:
+    near = before[-_LOOK_BACK:]
+    closing = _CLOSING.search(near)
     if closing is not None:
         return TicketRelation.REFS if closing["not"] else TicketRelation.FIXES
-    if in_subject and _REFERRING.search(before) is None:
-        return TicketRelation.FIXES
-    return TicketRelation.REFS
+    if not in_subject:
+        # What a merge lists are commits of their own.
+        return TicketRelation.FIXES if not merges and _is_item(message, end, before) else TicketRelation.REFS
+    if _REFERRING.search(near) or _DENIED.match(message, end) or ('"' not in before and _TAKING_BACK.match(before)):
+        return TicketRelation.REFS
+    return TicketRelation.FIXES
+
+
+def _is_item(message: str, end: int, before: str) -> bool:
+    """Whether the key leads or ends an item of a list, as it would a subject."""
+    if _ITEM.fullmatch(before) or (before.startswith("    ") and _follows_date(message, end, before)):
+        return True
+    return (
+        before.endswith(("(", "["))
+        and before.lstrip()[:2] in _BULLETS
+        and _ITEMS_END.fullmatch(message, end, _line_end(message, end)) is not None
+    )
+
+
+def _follows_date(message: str, end: int, before: str) -> bool:
+    """Whether the key leads a subject as `git merge --squash` lists it: indented, below the header of its commit."""
+    if before.strip(" [("):
+        return False
+    line_start = message.rfind("\n", 0, end) + 1
+    return message[max(0, line_start - 200) : line_start].rstrip().rpartition("\n")[2].startswith("Date:")
+
+
+def _line_end(message: str, start: int) -> int:
+    return message.find("\n", start) % (len(message) + 1)

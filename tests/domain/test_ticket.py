@@ -56,6 +56,41 @@ def named(message: str, patterns: TicketPatterns = PROJ) -> str:
         ('Revert "PROJ-1: do it" (#4)\n\nBroke PROJ-2', "PROJ-2?"),
         ('Reapply "PROJ-1: do it"', ""),
         ('Revert "that", PROJ-9', "PROJ-9"),
+        ('[PROJ-8] Revert "[PROJ-9] do it" (#4)', "PROJ-8"),
+        ('Do it\n\n* Revert "PROJ-9: do it"\n', ""),
+        ('Handle the message "PROJ-1 was not found"', ""),
+        ("Write «PROJ-1 не найден» (PROJ-2)", "PROJ-2"),
+        ('Fix "PROJ-1"', "PROJ-1"),
+        ('Make 5" disks work (PROJ-1)', "PROJ-1"),
+        ('Merge "PROJ-1: do it"', "PROJ-1?"),
+        # What is taken back, denied or told in passing is not fixed.
+        ("Reverting aeaeac1382, e0bfbe6. PROJ-1 is not a candidate for 1.5", "PROJ-1?"),
+        ("Revert PROJ-1 as it did not work", "PROJ-1?"),
+        ("Back out the cache (PROJ-1)", "PROJ-1?"),
+        ("Revert the cache\n\nFixes PROJ-1", "PROJ-1"),
+        ("[PROJ-1] Revert the cache", "PROJ-1"),
+        ("Speed up, PROJ-1 is not fixed by that", "PROJ-1?"),
+        ("PROJ-1 is not thrown any more", "PROJ-1"),
+        ("Noting PROJ-1", "PROJ-1?"),
+        ("Do it\n\nDoesn't fix PROJ-1, can\u2019t really close PROJ-2", "PROJ-1? PROJ-2?"),
+        ("Do it\n\nPartially fixes PROJ-1", "PROJ-1?"),
+        ("Do it\n\nNot only fixes PROJ-1", "PROJ-1"),
+        ("Do it\n\nNot tested, and fixes PROJ-1", "PROJ-1"),
+        ("Do it\n\nCloses-Bug: #PROJ-1\nRelated-Bug: #PROJ-2\nImplements: PROJ-3", "PROJ-1 PROJ-2? PROJ-3"),
+        # A squash lists the subjects of what it squashed.
+        (
+            "Do it (#7)\n\n* PROJ-1: one\n\n* [PROJ-2] two\r\n* three (PROJ-3)\n- four, see PROJ-4\n",
+            "PROJ-1 PROJ-2 PROJ-3 PROJ-4?",
+        ),
+        (
+            "Squashed commit of the following:\n\ncommit 1a2b\nAuthor: Ann\nDate:   today\n\n    PROJ-1: one\n    \n    like PROJ-2\n",
+            "PROJ-1 PROJ-2?",
+        ),
+        ("Do it\n\n    PROJ-1: an example\n", "PROJ-1?"),
+        ("Merge branch 'PROJ-1-PROJ-2'\n\n* PROJ-1:\n  one\n", "PROJ-1? PROJ-2?"),
+        # A version or a file is no key.
+        ("Read PROJ-1.2", ""),
+        ("This fixes PROJ-1. And PROJ-2-login is merged.", "PROJ-1 PROJ-2"),
     ],
 )
 def test_tickets_are_read_out_of_messages(message: str, wanted: str) -> None:
@@ -77,6 +112,24 @@ def test_several_patterns_are_read_together_in_order() -> None:
 
 def test_group_named_key_is_the_key() -> None:
     assert named("gh#17: do it", TicketPatterns([r"gh#(?P<key>\d+)"])) == "17"
+
+
+@pytest.mark.parametrize(
+    ("message", "wanted"),
+    [
+        ("Do it\n\nFixes: #12", "12"),
+        ("Do it\n\nFixes #12, #13 and #14; see #15", "12 13 14 15?"),
+        ("Do it (#12)", "12"),
+        ("Do it (example/shop#12)", ""),
+        ("Do it\n\nFixes example/shop#12", ""),
+        ("Do it\n\nhttps://example.org/#12", ""),
+        ("#1 and #12", "1 12"),
+        ("#12a", ""),
+        ('Revert "Do it (#12)" (#13)', "13"),
+    ],
+)
+def test_numbers_of_a_host_are_keys_where_the_pattern_says_so(message: str, wanted: str) -> None:
+    assert named(message, TicketPatterns([r"#(?P<key>\d+)"])) == wanted
 
 
 def test_no_pattern_finds_nothing() -> None:
