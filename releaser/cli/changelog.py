@@ -16,7 +16,8 @@ from releaser.clock import SystemClock
 from releaser.domain.changelog import Form, render
 from releaser.domain.ticket import DEFAULT_PATTERN
 from releaser.domain.version import Scheme, parse
-from releaser.flows.read_changelog import Habits, Wanted, Which, read_changelog
+from releaser.flows.read_changelog import Wanted, Which, read_changelog
+from releaser.flows.read_in_place import Habits
 from releaser.flows.release_fragments import release_fragments, told
 from releaser.i18n import DEFAULT_LANGUAGE, LANGUAGES
 from releaser.in_place import clone, fragments

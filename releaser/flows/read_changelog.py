@@ -7,23 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from releaser.domain.changelog import ChangelogRelease, release_of
-from releaser.domain.history import History, Refs, TaggedRelease
-from releaser.domain.tag_format import guess_tag_format
-from releaser.domain.ticket import DEFAULT_PATTERN, TicketPatterns
-from releaser.domain.version import Scheme, TagFormat, Version, parse
-from releaser.errors import InvalidError, NotFoundError
-from releaser.flows.read_history import read_history
+from releaser.domain.history import History, TaggedRelease
+from releaser.domain.version import Scheme, parse
+from releaser.errors import InvalidError
+from releaser.flows.read_in_place import Habits, VersionNotTaggedError, read_in_place
 from releaser.sources.source import HistorySource, Progress
-
-_NAMED = 5
-
-
-class NoReleasesError(NotFoundError):
-    """No tag of the repository carries a version."""
-
-
-class VersionNotTaggedError(NotFoundError):
-    """No tag of the repository carries this version."""
 
 
 class RangeError(InvalidError):
@@ -48,61 +36,16 @@ class Wanted:
     upto: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Habits:
-    """How the repository calls things; what is left out is guessed, or the usual."""
-
-    scheme: Scheme = Scheme.TWO_PART
-    tag_format: str = ""
-    ticket_patterns: tuple[str, ...] = (DEFAULT_PATTERN,)
-
-
 def read_changelog(
     repository: HistorySource, *, wanted: Wanted, habits: Habits, progress: Progress | None = None
 ) -> list[ChangelogRelease]:
     """The releases that are wanted, newest number first.
 
-    Raises `NoReleasesError`, `VersionNotTaggedError`, `RangeError`, `InvalidVersionError`, `InvalidTagFormatError`,
-    `InvalidTicketPatternError`, and the errors of `sources.source`.
+    Raises `RangeError`, and what `read_in_place` raises.
     """
-    patterns = TicketPatterns(habits.ticket_patterns)
-    versions = [parse(text, scheme=habits.scheme) for text in (wanted.since, wanted.upto) if text]
-    given = TagFormat(scheme=habits.scheme, text=habits.tag_format) if habits.tag_format else None
-    refs = repository.refs()
-    tag_format = given or guess_tag_format((tag.name for tag in refs.tags), scheme=habits.scheme)
-    _check_tagged(refs, tag_format, versions)
-    history = read_history(repository, refs, tag_format=tag_format, patterns=patterns, progress=progress)
-    if not history.releases:
-        raise _no_releases(refs, tag_format)
+    versions = [text for text in (wanted.since, wanted.upto) if text]
+    history = read_in_place(repository, habits=habits, versions=versions, progress=progress)
     return [release_of(history, release) for release in _chosen(history, wanted, habits.scheme)]
-
-
-def _check_tagged(refs: Refs, tag_format: TagFormat, versions: list[Version]) -> None:
-    """Before the history is read, which may take seconds."""
-    known = {version for tag in refs.tags if (version := tag_format.version_of(tag.name)) is not None}
-    if not known:
-        raise _no_releases(refs, tag_format)
-    for version in versions:
-        if version not in known:
-            newest = ", ".join(one.text for one in sorted(known, reverse=True)[:_NAMED])
-            raise VersionNotTaggedError(
-                f"No tag of the repository carries version {version.text}.",
-                advice=f"The newest it has: {newest}.",
-                field="version",
-            )
-
-
-def _no_releases(refs: Refs, tag_format: TagFormat) -> NoReleasesError:
-    if not refs.tags:
-        return NoReleasesError(
-            "The repository has no tags, so no releases.", advice="Fetch them: git fetch --tags.", field="repo"
-        )
-    names = ", ".join(tag.name[:40] for tag in refs.tags[-_NAMED:])
-    return NoReleasesError(
-        f"None of the repository's {len(refs.tags)} tags is called like '{tag_format.text}'; there are {names}.",
-        advice="Say how they are called, such as --tag-format 'app-{version}'.",
-        field="tag-format",
-    )
 
 
 def _chosen(history: History, wanted: Wanted, scheme: Scheme) -> list[TaggedRelease]:

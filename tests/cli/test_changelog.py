@@ -74,7 +74,7 @@ def test_releases_that_are_asked_for_are_told(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("7.7",), "The newest it has: 1.1, 1.0.1, 1.0."),
+        (("7.7",), "The nearest it has: 1.1, 1.0.1."),
         (("3.04",), "leading zero"),
         (("--from", "1.1", "--to", "1.0"), "not older"),
         (("--all", "1.0"), "exclude each other"),

@@ -1,0 +1,82 @@
+"""Read a repository where it is: nothing is configured; what is not said is guessed from its tags, or the usual."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from releaser.domain.history import History, Refs
+from releaser.domain.nearest import nearest_versions
+from releaser.domain.tag_format import guess_tag_format
+from releaser.domain.ticket import DEFAULT_PATTERN, TicketPatterns
+from releaser.domain.version import Scheme, TagFormat, Version, parse
+from releaser.errors import NotFoundError
+from releaser.flows.read_history import read_history
+from releaser.sources.source import HistorySource, Progress
+
+_NAMED = 5
+
+
+class NoReleasesError(NotFoundError):
+    """No tag of the repository carries a version."""
+
+
+class VersionNotTaggedError(NotFoundError):
+    """No tag of the repository carries this version."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """How the repository calls things; what is left out is guessed, or the usual."""
+
+    scheme: Scheme = Scheme.TWO_PART
+    tag_format: str = ""
+    ticket_patterns: tuple[str, ...] = (DEFAULT_PATTERN,)
+
+
+def read_in_place(
+    repository: HistorySource, *, habits: Habits, versions: Sequence[str] = (), progress: Progress | None = None
+) -> History:
+    """The repository's history, with one release at least. `versions` are those that will be asked for.
+
+    Raises `NoReleasesError`, `VersionNotTaggedError`, `InvalidVersionError`, `InvalidTagFormatError`,
+    `InvalidTicketPatternError`, and the errors of `sources.source`.
+    """
+    patterns = TicketPatterns(habits.ticket_patterns)
+    given = TagFormat(scheme=habits.scheme, text=habits.tag_format) if habits.tag_format else None
+    wanted = [parse(text, scheme=habits.scheme) for text in versions]
+    refs = repository.refs()
+    tag_format = given or guess_tag_format((tag.name for tag in refs.tags), scheme=habits.scheme)
+    _check_tagged(refs, tag_format, wanted)
+    history = read_history(repository, refs, tag_format=tag_format, patterns=patterns, progress=progress)
+    if not history.releases:
+        raise _no_releases(refs, tag_format)
+    return history
+
+
+def _check_tagged(refs: Refs, tag_format: TagFormat, versions: Sequence[Version]) -> None:
+    """Before the history is read, which may take seconds."""
+    known = {version for tag in refs.tags if (version := tag_format.version_of(tag.name)) is not None}
+    if not known:
+        raise _no_releases(refs, tag_format)
+    for version in versions:
+        if version not in known:
+            near = ", ".join(one.text for one in nearest_versions(version, known))
+            raise VersionNotTaggedError(
+                f"No tag of the repository carries version {version.text}.",
+                advice=f"The nearest it has: {near}.",
+                field="version",
+            )
+
+
+def _no_releases(refs: Refs, tag_format: TagFormat) -> NoReleasesError:
+    if not refs.tags:
+        return NoReleasesError(
+            "The repository has no tags, so no releases.", advice="Fetch them: git fetch --tags.", field="repo"
+        )
+    names = ", ".join(tag.name[:40] for tag in refs.tags[-_NAMED:])
+    return NoReleasesError(
+        f"None of the repository's {len(refs.tags)} tags is called like '{tag_format.text}'; there are {names}.",
+        advice="Say how they are called, such as --tag-format 'app-{version}'.",
+        field="tag-format",
+    )
