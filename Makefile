@@ -3,6 +3,8 @@
 #   ONCE=1           make demo ends by itself instead of serving until Ctrl-C
 #   PYTEST_ARGS=…    more arguments for pytest, such as PYTEST_ARGS='-x -k rollout'
 #   ALLOW_MISSING=…  what tests may do without here, such as ALLOW_MISSING=docker,chromium
+#   PEERS=0          make bench measures without the peers; otherwise it gets them (pip and npm, into .bench)
+#   KEEP=1           make bench puts its figures into tests/benchmarks/results.*
 #   UPGRADE=1        make lock takes the newest versions instead of keeping those that still fit
 
 .DEFAULT_GOAL := help
@@ -26,8 +28,9 @@ test: setup ## Every test; installs the Debian packages they need when root
 test-all: setup ## Every test, more examples for the generated ones, and the benchmarks
 	@HYPOTHESIS_PROFILE=thorough .ci/test -m '' $(PYTEST_ARGS)
 
-bench: setup ## The benchmarks, with their figures
-	@.ci/test -m benchmark --timeout 0 -s $(PYTEST_ARGS)
+bench: setup ## The benchmark, with its figures: beside git, beside the peers, and over the length of a history
+	@$(if $(filter 0,$(PEERS)),,$(BIN)/python -m tests.benchmarks.peers)
+	@BENCH_KEEP=$(KEEP) BENCH_PEERS=$(PEERS) $(BIN)/python -m pytest tests/benchmarks -m benchmark --timeout 0 -s $(PYTEST_ARGS)
 
 check: setup ## Format, lint, types, import contracts, workflows, security, house rules, migrations against tables
 	@.ci/check
@@ -39,5 +42,5 @@ lock: setup ## Write requirements.lock and requirements-dev.lock from pyproject.
 	@.ci/lock $(if $(filter-out 0,$(UPGRADE)),--upgrade)
 
 clean: ## Remove what the other targets made, .venv and the demo's folder included
-	rm -rf .venv .demo dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
+	rm -rf .venv .bench .demo dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
 	find releaser tests -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -92,23 +92,27 @@ class Stream:
         listed = "".join(f"parent {parent}\n" for parent in parents)
         body = b"tree %b\n%b%b\n%b" % (EMPTY_TREE.encode(), listed.encode(), people, text)
         made = hashlib.sha1(b"commit %d\x00%b" % (len(body), body), usedforsecurity=False).hexdigest()
-        links = "".join(f"{'merge' if n else 'from'} :{self._marks[parent]}\n" for n, parent in enumerate(parents))
+        links = "".join(f"{'merge' if n else 'from'} {self._named(parent)}\n" for n, parent in enumerate(parents))
         self._marks[made] = len(self._marks) + 1
         head = f"commit refs/heads/{branch}\nmark :{len(self._marks)}\n".encode()
         self._out.write(b"%b%bdata %d\n%b\n%b" % (head, people, len(text), text, links.encode()))
         self.heads[branch] = made
         return made
 
+    def _named(self, commit: str) -> str:
+        """How git is told of a commit: one of this stream by its mark, one that was there before by its id."""
+        return f":{self._marks[commit]}" if commit in self._marks else commit
+
     def tag(self, name: str, target: str, *, by: Author, at: int) -> None:
         """Write an annotated tag."""
         text = f"Release {name}\n"
         self._out.write(
-            f"tag {name}\nfrom :{self._marks[target]}\ntagger {by.name} {at} {by.zone}\ndata {len(text)}\n{text}\n".encode()
+            f"tag {name}\nfrom {self._named(target)}\ntagger {by.name} {at} {by.zone}\ndata {len(text)}\n{text}\n".encode()
         )
 
     def branch(self, name: str, target: str) -> None:
         """Let a branch begin."""
-        self._out.write(f"reset refs/heads/{name}\nfrom :{self._marks[target]}\n\n".encode())
+        self._out.write(f"reset refs/heads/{name}\nfrom {self._named(target)}\n\n".encode())
         self.heads[name] = target
 
     def delete(self, branch: str) -> None:
