@@ -47,6 +47,11 @@ def gate_to_mapping(policy: GatePolicy) -> dict[str, Any]:
     }
 
 
+def gate_modes(policy: GatePolicy) -> dict[str, str]:
+    """Every check with its mode, as data."""
+    return {one.name: getattr(policy, one.name).value for one in fields(policy)}
+
+
 def gate_from_mapping(data: Mapping[str, Any]) -> GatePolicy:
     """The policy that `gate_to_mapping` wrote. Raises `InvalidGateError`."""
     known = {one.name for one in fields(GatePolicy)}

@@ -24,15 +24,17 @@ from releaser.domain.declaration import (
     DeclaredCustomer,
     DeclaredHost,
     DeclaredInstallation,
+    DeclaredLine,
     DeclaredModule,
     DeclaredObject,
     DeclaredProduct,
     DeclaredTarget,
     Noun,
 )
+from releaser.domain.gate_policy import gate_from_mapping, gate_to_mapping
 from releaser.domain.regulation import from_mapping, to_mapping
 from releaser.domain.target import ContainerSpec
-from releaser.store import customers, installations, products
+from releaser.store import customers, installations, lines, products
 from releaser.store.base import Base
 from releaser.store.customers import Contact, Customer
 from releaser.store.installations import Host, Installation, Target
@@ -84,23 +86,31 @@ _PRODUCT = (
     "first_train_on",
     "cadence_days",
     "zone",
+    "line_policy",
+    "maintained_days",
+    "supported_days",
 )
+_LINE = ("policy", "phase", "maintained_until_on", "supported_until_on")
 
 
 def read(session: Session) -> Declaration:
     """What the rows say, by name."""
     return Declaration(
-        products=tuple(_product(row) for row in products.everything(session)),
+        products=tuple(_product(session, row) for row in products.everything(session)),
         customers=tuple(_customer(row) for row in customers.everyone(session)),
         hosts=tuple(DeclaredHost(name=row.name, address=row.address) for row in installations.hosts(session)),
         installations=tuple(_installation(row) for row in installations.everything(session)),
     )
 
 
-def _product(row: Product) -> DeclaredProduct:
+def _product(session: Session, row: Product) -> DeclaredProduct:
+    stated = lines.stated(session, row)
     return DeclaredProduct(
         name=row.name,
         ticket_patterns=tuple(row.ticket_patterns),
+        gate=gate_from_mapping(row.gate),
+        support_notice_days=tuple(row.support_notice_days),
+        lines=tuple(DeclaredLine(name=one.name, **{key: getattr(one, key) for key in _LINE}) for one in stated),
         modules=tuple(DeclaredModule(name=m.name, image=m.image) for m in row.modules),
         **{name: getattr(row, name) for name in _PRODUCT},
     )
@@ -165,6 +175,8 @@ def _kept(change: Change) -> list[dict[str, Any]]:
 
 
 def _as_json(value: Any) -> Any:  # noqa: ANN401 -- a field's value
+    if isinstance(value, dict):
+        return {key: _as_json(inner) for key, inner in value.items()}
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
@@ -199,12 +211,24 @@ class _Writing:
         for name in _PRODUCT:
             setattr(row, name, getattr(wanted, name))
         row.ticket_patterns = list(wanted.ticket_patterns)
+        row.gate = gate_to_mapping(wanted.gate)
+        row.support_notice_days = list(wanted.support_notice_days)
         there = {module.name: module for module in row.modules}
         for module in wanted.modules:
             if module.name in there:
                 there[module.name].image = module.image
             else:
                 row.modules.append(Module(name=module.name, image=module.image))
+        self._lines(row, wanted)
+
+    def _lines(self, row: Product, wanted: DeclaredProduct) -> None:
+        """What is stated of lines; of the others nothing is stated any more. A line itself stays: releases are on it."""
+        self._session.flush()
+        stated = {one.name: one for one in wanted.lines}
+        for name in {*stated, *(one.name for one in lines.stated(self._session, row))}:
+            line = lines.row(self._session, row, name)
+            for key in _LINE:
+                setattr(line, key, getattr(stated[name], key) if name in stated else None)
 
     def _customer(self, wanted: DeclaredCustomer) -> None:
         row = self._customers.get(wanted.name)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from releaser.domain.gate_policy import gate_from_mapping, gate_modes
 from releaser.domain.line import NOTICE_DAYS, LinePhase, LinePolicy
 from releaser.domain.version import Scheme
 from releaser.errors import NotFoundError
@@ -26,7 +27,8 @@ class Product(Base):
     `cadence_days` are the rhythm in the local time of `zone`, `trains` its rules (`domain.train.TrainRules`). `gate` is what
     `domain.gate_policy` writes; `line_policy` is that of lines without one of their own, `maintained_days` and
     `supported_days` the rule for lines without dates, and `support_notice_days` the days before a line's end at which its
-    customers are told.
+    customers are told. `paths` are the folders of the repository that are the product's, none for all of it; `changelog`
+    is what `domain.changelog.keeping` says.
     """
 
     __tablename__ = "products"
@@ -147,6 +149,11 @@ def facts(product: Product) -> dict[str, Any]:
         "cadence_days": product.cadence_days,
         "first_train_on": product.first_train_on,
         "zone": product.zone,
+        "line_policy": product.line_policy.value,
+        "gate": gate_modes(gate_from_mapping(product.gate)),
+        "maintained_days": product.maintained_days,
+        "supported_days": product.supported_days,
+        "support_notice_days": product.support_notice_days,
         "collected_at": product.collected_at,
         "modules": [{"name": m.name, "image": m.image} for m in product.modules],
     }

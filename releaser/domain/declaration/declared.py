@@ -12,6 +12,8 @@ from datetime import date
 from enum import Enum
 from typing import Any, TypeAlias
 
+from releaser.domain.gate_policy import NO_GATE_POLICY, GatePolicy
+from releaser.domain.line import NOTICE_DAYS, LinePhase, LinePolicy
 from releaser.domain.regulation import NO_REGULATION, Regulation, to_mapping
 from releaser.domain.target import ContainerSpec, DriverName
 from releaser.domain.ticket import DEFAULT_PATTERN
@@ -42,6 +44,17 @@ class DeclaredModule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredLine:
+    """What is stated of a line; what is left out is the product's, or follows from its releases."""
+
+    name: str
+    policy: LinePolicy | None = None
+    phase: LinePhase | None = None
+    maintained_until_on: date | None = None
+    supported_until_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredProduct:
     """Something that is released. The rhythm is `first_train_on` and every `cadence_days` after it, in `zone`."""
 
@@ -57,7 +70,13 @@ class DeclaredProduct:
     first_train_on: date | None = None
     cadence_days: int = 14
     zone: str = "UTC"
+    line_policy: LinePolicy = LinePolicy.OPEN
+    gate: GatePolicy = NO_GATE_POLICY
+    maintained_days: int | None = None
+    supported_days: int | None = None
+    support_notice_days: tuple[int, ...] = NOTICE_DAYS
     modules: tuple[DeclaredModule, ...] = ()
+    lines: tuple[DeclaredLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

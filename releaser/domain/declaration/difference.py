@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from releaser.domain.declaration.declared import (
     Declaration,
     DeclaredInstallation,
+    DeclaredLine,
     DeclaredModule,
     DeclaredObject,
     DeclaredProduct,
@@ -95,7 +96,7 @@ def _of_noun(noun: Noun, before: Declaration, after: Declaration) -> Iterator[Ch
 
 
 # Lists of inner objects, and what names one.
-_INNER = {"modules": "{name}", "contacts": "{email}", "targets": "{module}@{host}"}
+_INNER = {"modules": "{name}", "lines": "{name}", "contacts": "{email}", "targets": "{module}@{host}"}
 
 
 def _named(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,7 +127,7 @@ def kept(declaration: Declaration, current: Declaration) -> Declaration:
     installations = {one.name: one for one in current.installations}
     return Declaration(
         products=_with_rest(
-            [_with_modules(one, products.get(one.name)) for one in declaration.products], current.products
+            [_with_parts(one, products.get(one.name)) for one in declaration.products], current.products
         ),
         customers=_with_rest(declaration.customers, current.customers),
         hosts=_with_rest(declaration.hosts, current.hosts),
@@ -147,6 +148,8 @@ def left_out(declaration: Declaration, current: Declaration) -> list[dict[str, s
     for product in declaration.products:
         rest = _rest(product.modules, known[product.name].modules) if product.name in known else ()
         found.extend({"noun": "module", "name": f"{product.name}/{one.name}"} for one in rest)
+        unsaid = _rest(product.lines, known[product.name].lines) if product.name in known else ()
+        found.extend({"noun": "line", "name": f"{product.name}/{one.name}"} for one in unsaid)
     here = {one.name: one for one in current.installations}
     for installation in declaration.installations:
         left = _rest(installation.targets, here[installation.name].targets) if installation.name in here else ()
@@ -154,7 +157,7 @@ def left_out(declaration: Declaration, current: Declaration) -> list[dict[str, s
     return found
 
 
-Named = TypeVar("Named", bound=DeclaredObject | DeclaredModule | DeclaredTarget)
+Named = TypeVar("Named", bound=DeclaredObject | DeclaredModule | DeclaredLine | DeclaredTarget)
 
 
 def _rest(given: Iterable[Named], current: Iterable[Named]) -> tuple[Named, ...]:
@@ -167,8 +170,14 @@ def _with_rest(given: Iterable[Named], current: Iterable[Named]) -> tuple[Named,
     return (*first, *_rest(first, current))
 
 
-def _with_modules(product: DeclaredProduct, current: DeclaredProduct | None) -> DeclaredProduct:
-    return replace(product, modules=_with_rest(product.modules, current.modules)) if current else product
+def _with_parts(product: DeclaredProduct, current: DeclaredProduct | None) -> DeclaredProduct:
+    if current is None:
+        return product
+    return replace(
+        product,
+        modules=_with_rest(product.modules, current.modules),
+        lines=_with_rest(product.lines, current.lines),
+    )
 
 
 def _with_targets(installation: DeclaredInstallation, current: DeclaredInstallation | None) -> DeclaredInstallation:

@@ -17,15 +17,17 @@ from releaser.domain.declaration.declared import (
     DeclaredCustomer,
     DeclaredHost,
     DeclaredInstallation,
+    DeclaredLine,
     DeclaredModule,
     DeclaredProduct,
     Origin,
     Place,
 )
 from releaser.domain.declaration.spec_rules import spec_faults
+from releaser.domain.line import MOST_DAYS, checked_support
 from releaser.domain.regulation import checked
 from releaser.domain.ticket import TicketPatterns
-from releaser.domain.version import TagFormat
+from releaser.domain.version import TagFormat, line_named
 from releaser.errors import InvalidError
 
 Fault = tuple[Place, str, str]
@@ -183,6 +185,55 @@ def _product(product: DeclaredProduct) -> Iterator[Fault]:
         except InvalidError as error:
             yield ("ticket_patterns", index), error.detail, error.advice
     yield from _modules(product)
+    yield from _support(product)
+    yield from _lines(product)
+
+
+def _support(product: DeclaredProduct) -> Iterator[Fault]:
+    for name in ("maintained_days", "supported_days"):
+        days = getattr(product, name)
+        if days is not None and not 1 <= days <= MOST_DAYS:
+            yield (
+                (name,),
+                f"{days} days are no length of support.",
+                f"Use 1 to {MOST_DAYS}, or leave it out for no end.",
+            )
+    if product.maintained_days and product.supported_days and product.maintained_days > product.supported_days:
+        yield (
+            ("maintained_days",),
+            f"A line would be maintained for {product.maintained_days} days, and supported for {product.supported_days} only.",
+            "Use at most as many days as it is supported.",
+        )
+    for index, days in enumerate(product.support_notice_days):
+        if not 1 <= days <= MOST_DAYS:
+            yield ("support_notice_days", index), f"{days} is no number of days before the end.", "Use for instance 30."
+        if days in product.support_notice_days[:index]:
+            yield ("support_notice_days", index), f"{days} is there twice.", "Keep one of them."
+
+
+def _lines(product: DeclaredProduct) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for index, line in enumerate(product.lines):
+        try:
+            named = line_named(line.name, scheme=product.scheme)
+        except InvalidError as error:
+            yield ("lines", index, "name"), error.detail, error.advice
+            continue
+        if named != line.name:
+            yield ("lines", index, "name"), f"Line '{line.name}' is written {named}.", f"Write {named}."
+        if named in seen:
+            yield ("lines", index, "name"), f"Line '{named}' is there twice.", "Keep one of them."
+        seen.add(named)
+        if line == DeclaredLine(name=line.name):
+            yield (
+                ("lines", index),
+                f"Nothing is stated of line '{named}'.",
+                "Give a policy, a phase or a date, or leave it out.",
+            )
+        try:
+            checked_support(maintained_until_on=line.maintained_until_on, supported_until_on=line.supported_until_on)
+        except InvalidError as error:
+            yield ("lines", index, "maintained_until_on"), error.detail, error.advice
 
 
 def _modules(product: DeclaredProduct) -> Iterator[Fault]:
