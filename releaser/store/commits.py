@@ -44,7 +44,10 @@ class ReleaseSet(Base):
 
 
 class ReleaseCommit(Base):
-    """A commit that is new in a release: in it, and not in the previous one; with what a changelog does with it."""
+    """A commit that is new in a release: in it, and not in the previous one; with what a changelog does with it.
+
+    `breaking` is what its message says of the change that breaks something, empty when it says nothing.
+    """
 
     __tablename__ = "release_commits"
 
@@ -54,6 +57,7 @@ class ReleaseCommit(Base):
     standing: Mapped[Standing] = mapped_column(words(Standing), default=Standing.SHOWN)
     picked_from: Mapped[str] = mapped_column(String(64), default="")
     reverted_by: Mapped[str] = mapped_column(String(64), default="")
+    breaking: Mapped[str] = mapped_column(Text, default="")
 
 
 class TicketCommit(Base):

@@ -52,6 +52,8 @@ class Product(Base):
     maintained_days: Mapped[int | None]
     supported_days: Mapped[int | None]
     support_notice_days: Mapped[list[int]] = mapped_column(default=lambda: list(NOTICE_DAYS))
+    paths: Mapped[list[str]] = mapped_column(default=list)
+    changelog: Mapped[dict[str, Any]] = mapped_column(default=dict)
     fingerprint: Mapped[str] = mapped_column(String(64), default="")
     collected_at: Mapped[datetime | None]
     created_at: Mapped[datetime]

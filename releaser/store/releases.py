@@ -85,7 +85,8 @@ class ReleaseImage(Base):
 class Note(Base):
     """One entry of the release notes: ticket x audience x language; `text` is Markdown, never trusted.
 
-    `written_by` is empty for a draft that was made from the history.
+    `written_by` is empty for a draft that was made from the history. An empty `text` keeps the ticket out of the notes.
+    `corrected_at` is when it was changed last after its release was published.
     """
 
     __tablename__ = "notes"
@@ -101,6 +102,7 @@ class Note(Base):
     needs_action: Mapped[bool] = mapped_column(default=False)
     written_at: Mapped[datetime]
     written_by: Mapped[str] = mapped_column(String(200), default="")
+    corrected_at: Mapped[datetime | None]
 
     release: Mapped[Release] = relationship(back_populates="notes")
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 from releaser.store import (
     alarms,
     blockers,
+    chapters,
     commits,
     customers,
     declared,
+    embargoes,
+    fragments,
     freezes,
     gates,
     installations,
     lines,
     marks,
     moves,
+    note_revisions,
     notices,
     overrides,
     plans,
@@ -27,7 +31,8 @@ from releaser.store import (
 from releaser.store.base import Base
 
 TABLES = (
-    alarms, blockers, commits, customers, declared, freezes, gates, installations, lines, marks, moves, notices, overrides,
-    plans, products, releases, rollouts, stated, tickets, trains,
+    alarms, blockers, chapters, commits, customers, declared, embargoes, fragments, freezes, gates, installations,
+    lines, marks, moves, note_revisions, notices, overrides, plans, products, releases, rollouts, stated, tickets,
+    trains,
 )  # fmt: skip
 metadata = Base.metadata

@@ -75,6 +75,8 @@ def upgrade() -> None:
         sa.Column("maintained_days", sa.Integer(), nullable=True),
         sa.Column("supported_days", sa.Integer(), nullable=True),
         sa.Column("support_notice_days", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("paths", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("changelog", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("collected_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -127,6 +129,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_contacts")),
         sa.UniqueConstraint("customer_id", "email", name=op.f("uq_contacts_customer_id_email")),
     )
+    op.create_table(
+        "embargoes",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("product_id", sa.Integer(), nullable=False),
+        sa.Column("ticket", sa.String(length=120), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("try_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("set_by", sa.String(length=200), nullable=False),
+        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_embargoes_product_id_products")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_embargoes")),
+        sa.UniqueConstraint("product_id", "ticket", name=op.f("uq_embargoes_product_id_ticket")),
+    )
+    op.create_index(op.f("ix_embargoes_try_at"), "embargoes", ["try_at"], unique=False)
     op.create_table(
         "freeze_exceptions",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -363,7 +381,6 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=40), nullable=False),
         sa.Column("leaves_on", sa.Date(), nullable=True),
         sa.Column("revision", sa.Integer(), nullable=False),
-        sa.Column("carried_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_trains_product_id_products")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_trains")),
         sa.UniqueConstraint("product_id", "slot_on", name=op.f("uq_trains_product_id_slot_on")),
@@ -381,6 +398,31 @@ def upgrade() -> None:
         sa.UniqueConstraint("release_id", name=op.f("uq_gate_records_release_id")),
     )
     op.create_table(
+        "note_revisions",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("release_id", sa.Integer(), nullable=False),
+        sa.Column("ticket", sa.String(length=120), nullable=False),
+        sa.Column("audience", sa.String(length=40), nullable=False),
+        sa.Column("language", sa.String(length=8), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("section", sa.String(length=40), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("needs_action", sa.Boolean(), nullable=False),
+        sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("written_by", sa.String(length=200), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["release_id"], ["releases.id"], name=op.f("fk_note_revisions_release_id_releases")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_note_revisions")),
+        sa.UniqueConstraint(
+            "release_id",
+            "ticket",
+            "audience",
+            "language",
+            "number",
+            name=op.f("uq_note_revisions_release_id_ticket_audience_language_number"),
+        ),
+    )
+    op.create_table(
         "notes",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("release_id", sa.Integer(), nullable=False),
@@ -392,6 +434,7 @@ def upgrade() -> None:
         sa.Column("needs_action", sa.Boolean(), nullable=False),
         sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("written_by", sa.String(length=200), nullable=False),
+        sa.Column("corrected_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["release_id"], ["releases.id"], name=op.f("fk_notes_release_id_releases")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notes")),
         sa.UniqueConstraint(
@@ -414,9 +457,20 @@ def upgrade() -> None:
         sa.Column("standing", sa.String(length=40), nullable=False),
         sa.Column("picked_from", sa.String(length=64), nullable=False),
         sa.Column("reverted_by", sa.String(length=64), nullable=False),
+        sa.Column("breaking", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["commit_id"], ["commits.id"], name=op.f("fk_release_commits_commit_id_commits")),
         sa.ForeignKeyConstraint(["release_id"], ["releases.id"], name=op.f("fk_release_commits_release_id_releases")),
         sa.PrimaryKeyConstraint("release_id", "commit_id", name=op.f("pk_release_commits")),
+    )
+    op.create_table(
+        "release_fragments",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("release_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["release_id"], ["releases.id"], name=op.f("fk_release_fragments_release_id_releases")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_release_fragments")),
+        sa.UniqueConstraint("release_id", "name", name=op.f("uq_release_fragments_release_id_name")),
     )
     op.create_table(
         "release_images",
@@ -518,6 +572,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_train_changes")),
     )
     op.create_index(op.f("ix_train_changes_train_id"), "train_changes", ["train_id"], unique=False)
+    op.create_table(
+        "written_chapters",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("release_id", sa.Integer(), nullable=False),
+        sa.Column("branch", sa.String(length=200), nullable=False),
+        sa.Column("path", sa.String(length=400), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("written_by", sa.String(length=200), nullable=False),
+        sa.ForeignKeyConstraint(["release_id"], ["releases.id"], name=op.f("fk_written_chapters_release_id_releases")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_written_chapters")),
+        sa.UniqueConstraint(
+            "release_id", "branch", "path", "digest", name=op.f("uq_written_chapters_release_id_branch_path_digest")
+        ),
+    )
     op.create_table(
         "installed",
         sa.Column("id", sa.Integer(), nullable=False),
