@@ -171,6 +171,14 @@ class History:
         numbers = [n for n, bits in enumerate(self.sets) if bits >> head.bit & 1 and not bits & released]
         return sorted((c for n in numbers for c in self._commits_by_set.get(n, ())), reverse=True)
 
+    def pending(self, head: Head, *, since: Version | None) -> tuple[Change, ...]:
+        """The commits of a branch that the release `since` has not, newest first, as a release made there would tell them."""
+        before = self._by_version.get(since) if since else None
+        known = 1 << before.rank if before else 0
+        numbers = [n for n, bits in enumerate(self.sets) if bits >> head.bit & 1 and not bits & known]
+        commits = sorted((c for n in numbers for c in self._commits_by_set.get(n, ())), reverse=True)
+        return tuple(self._change(commit, head.bit, before.rank if before else None) for commit in commits)
+
     def changes(self, release: TaggedRelease) -> tuple[Change, ...]:
         """The commits new in a release, newest first, each with what a changelog does with it."""
         previous = self._by_version[release.previous].rank if release.previous else None
@@ -206,12 +214,14 @@ class History:
         before = 1 << previous if previous is not None else 0
         if not force.bits(commit) & here:
             return Standing.REVERTED
+        if self._had(commit, here, before):
+            return Standing.REPEATED
         targets = force.reverts_of.get(commit, ())
         if any(force.bits(target) & before for target in targets):
             return Standing.REVERT
         if any(self.bits(target) & here for target in targets):
             return Standing.REVERTED
-        return Standing.REPEATED if self._had(commit, here, before) else Standing.SHOWN
+        return Standing.SHOWN
 
     def _had(self, commit: int, here: int, before: int) -> bool:
         """Whether everything the commit carries came to the line before it, by other commits."""

@@ -107,7 +107,7 @@ def resolve(
         if not earlier and (named := named_changes(message)):
             by_name[commit] = named
     if by_name:
-        found += _by_name(by_name, messages(), bits)
+        found += _by_name(graph, by_name, messages(), bits)
     return sorted(found, key=lambda one: (one.commit, one.reverted))
 
 
@@ -120,9 +120,9 @@ def _is_later(graph: Graph, target: int, commit: int) -> bool:
 
 
 def _by_name(
-    wanted: Mapping[int, tuple[str, ...]], messages: Sequence[str], bits: Callable[[int], int]
+    graph: Graph, wanted: Mapping[int, tuple[str, ...]], messages: Sequence[str], bits: Callable[[int], int]
 ) -> list[Revert]:
-    """The nearest earlier commit of that name that is wherever the revert is."""
+    """The nearest commit of that name that the revert descends from."""
     asked = {name for named in wanted.values() for name in named}
     numbers = any(name.startswith("#") for name in asked)
     # The first letters rule nearly every message out before it is looked at.
@@ -135,10 +135,8 @@ def _by_name(
                 places.setdefault(name, []).append(commit)
     found = []
     for commit, named in wanted.items():
-        mine = bits(commit)
         known = (one for name in named for one in reversed(places.get(name, ())))
-        fits = (one for one in known if one < commit and not mine & ~bits(one))
-        target = next(fits, None)
+        target = next((one for one in known if _descends(graph, commit, one, bits)), None)
         if target is not None:
             found.append(Revert(commit=commit, reverted=target, by_id=False))
     return found
