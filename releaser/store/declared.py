@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Column, Index, String, Table, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from releaser.domain.changelog.keeping import ChangelogKeeping
 from releaser.domain.declaration import (
     Action,
     Change,
@@ -110,6 +111,8 @@ def _product(session: Session, row: Product) -> DeclaredProduct:
         ticket_patterns=tuple(row.ticket_patterns),
         gate=gate_from_mapping(row.gate),
         support_notice_days=tuple(row.support_notice_days),
+        paths=tuple(row.paths),
+        changelog=load(ChangelogKeeping, row.changelog),
         lines=tuple(DeclaredLine(name=one.name, **{key: getattr(one, key) for key in _LINE}) for one in stated),
         modules=tuple(DeclaredModule(name=m.name, image=m.image) for m in row.modules),
         **{name: getattr(row, name) for name in _PRODUCT},
@@ -211,6 +214,7 @@ class _Writing:
         for name in _PRODUCT:
             setattr(row, name, getattr(wanted, name))
         row.ticket_patterns = list(wanted.ticket_patterns)
+        row.paths, row.changelog = list(wanted.paths), dump(wanted.changelog)
         row.gate = gate_to_mapping(wanted.gate)
         row.support_notice_days = list(wanted.support_notice_days)
         there = {module.name: module for module in row.modules}

@@ -12,6 +12,7 @@ from datetime import date
 from enum import Enum
 from typing import Any, TypeAlias
 
+from releaser.domain.changelog.keeping import DEFAULT_KEEPING, ChangelogKeeping
 from releaser.domain.gate_policy import NO_GATE_POLICY, GatePolicy
 from releaser.domain.line import NOTICE_DAYS, LinePhase, LinePolicy
 from releaser.domain.regulation import NO_REGULATION, Regulation, to_mapping
@@ -56,7 +57,10 @@ class DeclaredLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredProduct:
-    """Something that is released. The rhythm is `first_train_on` and every `cadence_days` after it, in `zone`."""
+    """Something that is released. The rhythm is `first_train_on` and every `cadence_days` after it, in `zone`.
+
+    `paths` are the folders of the repository that are this product's, none for all of it.
+    """
 
     name: str
     repository: str
@@ -77,6 +81,8 @@ class DeclaredProduct:
     support_notice_days: tuple[int, ...] = NOTICE_DAYS
     modules: tuple[DeclaredModule, ...] = ()
     lines: tuple[DeclaredLine, ...] = ()
+    paths: tuple[str, ...] = ()
+    changelog: ChangelogKeeping = DEFAULT_KEEPING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
