@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from releaser.domain.history import History, Refs
 from releaser.domain.ticket import TicketPatterns
+from releaser.domain.train import TrainRules
 from releaser.domain.version import TagFormat
 from releaser.flows.open_repository import open_repository
 from releaser.flows.ports import Facts, Ports, Progress, silent
 from releaser.flows.read_history import read_history
+from releaser.flows.see_heads import see_heads
 from releaser.sources.source import Fetched, Repository
-from releaser.store import collected, commits, products, releases
+from releaser.store import collected, commits, freezes, products, releases
+from releaser.store.plain import load
 from releaser.store.products import Product
 
 _MADE_BY = "1"
@@ -27,6 +31,7 @@ class _Read:
     history: History
     refs: Refs
     fingerprint: str
+    seen_at: datetime
 
 
 def collect_commits(ports: Ports, *, product: str, progress: Progress = silent) -> Facts:
@@ -39,15 +44,17 @@ def collect_commits(ports: Ports, *, product: str, progress: Progress = silent) 
         burned = releases.abandoned_tags(session, row.id)
     repository = open_repository(ports, row)
     fetched = repository.fetch(progress=_part(progress, "fetch"))
-    read = _read(repository, row, burned, progress)
+    read = _read(ports, repository, row, burned, progress)
     if read is None:
+        _see_again(ports, row)
         with ports.database.reading() as session:
             return _facts(commits.counts(session, row.id), row, fetched, read, new=[])
     progress("store", 0, None)
     with ports.database.transaction() as session:
         row = products.get(session, product)
         new = collected.keep(session, row, read.history)
-        row.fingerprint, row.collected_at = read.fingerprint, ports.clock.now()
+        see_heads(session, row, read.refs, seen_at=read.seen_at)
+        row.fingerprint, row.collected_at = read.fingerprint, read.seen_at
         session.flush()
         counts = commits.counts(session, row.id)
     return _facts(counts, row, fetched, read, new=new)
@@ -57,10 +64,20 @@ def _part(progress: Progress, what: str) -> Callable[[int, int | None], None]:
     return lambda done, total: progress(what, done, total)
 
 
-def _read(repository: Repository, product: Product, burned: frozenset[str], progress: Progress) -> _Read | None:
+def _see_again(ports: Ports, product: Product) -> None:
+    """What is frozen is judged by where branches were seen, so it matters that one was seen unchanged."""
+    if load(TrainRules, product.trains).freezes and product.collected_at is not None:
+        with ports.database.transaction() as session:
+            freezes.see_again(session, product.id, since=product.collected_at, now=ports.clock.now())
+
+
+def _read(
+    ports: Ports, repository: Repository, product: Product, burned: frozenset[str], progress: Progress
+) -> _Read | None:
     """The history as of now, or None when the same refs were read by the same rules before."""
     # What was burned is no release: the next one tells everything since the one before it.
     refs = repository.refs().without_tags(burned)
+    seen_at = ports.clock.now()
     fingerprint = _fingerprint(refs, product, burned)
     if fingerprint == product.fingerprint:
         return None
@@ -72,7 +89,7 @@ def _read(repository: Repository, product: Product, burned: frozenset[str], prog
         line_branch=product.line_branch,
         progress=_part(progress, "commits"),
     )
-    return _Read(history=history, refs=refs, fingerprint=fingerprint)
+    return _Read(history=history, refs=refs, fingerprint=fingerprint, seen_at=seen_at)
 
 
 def _fingerprint(refs: Refs, product: Product, burned: frozenset[str]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, select
+from sqlalchemy import ForeignKey, Index, String, Text, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from releaser.domain.freeze import FreezeException, HeadSeen, Phase, PointStated
@@ -88,6 +88,20 @@ def see(session: Session, product_id: int, heads: Iterable[tuple[str, str]], *, 
                 SeenHead(product_id=product_id, branch=branch, commit=commit, first_seen_at=now, last_seen_at=now)
             )
             session.flush()
+
+
+def see_again(session: Session, product_id: int, *, since: datetime, now: datetime) -> None:
+    """Remember that every branch seen at `since`, the last look that found anything new, is still where it was."""
+    session.execute(
+        update(SeenHead)
+        .where(SeenHead.product_id == product_id, SeenHead.last_seen_at >= since, SeenHead.last_seen_at < now)
+        .values(last_seen_at=now)
+    )
+
+
+def last_look(session: Session, product_id: int) -> datetime | None:
+    """When any of the product's branches was last looked at."""
+    return session.scalar(select(func.max(SeenHead.last_seen_at)).where(SeenHead.product_id == product_id))
 
 
 def seen(session: Session, product_id: int, branch: str) -> list[HeadSeen]:

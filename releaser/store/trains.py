@@ -1,4 +1,4 @@
-"""What people made of single trains, when and why, and how far the carry-over of each has come.
+"""What people made of single trains, when and why.
 
 A train has a row only when something is remembered of it; all others follow from the rhythm. Rows are of *slots*, which stay
 when a train is shifted. A slot that the rhythm no longer has keeps its row and counts for nothing.
@@ -6,15 +6,15 @@ when a train is shifted. A slot that the rhythm no longer has keeps its row and 
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, ForeignKey, String, Text, UniqueConstraint, func, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from releaser.domain.release import ReleaseState
-from releaser.domain.train import MOVES, Cut, Decision, Decisions, Rhythm, TrainRules, TrainState
-from releaser.domain.version import VersionKind
+from releaser.domain.train import MOVES, Cut, Decision, Decisions, Rhythm, Timetable, TrainRules, TrainState
+from releaser.domain.version import VersionKind, parse
 from releaser.errors import MoveConflictError
 from releaser.store.base import Base, words
 from releaser.store.declared import DeclaredChange
@@ -22,13 +22,14 @@ from releaser.store.plain import load
 from releaser.store.products import Product
 from releaser.store.releases import Release
 
+_LOOK_BACK = timedelta(days=3 * 366)
 _OF_RHYTHM = frozenset({"first_train_on", "cadence_days", "zone"})
 
 
 class KnownTrain(Base):
     """One slot of which something is remembered. `leaves_on` is the day of a shifted train.
 
-    `revision` counts what people decided of it; `carried_at` is when what it left behind was carried over.
+    `revision` counts what people decided of it.
     """
 
     __tablename__ = "trains"
@@ -40,7 +41,6 @@ class KnownTrain(Base):
     state: Mapped[TrainState] = mapped_column(words(TrainState), default=TrainState.SCHEDULED)
     leaves_on: Mapped[date | None]
     revision: Mapped[int] = mapped_column(default=0)
-    carried_at: Mapped[datetime | None]
 
 
 class TrainChange(Base):
@@ -83,6 +83,22 @@ def decisions(session: Session, product_id: int) -> Decisions:
         slot_on: Decision(state=change.to, on=change.leaves_on, by=change.by, reason=change.reason, at=change.at)
         for slot_on, change in session.execute(query)
     }
+
+
+def timetable(session: Session, product: Product, *, now: datetime) -> Timetable | None:
+    """What is known of a product's trains; None for one without a rhythm."""
+    known = rhythm(product)
+    if known is None:
+        return None
+    versions = session.scalars(select(Release.version).where(Release.product_id == product.id))
+    return Timetable(
+        rhythm=known,
+        decisions=decisions(session, product.id),
+        cuts=cuts(session, product.id, since=now - _LOOK_BACK),
+        versions=[parse(one, scheme=product.scheme) for one in versions],
+        scheme=product.scheme,
+        now=now,
+    )
 
 
 def find(session: Session, product_id: int, slot_on: date) -> KnownTrain | None:
@@ -160,12 +176,6 @@ def revisions(session: Session, product_id: int) -> dict[date, int]:
     """Slot -> how often people decided about its train."""
     query = select(KnownTrain.slot_on, KnownTrain.revision).where(KnownTrain.product_id == product_id)
     return {row[0]: row[1] for row in session.execute(query)}
-
-
-def carried(session: Session, product_id: int) -> frozenset[date]:
-    """The slots whose carry-over is done."""
-    query = select(KnownTrain.slot_on).where(KnownTrain.product_id == product_id, KnownTrain.carried_at.is_not(None))
-    return frozenset(session.scalars(query))
 
 
 def cuts(session: Session, product_id: int, *, since: datetime | None = None) -> list[Cut]:

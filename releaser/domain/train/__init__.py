@@ -24,6 +24,7 @@ from releaser.domain.train.numbers import (
     train_of_cut,
     versions_given,
 )
+from releaser.domain.train.preview import Timetable
 from releaser.domain.train.timetable import (
     PREVIEW,
     TrainNotFoundError,
@@ -61,6 +62,7 @@ __all__ = [
     "Decision",
     "Decisions",
     "Rhythm",
+    "Timetable",
     "Train",
     "TrainNotFoundError",
     "TrainOrderError",

@@ -16,16 +16,18 @@ def train_of_cut(rhythm: Rhythm, decisions: Decisions, *, taken: Collection[date
     The next train; but until halfway to it the one that left without a stable, whose cut is late. None while the first train
     is farther away than a cadence.
     """
+    return next((one for one in _trains_of_cut(rhythm, decisions, taken, now) if one.slot_on not in taken), None)
+
+
+def _trains_of_cut(rhythm: Rhythm, decisions: Decisions, taken: Collection[date], now: datetime) -> list[Train]:
+    """The trains that a cut may leave with, the nearest first; those that are taken among them, but for the one that left."""
     running = [one for one in around(rhythm, decisions, now=now, before=2, after=2 + len(taken)) if not one.skipped]
     before = [one for one in running if one.departs_at <= now][-1:]
     after = [one for one in running if one.departs_at > now]
-    if not after:
-        return None
-    if before and before[0].slot_on not in taken and now < late_until(before[0], after[0]):
-        return before[0]
-    if not before and after[0].departs_at - now > timedelta(days=rhythm.cadence_days):
-        return None
-    return next((one for one in after if one.slot_on not in taken), None)
+    if not after or (not before and after[0].departs_at - now > timedelta(days=rhythm.cadence_days)):
+        return []
+    late = [one for one in before if one.slot_on not in taken and now < late_until(one, after[0])]
+    return [*late, *after]
 
 
 def late_until(train: Train, following: Train) -> datetime:
@@ -43,18 +45,25 @@ class Cut:
 
 
 def versions_given(rhythm: Rhythm, decisions: Decisions, cuts: Iterable[Cut]) -> dict[date, str]:
-    """Slot -> the stable release that belongs to its train; what was cut elsewhere belongs where it would have been cut."""
+    """Slot -> the stable release that belongs to its train.
+
+    What was cut elsewhere, and so tells no slot, belongs to the nearest train, as long as none came first.
+    """
     ordered = sorted(cuts, key=lambda cut: cut.at)
     given = {cut.slot_on: cut.version for cut in ordered if cut.slot_on is not None}
     for cut in ordered:
-        train = None if cut.slot_on else train_of_cut(rhythm, decisions, taken=given.keys(), now=cut.at)
-        if train is not None:
-            given[train.slot_on] = cut.version
+        if cut.slot_on is None:
+            for train in _trains_of_cut(rhythm, decisions, given.keys(), cut.at)[:1]:
+                given.setdefault(train.slot_on, cut.version)
     return given
 
 
 def numbered(
-    trains: Sequence[Train], *, given: Mapping[date, str], next_number: Callable[[], str], on_day_off: DayOff
+    trains: Sequence[Train],
+    *,
+    given: Mapping[date, str],
+    next_number: Callable[[], str | None],
+    on_day_off: DayOff = DayOff.LATER,
 ) -> tuple[Train, ...]:
     """The trains with the numbers they give: those `given` already, else the next ones in the order they leave.
 
