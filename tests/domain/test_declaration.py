@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from releaser.domain.changelog.keeping import ChangelogKeeping
 from releaser.domain.declaration import (
     Action,
     Declaration,
@@ -15,6 +16,7 @@ from releaser.domain.declaration import (
     DeclaredModule,
     DeclaredProduct,
     DeclaredTarget,
+    Place,
     check,
     differences,
     kept,
@@ -256,3 +258,22 @@ def test_sparse_writes_only_what_differs_from_the_defaults() -> None:
             }
         ],
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [
+        ({"paths": ("services/shop", "../other")}, ("products", 0, "paths", 1)),
+        ({"paths": ("/etc",)}, ("products", 0, "paths", 0)),
+        ({"changelog": ChangelogKeeping(file="../CHANGELOG.md")}, ("products", 0, "changelog", "file")),
+        ({"changelog": ChangelogKeeping(folder=".git/hooks")}, ("products", 0, "changelog", "folder")),
+        ({"changelog": ChangelogKeeping(file="a", folder="a")}, ("products", 0, "changelog", "folder")),
+        ({"changelog": ChangelogKeeping(commit=True, file="", folder="")}, ("products", 0, "changelog", "commit")),
+        ({"changelog": ChangelogKeeping(language="de")}, ("products", 0, "changelog", "language")),
+        ({"changelog": ChangelogKeeping(templates={"json": "x"})}, ("products", 0, "changelog", "templates", "json")),
+        ({"changelog": ChangelogKeeping(templates={"md": " "})}, ("products", 0, "changelog", "templates", "md")),
+    ],
+)
+def test_changelog_that_cannot_be_kept_is_told(given: dict[str, Any], place: Place) -> None:
+    product = DeclaredProduct(name="shop", repository="https://git.example.com/shop.git", **given)
+    assert [problem.place for problem in check(Declaration(products=(product,)))] == [place]

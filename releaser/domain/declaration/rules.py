@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from releaser.domain.calendar import zone_named
+from releaser.domain.changelog.keeping import is_path, keeping_faults
 from releaser.domain.declaration.declared import (
     Declaration,
     DeclaredCustomer,
@@ -184,6 +185,11 @@ def _product(product: DeclaredProduct) -> Iterator[Fault]:
             TicketPatterns((pattern,))
         except InvalidError as error:
             yield ("ticket_patterns", index), error.detail, error.advice
+    for index, path in enumerate(product.paths):
+        if not is_path(path):
+            yield ("paths", index), f"'{path[:80]}' is no path inside a repository.", "Write it like services/shop."
+    for place, detail, advice in keeping_faults(product.changelog):
+        yield ("changelog", *place), detail, advice
     yield from _modules(product)
     yield from _support(product)
     yield from _lines(product)
