@@ -25,6 +25,7 @@ from releaser.domain.declaration.declared import (
     Place,
 )
 from releaser.domain.declaration.spec_rules import spec_faults
+from releaser.domain.declaration.train_rules import train_faults
 from releaser.domain.line import MOST_DAYS, checked_support
 from releaser.domain.regulation import checked
 from releaser.domain.ticket import TicketPatterns
@@ -185,14 +186,19 @@ def _product(product: DeclaredProduct) -> Iterator[Fault]:
             TicketPatterns((pattern,))
         except InvalidError as error:
             yield ("ticket_patterns", index), error.detail, error.advice
+    yield from _changelog(product)
+    yield from _modules(product)
+    yield from train_faults(product)
+    yield from _support(product)
+    yield from _lines(product)
+
+
+def _changelog(product: DeclaredProduct) -> Iterator[Fault]:
     for index, path in enumerate(product.paths):
         if not is_path(path):
             yield ("paths", index), f"'{path[:80]}' is no path inside a repository.", "Write it like services/shop."
     for place, detail, advice in keeping_faults(product.changelog):
         yield ("changelog", *place), detail, advice
-    yield from _modules(product)
-    yield from _support(product)
-    yield from _lines(product)
 
 
 def _support(product: DeclaredProduct) -> Iterator[Fault]:
