@@ -13,6 +13,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from datetime import time
 from functools import cache
 from pathlib import Path
 from types import UnionType
@@ -42,6 +43,7 @@ _DEEP = 9
 _PORT = re.compile(
     r"(?:(?:(?P<ip>[0-9.]+|\[[0-9a-fA-F:]+\]):)?(?P<host>[0-9]+):)?(?P<container>[0-9]+)(?:/(?P<protocol>[a-z]+))?"
 )
+_TIME = re.compile(r"(?P<hour>[01]?[0-9]|2[0-3]):(?P<minute>[0-5][0-9])")
 _VOLUME = re.compile(r"(?P<source>[^:]+):(?P<target>/[^:]*)(?::(?P<mode>ro|rw))?")
 
 
@@ -298,14 +300,18 @@ def _with_numbers(value: Any) -> Any:  # noqa: ANN401 -- whatever was written
 _SHORT = {
     PortBinding: (_PORT, "8080:80, 127.0.0.1:8080:80 or 8080:80/udp"),
     Volume: (_VOLUME, "data:/var/lib/app or /srv/app:/data:ro"),
+    time: (_TIME, "10:00"),
 }
 _PLACEHOLDERS: dict[Any, Any] = {
     PortBinding: PortBinding(container_port=1, host_port=0),
     Volume: Volume(source="none", target="/none"),
+    time: time(12),
 }
 
 
-def _written_out(kind: Any, parts: dict[str, str | None]) -> dict[str, Any]:  # noqa: ANN401 -- a type
+def _written_out(kind: Any, parts: dict[str, str | None]) -> Any:  # noqa: ANN401 -- types and data alike
+    if kind is time:
+        return time(int(parts["hour"] or 0), int(parts["minute"] or 0))
     if kind is Volume:
         return {"source": parts["source"], "target": parts["target"], "read_only": parts["mode"] == "ro"}
     written = {"container_port": parts["container"], "host_port": parts["host"] or "0"}

@@ -35,6 +35,7 @@ from releaser.domain.declaration import (
 from releaser.domain.gate_policy import gate_from_mapping, gate_to_mapping
 from releaser.domain.regulation import from_mapping, to_mapping
 from releaser.domain.target import ContainerSpec
+from releaser.domain.train import TrainRules
 from releaser.store import customers, installations, lines, products
 from releaser.store.base import Base
 from releaser.store.customers import Contact, Customer
@@ -109,6 +110,7 @@ def _product(session: Session, row: Product) -> DeclaredProduct:
     return DeclaredProduct(
         name=row.name,
         ticket_patterns=tuple(row.ticket_patterns),
+        trains=load(TrainRules, row.trains),
         gate=gate_from_mapping(row.gate),
         support_notice_days=tuple(row.support_notice_days),
         paths=tuple(row.paths),
@@ -180,6 +182,10 @@ def _kept(change: Change) -> list[dict[str, Any]]:
 def _as_json(value: Any) -> Any:  # noqa: ANN401 -- a field's value
     if isinstance(value, dict):
         return {key: _as_json(inner) for key, inner in value.items()}
+    if isinstance(value, dict):
+        return {key: _as_json(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_as_json(one) for one in value]
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
@@ -215,6 +221,7 @@ class _Writing:
             setattr(row, name, getattr(wanted, name))
         row.ticket_patterns = list(wanted.ticket_patterns)
         row.paths, row.changelog = list(wanted.paths), dump(wanted.changelog)
+        row.trains = dump(wanted.trains)
         row.gate = gate_to_mapping(wanted.gate)
         row.support_notice_days = list(wanted.support_notice_days)
         there = {module.name: module for module in row.modules}

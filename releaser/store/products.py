@@ -151,6 +151,7 @@ def facts(product: Product) -> dict[str, Any]:
         "cadence_days": product.cadence_days,
         "first_train_on": product.first_train_on,
         "zone": product.zone,
+        "trains": dict(product.trains),
         "line_policy": product.line_policy.value,
         "gate": gate_modes(gate_from_mapping(product.gate)),
         "maintained_days": product.maintained_days,

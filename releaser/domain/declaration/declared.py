@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
-from datetime import date
+from datetime import date, time
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -18,6 +18,7 @@ from releaser.domain.line import NOTICE_DAYS, LinePhase, LinePolicy
 from releaser.domain.regulation import NO_REGULATION, Regulation, to_mapping
 from releaser.domain.target import ContainerSpec, DriverName
 from releaser.domain.ticket import DEFAULT_PATTERN
+from releaser.domain.train import DEFAULT_RULES, TrainRules
 from releaser.domain.version import Scheme
 
 Place: TypeAlias = tuple[str | int, ...]
@@ -57,7 +58,7 @@ class DeclaredLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredProduct:
-    """Something that is released. The rhythm is `first_train_on` and every `cadence_days` after it, in `zone`.
+    """Something that is released. The rhythm is `first_train_on` and every `cadence_days` after it, in `zone`, by `trains`.
 
     `paths` are the folders of the repository that are this product's, none for all of it.
     """
@@ -74,6 +75,7 @@ class DeclaredProduct:
     first_train_on: date | None = None
     cadence_days: int = 14
     zone: str = "UTC"
+    trains: TrainRules = DEFAULT_RULES
     line_policy: LinePolicy = LinePolicy.OPEN
     gate: GatePolicy = NO_GATE_POLICY
     maintained_days: int | None = None
@@ -183,6 +185,8 @@ def _plain(value: Any, *, sparse: bool) -> Any:  # noqa: ANN401 -- whatever a de
         return {key: _plain(item, sparse=sparse) for key, item in value.items()}
     if isinstance(value, tuple):
         return [_plain(item, sparse=sparse) for item in value]
+    if isinstance(value, time):
+        return value.isoformat(timespec="minutes")
     return value.value if isinstance(value, Enum) else value
 
 

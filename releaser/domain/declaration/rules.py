@@ -169,8 +169,6 @@ def _product(product: DeclaredProduct) -> Iterator[Fault]:
     elif product.repository.startswith("-"):
         yield ("repository",), "A repository's address cannot begin with '-'.", "Give a URL or an absolute path."
     yield from _zone(product.zone, "zone")
-    if not 1 <= product.cadence_days <= 366:
-        yield ("cadence_days",), f"{product.cadence_days} days are no cadence.", "Use 1 to 366; 14 is two weeks."
     if product.line_branch.count("{line}") != 1:
         yield (
             ("line_branch",),

@@ -37,6 +37,7 @@ from releaser.domain.train.timetable import (
     train_named,
 )
 from releaser.domain.train.train import (
+    DEFAULT_RULES,
     EARLIEST,
     LATEST,
     MOVES,
@@ -52,6 +53,7 @@ from releaser.domain.train.train import (
 )
 
 __all__ = [
+    "DEFAULT_RULES",
     "EARLIEST",
     "LATEST",
     "MOVES",

@@ -93,6 +93,9 @@ class TrainRules:
         return bool(self.soft_freeze_days or self.freeze_days)
 
 
+DEFAULT_RULES = TrainRules()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rhythm:
     """When trains leave: slots from `first_on` on, every `cadence_days`, in the local time of `zone`."""
@@ -100,7 +103,7 @@ class Rhythm:
     first_on: date
     cadence_days: int = 14
     zone: str = "UTC"
-    rules: TrainRules = TrainRules()
+    rules: TrainRules = DEFAULT_RULES
 
     def slot(self, number: int) -> date:
         """The day of the train with that number, counted from 0."""
