@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from releaser.domain.changelog import (
     ChangelogCommit,
     ChangelogRelease,
+    Entry,
     Form,
     InvalidFragmentError,
     Section,
@@ -70,6 +72,7 @@ def release(*commits: ChangelogCommit, version: str = "1.1", yanked: bool = Fals
         (commit("APP-1: Crash", fixes="APP-1"), Section.FIXED, "Crash"),
         (commit("[APP-1][APP-2] - Crash", fixes="APP-1 APP-2"), Section.FIXED, "Crash"),
         (commit("fix: APP-1 crash", fixes="APP-1"), Section.FIXED, "crash"),
+        (commit("APP-1: feat(api): search", refs="APP-1"), Section.ADDED, "api: search"),
         (commit("APP-1", fixes="APP-1"), Section.FIXED, "APP-1"),
         (commit("APP-12 crash", fixes="APP-1"), Section.FIXED, "APP-12 crash"),
         (commit("fix: crash", standing=Standing.REVERT), Section.CHANGED, "crash"),
@@ -88,11 +91,56 @@ def test_commit_goes_to_its_section(given: ChangelogCommit, section: Section, te
         (commit("feat!: x"), True),
         (commit("feat: x", message="feat: x\n\nBREAKING CHANGE: y"), True),
         (commit("feat: x", message="feat: x\n\nNot BREAKING CHANGE: y"), False),
-        (commit("wow!: x"), False),
+        (commit("wow!: x"), True),
+        (commit("wow! x"), False),
+        (commit("[APP-1] feat!: x", fixes="APP-1"), True),
+        (commit("x", message="x\n\nBREAKING-CHANGE: y"), True),
+        (commit("x", message="x\n\nbreaking change: y"), False),
+        (commit("x", message="x\n\nBREAKING CHANGE:\n"), False),
     ],
 )
 def test_breaking_change_is_recognised(given: ChangelogCommit, breaking: bool) -> None:  # noqa: FBT001 -- a table
     assert entry_of(given).is_breaking is breaking
+
+
+def test_what_breaks_is_told_with_the_words_of_the_footer() -> None:
+    message = "feat(api)!: drop v1\r\n\r\nBREAKING CHANGE: clients must\r\nuse *v2*\r\nReviewed-by: Z\r\nRefs #133\r\n"
+    told = release(commit("feat(api)!: drop v1", message=message))
+    assert "- **Breaking:** api: drop v1 \u2013 clients must use \\*v2\\* (`aaaaaaaaaa`)\n" in render(
+        [told], form=Form.MARKDOWN
+    )
+    assert "  * Несовместимо: api: drop v1 \u2013 clients must use *v2* (aaaaaaaaaa)\n" in render(
+        [told], form=Form.TEXT, language="ru"
+    )
+
+
+def test_commit_that_writes_the_changelog_is_not_told_in_it() -> None:
+    told = release(commit("docs(changelog): Shop 1.0"), commit("docs: how to"))
+    assert [entry.text for entry in entries_of(told)] == ["how to"]
+    assert len(json.loads(render([told], form=Form.JSON))["releases"][0]["commits"]) == 2
+
+
+def test_correction_and_withdrawal_are_told_in_the_chapter() -> None:
+    told = replace(
+        release(yanked=True),
+        yank_reason="It loses *drafts*.",
+        written=(
+            Entry(section=Section.FIXED, text="Mended.", tickets=("APP-1",), corrected_on=date(2026, 3, 5)),
+            Entry(section=Section.FIXED, text="Other.", corrected_on=date(2026, 3, 4)),
+        ),
+    )
+    assert render([told], form=Form.MARKDOWN) == (
+        "## [1.1] - 2026-03-02 [YANKED]\n\n"
+        "This release was withdrawn: It loses \\*drafts\\*.\n\nText corrected on 5 March 2026.\n\n"
+        "### Fixed\n\n- Mended. (APP-1, corrected on 2026-03-05)\n- Other. (corrected on 2026-03-04)\n"
+    )
+    assert "Текст исправлен 5 марта 2026" in render([told], form=Form.TEXT, language="ru")
+
+
+def test_entry_of_several_blocks_keeps_its_blocks() -> None:
+    fragment = parse_fragment("APP-1.added.md", "Try:\n\n```\nrun it\n```\n")
+    html = render([replace(release(), written=entries_from([fragment]))], form=Form.HTML)
+    assert "<pre><code>run it\n</code></pre>\n<p>(APP-1)</p>" in html
 
 
 def test_what_was_taken_back_or_told_before_is_left_out() -> None:

@@ -2,7 +2,8 @@
 
 Rules: a changelog is complete (every commit that is new in a release stands in its data) and it tells each change
 once: what was taken back before the release, and what the line already had, is not announced. A commit says its
-section by its conventional prefix (`feat:`, `fix(api):`), else by its relation to tickets.
+section by its conventional prefix (`feat:`, `fix(api)!:`; Conventional Commits 1.0.0), else by its relation to tickets.
+What breaks something says so by `!` or by a footer `BREAKING CHANGE: ...`, whose text is told as well.
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ TITLES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangelogCommit:
-    """One commit that is new in a release. All text is untrusted; `message` is empty where only the subject is kept."""
+    """One commit that is new in a release. All text is untrusted; `message` is empty where only the subject is kept.
+
+    `breaking` is what the message says of what it breaks (see `breaking_of`), for where the message is not kept.
+    """
 
     id: str
     subject: str
@@ -52,11 +56,16 @@ class ChangelogCommit:
     standing: Standing = Standing.SHOWN
     is_merge: bool = False
     message: str = ""
+    breaking: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line of a changelog. `text` is plain, untrusted text, or Markdown where `is_markdown`."""
+    """One line of a changelog. `text` is plain, untrusted text, or Markdown where `is_markdown`.
+
+    `warning` is the plain text of what it breaks, where more is said of it; `corrected_on` the day its text was corrected
+    after it was published.
+    """
 
     section: Section
     text: str
@@ -64,13 +73,16 @@ class Entry:
     commit: str = ""
     is_breaking: bool = False
     is_markdown: bool = False
+    warning: str = ""
+    corrected_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangelogRelease:
     """A release as the changelog tells it. `previous` is the tag it is told against, None for the first of all.
 
-    `released_on` is None while it is not released; `written` are entries that people wrote (fragments).
+    `released_on` is None while it is not released, `version` is empty while it has none; `written` are entries that people
+    wrote (fragments). `yank_reason` is why it was withdrawn.
     """
 
     version: str
@@ -81,6 +93,12 @@ class ChangelogRelease:
     commits: tuple[ChangelogCommit, ...]
     written: tuple[Entry, ...] = ()
     is_yanked: bool = False
+    yank_reason: str = ""
+
+    @property
+    def corrected_on(self) -> date | None:
+        """The day on which any of its texts was corrected last."""
+        return max((entry.corrected_on for entry in self.written if entry.corrected_on), default=None)
 
 
 _CONVENTIONAL = re.compile(r"(?P<type>[A-Za-z]{2,12})(?:\((?P<scope>[^()]{0,80})\))?(?P<breaking>!)?:\s+(?=\S)")
@@ -108,7 +126,10 @@ _TYPES = {
     "chore": Section.CHANGED,
     "revert": Section.CHANGED,
 }
-_BREAKING_FOOTER = re.compile(r"^BREAKING[ -]CHANGE:", re.MULTILINE)
+_BREAKING_FOOTER = re.compile(
+    r"^BREAKING[ -]CHANGE:[ \t]+(?P<text>\S.*(?:\r?\n(?![\w-]+(?:: | #)).*\S.*)*)", re.MULTILINE
+)
+_OWN_COMMIT = re.compile(r"docs\(changelog\): ")
 
 
 def commit_of(change: Change) -> ChangelogCommit:
@@ -123,7 +144,15 @@ def commit_of(change: Change) -> ChangelogCommit:
         standing=change.standing,
         is_merge=len(commit.parents) > 1,
         message=commit.message,
+        breaking=breaking_of(commit.message),
     )
+
+
+def breaking_of(message: str) -> str:
+    """The text of a message's footer `BREAKING CHANGE: ...` or `BREAKING-CHANGE: ...` on one line, empty without one."""
+    # Looked for first: an expression for each of many thousand messages costs more.
+    found = _BREAKING_FOOTER.search(message) if "BREAKING" in message else None
+    return shortened(plain(found["text"])) if found else ""
 
 
 def release_of(history: History, release: TaggedRelease) -> ChangelogRelease:
@@ -145,10 +174,11 @@ def keys_of(commit: ChangelogCommit) -> tuple[str, ...]:
 
 def entry_of(commit: ChangelogCommit) -> Entry:
     """The changelog's line for a commit."""
-    subject = plain(commit.subject)
+    keys = keys_of(commit)
+    subject = _without_keys(plain(commit.subject), keys)
     conventional = _CONVENTIONAL.match(subject)
     kind = _TYPES.get(conventional["type"].lower()) if conventional else None
-    keys = keys_of(commit)
+    warning = commit.breaking or breaking_of(commit.message)
     if conventional and kind:
         section, text = kind, subject[conventional.end() :]
         if conventional["scope"]:
@@ -161,8 +191,8 @@ def entry_of(commit: ChangelogCommit) -> Entry:
         text=shortened(_without_keys(text, keys)) or commit.id[:10],
         tickets=keys,
         commit=commit.id,
-        is_breaking=bool(conventional and kind and conventional["breaking"])
-        or ("BREAKING" in commit.message and _BREAKING_FOOTER.search(commit.message) is not None),
+        is_breaking=bool(warning or (conventional and conventional["breaking"])),
+        warning=warning,
     )
 
 
@@ -188,13 +218,13 @@ def _without_keys(text: str, keys: tuple[str, ...]) -> str:
 def entries_of(release: ChangelogRelease) -> tuple[Entry, ...]:
     """What the changelog tells of a release: what people wrote, then its commits.
 
-    Left out are what was taken back within the release, what its line already had, and commits whose every ticket
-    somebody wrote an entry for.
+    Left out are what was taken back within the release, what its line already had, commits whose every ticket
+    somebody wrote an entry for, and those that do nothing but write the changelog.
     """
     written = {key for entry in release.written for key in entry.tickets}
     told = []
     for commit in release.commits:
-        if commit.standing in {Standing.REVERTED, Standing.REPEATED}:
+        if commit.standing in {Standing.REVERTED, Standing.REPEATED} or _OWN_COMMIT.match(commit.subject):
             continue
         entry = entry_of(commit)
         if not (entry.tickets and written.issuperset(entry.tickets)):

@@ -6,7 +6,9 @@ The JSON shape is read by scripts outside; keep it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -22,6 +24,8 @@ from releaser.domain.changelog.text import escape_json, escape_markdown, indente
 from releaser.i18n import DEFAULT_LANGUAGE, Translator, translator
 
 SHORT_ID = 10
+
+_BLOCK = re.compile(r"\s*(?:`{3}|~{3}|[|>#]|[-*+]\s|\d{1,9}[.)]\s)")
 
 
 class Form(StrEnum):
@@ -80,10 +84,13 @@ def as_json(releases: Iterable[ChangelogRelease]) -> dict[str, Any]:
 def as_markdown(release: ChangelogRelease, t: Translator) -> str:
     """One release as a chapter of Markdown."""
     lines = [f"## {_heading(release, t, escaped=True)}"]
-    for section, entries in by_section(entries_of(release)).items():
+    for remark in _remarks(release, t):
+        lines += ["", escape_markdown(remark)]
+    sections = by_section(entries_of(release))
+    for section, entries in sections.items():
         lines += ["", f"### {t(TITLES[section])}", ""]
         lines += [f"- {_markdown_of(entry, t)}" for entry in entries]
-    if len(lines) == 1:
+    if not sections:
         lines += ["", t("No changes.")]
     return "\n".join(lines)
 
@@ -92,32 +99,65 @@ def as_text(release: ChangelogRelease, t: Translator) -> str:
     """One release as plain text, for mail and terminals."""
     heading = _heading(release, t, escaped=False)
     lines = [heading, "=" * len(heading)]
-    for section, entries in by_section(entries_of(release)).items():
+    for remark in _remarks(release, t):
+        lines += ["", remark]
+    sections = by_section(entries_of(release))
+    for section, entries in sections.items():
         lines += ["", f"{t(TITLES[section])}:"]
         lines += [f"  * {_text_of(entry, t)}" for entry in entries]
-    if len(lines) == 2:
+    if not sections:
         lines += ["", t("No changes.")]
     return "\n".join(lines)
 
 
 def _heading(release: ChangelogRelease, t: Translator, *, escaped: bool) -> str:
     version = plain(release.version)
+    if not version:
+        return f"[{t('Unreleased')}]" if escaped else t("Unreleased")
     shown = f"[{version}]" if escaped else version
     day = release.released_on.isoformat() if release.released_on else t("not released yet")
     return f"{shown} - {day}" + (" [YANKED]" if release.is_yanked else "")
 
 
+def _remarks(release: ChangelogRelease, t: Translator) -> list[str]:
+    """What readers have to know of the whole release, as plain lines."""
+    remarks = []
+    if release.yank_reason:
+        remarks.append(t("This release was withdrawn: {reason}", reason=plain(release.yank_reason)))
+    if release.corrected_on:
+        remarks.append(t("Text corrected on {day}.", day=t.day(release.corrected_on)))
+    return remarks
+
+
 def _markdown_of(entry: Entry, t: Translator) -> str:
     text = indented(plain_lines(entry.text)) if entry.is_markdown else escape_markdown(entry.text)
-    warning = f"**{t('Breaking:')}** " if entry.is_breaking else ""
+    if entry.is_breaking:
+        text = f"**{t('Breaking:')}** {text}"
+    if entry.warning:
+        text = f"{text} \u2013 {escape_markdown(entry.warning)}"
     references = [escape_markdown(plain(key)) for key in entry.tickets]
     if entry.commit:
         references.append(f"`{entry.commit[:SHORT_ID]}`")
-    return f"{warning}{text}" + (f" ({', '.join(references)})" if references else "")
+    if entry.corrected_on:
+        references.append(_corrected(entry.corrected_on, t))
+    if not references:
+        return text
+    # Behind a code block, a table or a list the references need a paragraph of their own.
+    apart = "\n\n  " if entry.is_markdown and _BLOCK.match(text.rpartition("\n")[2]) and "\n" in text else " "
+    return f"{text}{apart}({', '.join(references)})"
 
 
 def _text_of(entry: Entry, t: Translator) -> str:
     text = to_text(entry.text) if entry.is_markdown else entry.text
-    warning = f"{t('Breaking:')} " if entry.is_breaking else ""
+    if entry.is_breaking:
+        text = f"{t('Breaking:')} {text}"
+    if entry.warning:
+        text = f"{text} \u2013 {entry.warning}"
     references = [*map(plain, entry.tickets), *([entry.commit[:SHORT_ID]] if entry.commit else [])]
-    return f"{warning}{text}" + (f" ({', '.join(references)})" if references else "")
+    if entry.corrected_on:
+        references.append(_corrected(entry.corrected_on, t))
+    return f"{text} ({', '.join(references)})" if references else text
+
+
+def _corrected(on: date, t: Translator) -> str:
+    return t("corrected on {day}", day=on.isoformat())
