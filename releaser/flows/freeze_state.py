@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from releaser.domain.freeze import Phase
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from releaser.domain.freeze import Entry, Phase, Phases, Point, Proof, Violation, Why, frozen, phases_of
+from releaser.domain.freeze_entries import branch_point, frozen_entries
+from releaser.domain.history import History
+from releaser.domain.train import Timetable, Train
+from releaser.errors import RefusedError
+from releaser.flows.list_plans import journeys_of
+from releaser.flows.open_history import open_history
 from releaser.flows.ports import Facts, Ports
-from releaser.store import products
+from releaser.store import freezes, products, trains
+from releaser.store.products import Product
 
 
 def freeze_state(ports: Ports, *, product: str, commit: str = "", branch: str = "") -> Facts:
@@ -14,26 +26,160 @@ def freeze_state(ports: Ports, *, product: str, commit: str = "", branch: str = 
     reads the repository), and refuses while `violations` is not empty. A patch has no train and is not asked about.
     `branch` is where the commit is; the product's own when empty.
 
-    Facts: `product`, `train` (the day by the rhythm, ISO date or None: the train a cut made now leaves with; a cut keeps it
+    Facts: `product`, `train` (the day by the rhythm, a date or None: the train a cut made now leaves with; a cut keeps it
     in `Release.planned_on`), `departs_at`, `phase` (a `domain.freeze.Phase`), `branch_point_at`, `soft_freeze_at`,
-    `freeze_at`, `thaw_at` (None for what the product has no rule for), `violations` and `excused` (each `commit`,
-    `subject`, `tickets`, `landed`, `proof`, `why`, `detail`, `advice`), `exceptions`. A product without a rhythm or without
-    freeze rules has no violations.
-    Raises `ProductNotFoundError`, and what `open_history` raises when the product has freeze rules.
+    `freeze_at`, `thaw_at` (None for what the product has no rule for), `points` (where the branch was: `phase`, `at`,
+    `commit`, `proof`), `violations` and `excused` (each `commit`, `subject`, `tickets`, `landed`, `proof`; a violation also
+    `why`, `detail`, `advice`), `exceptions`. A product without a rhythm or without freeze rules has no violations.
+    Raises `ProductNotFoundError`, and what `open_history` raises when a freeze has begun.
     """
-    del commit, branch  # nothing is judged while no product can have freeze rules
+    now = ports.clock.now()
     with ports.database.reading() as session:
         row = products.get(session, product)
+        table = trains.timetable(session, row, now=now)
+        train = table.of_cut() if table is not None else None
+        if table is None or train is None:
+            return _facts(row, None, Phases(), now)
+        leaves = freezes.exceptions(session, row.id, slot_on=train.slot_on)
+        phases = phases_of(train, table.rhythm)
+        facts = {
+            **_facts(row, train, phases, now),
+            "exceptions": [freezes.facts(one, now=now) for one in leaves],
+        }
+        if phases.at(now) not in _FROZEN:
+            return facts
+    history = open_history(ports, product=product)
+    with ports.database.reading() as session:
+        judged = _judged(session, row, table, train, history, _Cut.of(history, row, commit, branch))
+    return {**facts, **judged}
+
+
+_FROZEN = frozenset({Phase.SOFT_FREEZE, Phase.FREEZE, Phase.THAW})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cut:
+    """What would be cut: the branch, the one it may have come from, and the commit's index."""
+
+    branch: str
+    trunk: str
+    tip: int
+
+    @classmethod
+    def of(cls, history: History, product: Product, commit: str, branch: str) -> _Cut:
+        """Find it in the history. Raises `RefusedError` when the last collect knows nothing of it."""
+        trunk = product.branch or next((head.branch for head in history.heads if head.main), "")
+        named = branch or trunk
+        wanted = commit or next((head.commit for head in history.heads if head.branch == named), "")
+        tip = history.find(wanted) if wanted else None
+        if tip is None:
+            raise RefusedError(
+                f"The last collect of '{product.name}' saw no {f'commit {wanted[:10]}' if wanted else f'branch {named}'}.",
+                rule="not-collected",
+                advice=f"Run `releaser collect {product.name}`.",
+            )
+        return cls(branch=named, trunk=trunk, tip=tip)
+
+
+def _judged(session: Session, product: Product, table: Timetable, train: Train, history: History, cut: _Cut) -> Facts:
+    phases, now = phases_of(train, table.rhythm), table.now
+    soft = _point(session, product, train, Phase.SOFT_FREEZE, phases.soft_freeze_at, cut, now)
+    freeze = _point(session, product, train, Phase.FREEZE, phases.freeze_at, cut, now)
+    entries = frozen_entries(history, cut.tip, soft=soft, freeze=freeze)
+    leaves = freezes.exceptions(session, product.id, slot_on=train.slot_on)
+    violations = frozen(
+        entries,
+        exceptions=[freezes.as_domain(one) for one in leaves],
+        planned=_planned(session, product, table, train),
+        now=now,
+    )
+    refused = {one.entry.commit for one in violations}
+    points = ((Phase.SOFT_FREEZE, soft), (Phase.FREEZE, freeze))
     return {
-        "product": row.name,
-        "train": None,
-        "departs_at": None,
-        "phase": Phase.OPEN.value,
-        "branch_point_at": None,
-        "soft_freeze_at": None,
-        "freeze_at": None,
-        "thaw_at": None,
+        "branch": cut.branch,
+        "points": [
+            {"phase": phase.value, "at": point.at, "commit": point.commit, "proof": point.proof.value}
+            for phase, point in points
+            if point is not None
+        ],
+        "violations": [_violation(one, product, train, table) for one in violations],
+        "excused": [_entry(one) for one in entries if one.commit not in refused],
+    }
+
+
+def _point(
+    session: Session, product: Product, train: Train, phase: Phase, at: datetime | None, cut: _Cut, now: datetime
+) -> Point | None:
+    """Where the branch was when a phase began; None while it has not."""
+    if at is None or at > now:
+        return None
+    seen = freezes.seen(session, product.id, cut.branch)
+    trunk = freezes.seen(session, product.id, cut.trunk)
+    return branch_point(at, seen, trunk, freezes.stated(session, product.id, train.slot_on).get(phase))
+
+
+def _planned(session: Session, product: Product, table: Timetable, train: Train) -> frozenset[str]:
+    journeys = journeys_of(session, product, table)
+    return frozenset(one.ticket for one in journeys if one.planned_for == train.slot_on)
+
+
+def _facts(product: Product, train: Train | None, phases: Phases, now: datetime) -> Facts:
+    return {
+        "product": product.name,
+        "train": train.slot_on if train else None,
+        "departs_at": train.departs_at if train else None,
+        "phase": phases.at(now).value,
+        "branch_point_at": phases.branch_point_at,
+        "soft_freeze_at": phases.soft_freeze_at,
+        "freeze_at": phases.freeze_at,
+        "thaw_at": phases.thaw_at,
+        "branch": None,
+        "points": [],
         "violations": [],
         "excused": [],
         "exceptions": [],
+    }
+
+
+def _entry(entry: Entry) -> Facts:
+    return {
+        "commit": entry.commit,
+        "subject": entry.subject,
+        "tickets": list(entry.tickets),
+        "landed": entry.landed.value,
+        "proof": entry.proof.value,
+    }
+
+
+_PHASES = {Phase.SOFT_FREEZE: "soft freeze", Phase.FREEZE: "freeze"}
+
+
+def _violation(violation: Violation, product: Product, train: Train, table: Timetable) -> Facts:
+    entry = violation.entry
+    named = ", ".join(violation.tickets)
+    phase = _PHASES[entry.landed]
+    begun = phases_of(train, table.rhythm)
+    at = begun.freeze_at if entry.landed is Phase.FREEZE else begun.soft_freeze_at
+    when = f"{at:%Y-%m-%d %H:%M}Z" if at else "its beginning"
+    unproved = entry.proof is Proof.UNPROVED
+    landed = "may have landed after" if unproved else "landed after"
+    why = {
+        Why.NO_TICKET: "it names no ticket",
+        Why.NOT_PLANNED: f"{named} is not planned for that train",
+        Why.NO_EXCEPTION: f"{named} has no exception",
+        Why.EXPIRED: f"the exception for {named} does not hold any more",
+    }[violation.why]
+    except_it = f"`releaser freeze except {product.name} {violation.tickets[0]}`" if violation.tickets else ""
+    advice = f"Approve it with {except_it}, or revert it." if except_it else "Revert it: an exception names one ticket."
+    if unproved:
+        advice += (
+            f" Nobody looked at the branch when the {phase} began; say where it was with"
+            f" `releaser freeze state {product.name} COMMIT`."
+        )
+    return {
+        **_entry(entry),
+        "why": violation.why.value,
+        "refused": list(violation.tickets),
+        "detail": f"{entry.commit[:10]} {landed} the {phase} of {when} for the train of {train.slot_on}: {why}.",
+        "advice": advice,
     }

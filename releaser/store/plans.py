@@ -10,25 +10,29 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date, datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text, select
+from sqlalchemy import ForeignKey, Index, String, Text, and_, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from releaser.domain.carry import Plan, PlanKind
+from releaser.domain.request import TicketState
+from releaser.store import fixes
 from releaser.store.base import Base, words
+from releaser.store.moves import Move
+from releaser.store.releases import Release
 from releaser.store.stated import Fact, Statement
+from releaser.store.tickets import Ticket
+
+_CHUNK = 500
 
 
 class TicketPlan(Base):
     """One decision about a ticket: the slot of its train from then on, None for no train. Never changed.
 
-    A carry-over tells the slot that the ticket missed: a ticket is carried from a train once.
+    A carry-over tells the slot that the ticket missed.
     """
 
     __tablename__ = "ticket_plans"
-    __table_args__ = (
-        Index("ix_ticket_plans_ticket", "product_id", "ticket", "id"),
-        Index("ix_ticket_plans_missed", "product_id", "ticket", "missed_on", unique=True),
-    )
+    __table_args__ = (Index("ix_ticket_plans_ticket", "product_id", "ticket", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
@@ -111,3 +115,50 @@ def _by_version(session: Session, product_id: int, slots: Mapping[str, date]) ->
             row.ticket,
             Plan(kind=kind, slot_on=slot_on, at=row.at, by=row.by, reason=row.reason, by_version=True),
         )
+
+
+def any_open(session: Session, product_id: int) -> bool:
+    """Whether anything was ever planned for a train or a version: cheap, for those who ask often."""
+    planned = select(TicketPlan.id).where(TicketPlan.product_id == product_id)
+    said = select(Statement.id).where(Statement.product_id == product_id, Statement.fact == Fact.PLANNED_FOR)
+    return any(session.scalars(query.limit(1)).first() is not None for query in (planned, said))
+
+
+def requests(session: Session, product_id: int, keys: Collection[str]) -> dict[str, Ticket]:
+    """Those of the tickets that are requests, by key."""
+    found: dict[str, Ticket] = {}
+    wanted = sorted(keys)
+    for start in range(0, len(wanted), _CHUNK):
+        query = select(Ticket).where(Ticket.product_id == product_id, Ticket.key.in_(wanted[start : start + _CHUNK]))
+        found |= {ticket.key: ticket for ticket in session.scalars(query).unique()}
+    return found
+
+
+def landed(session: Session, product_id: int, keys: Collection[str]) -> dict[str, str]:
+    """Ticket -> the lowest version that has its fix. What was out before a request was reopened does not count for it."""
+    fixed = fixes.fixed_in(session, product_id, keys)
+    query = select(Release.version, Release.sort_key, func.coalesce(Release.published_at, Release.tagged_at))
+    known: dict[str, tuple[int, datetime | None]] = {
+        row[0]: (row[1], row[2]) for row in session.execute(query.where(Release.product_id == product_id))
+    }
+    found = {}
+    for key, versions in fixed.items():
+        since = _reopened_at(session, product_id, key)
+        new = [one for one in versions if since is None or (known[one][1] or since) > since]
+        if new:
+            found[key] = min(new, key=lambda version: known[version][0])
+    return found
+
+
+def _reopened_at(session: Session, product_id: int, key: str) -> datetime | None:
+    query = (
+        select(func.max(Move.at))
+        .join(Ticket, and_(Move.noun == Ticket.__tablename__, Move.row_id == Ticket.id))
+        .where(
+            Ticket.product_id == product_id,
+            Ticket.key == key,
+            Ticket.state == TicketState.REOPENED,
+            Move.to == TicketState.REOPENED.value,
+        )
+    )
+    return session.scalar(query)

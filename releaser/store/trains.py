@@ -192,6 +192,17 @@ def cuts(session: Session, product_id: int, *, since: datetime | None = None) ->
     return [Cut(version=row.version, at=row.at, slot_on=row.planned_on) for row in session.execute(query)]
 
 
+def stables_out(session: Session, product_id: int, *, collected: bool) -> frozenset[str]:
+    """Stable versions that customers can see (or could): those a collect has told the content of, or those it has not yet."""
+    query = select(Release.version).where(
+        Release.product_id == product_id,
+        Release.kind == VersionKind.STABLE,
+        Release.state.in_((ReleaseState.PUBLISHED, ReleaseState.YANKED)),
+        Release.rank.is_not(None) if collected else Release.rank.is_(None),
+    )
+    return frozenset(session.scalars(query))
+
+
 def rule_changes(session: Session, product: Product) -> tuple[int, datetime]:
     """How often the product's rhythm was declared otherwise, and when it last was (or the product was added)."""
     query = select(DeclaredChange).where(DeclaredChange.noun == "product", DeclaredChange.name == product.name)

@@ -72,7 +72,7 @@ class Timetable:
         expected = {one.expected: one.slot_on for one in (*self.coming(), *self.left(1)) if one.expected}
         return {**expected, **{version: slot_on for slot_on, version in self.given.items()}}
 
-    def version_of(self, slot_on: date) -> str | None:
+    def version_of(self, slot_on: date | None) -> str | None:
         """The number that the train of a slot gave or is expected to give, as far as it is known."""
         return next((version for version, slot in self.slots.items() if slot == slot_on), None)
 

@@ -352,7 +352,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_ticket_plans_product_id_products")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket_plans")),
     )
-    op.create_index("ix_ticket_plans_missed", "ticket_plans", ["product_id", "ticket", "missed_on"], unique=True)
     op.create_index("ix_ticket_plans_ticket", "ticket_plans", ["product_id", "ticket", "id"], unique=False)
     op.create_table(
         "tickets",

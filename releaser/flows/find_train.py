@@ -1,0 +1,82 @@
+"""Find a product's trains in the caller's transaction, and tell one as plain data."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from releaser.domain.freeze import phases_of
+from releaser.domain.train import Because, Decision, Timetable, Train, TrainState, decided
+from releaser.domain.train_text import reason
+from releaser.errors import RefusedError
+from releaser.flows.ports import Facts
+from releaser.i18n import Translator, translator
+from releaser.store import trains
+from releaser.store.products import Product
+
+
+def timetable_of(session: Session, product: Product, *, now: datetime) -> Timetable:
+    """What is known of the product's trains. Raises `RefusedError` (rule `no-rhythm`)."""
+    table = trains.timetable(session, product, now=now)
+    if table is None:
+        raise RefusedError(
+            f"Product '{product.name}' has no trains: no first one is declared.",
+            rule="no-rhythm",
+            advice="Declare first_train_on with `releaser apply`.",
+            field="product",
+        )
+    return table
+
+
+def decide(session: Session, product: Product, table: Timetable, train: Train, decision: Decision) -> Facts:
+    """Write down what a person decided of a train; the facts are the train as it stands then, and the day it `was_on`.
+
+    Raises `RefusedError` (rules `train-left`, `train-in-past`, `train-order`), `MoveConflictError`.
+    """
+    decided(table.rhythm, table.decisions, train, decision)
+    trains.decide(session, product.id, train.slot_on, decision, was_on=train.on)
+    after = timetable_of(session, product, now=table.now)
+    return {**train_facts(after, train), "product": product.name, "was_on": train.on, "unchanged": False}
+
+
+def unchanged(product: Product, table: Timetable, train: Train) -> Facts:
+    """A train that stands already as somebody wants it."""
+    return {**train_facts(table, train), "product": product.name, "was_on": train.on, "unchanged": True}
+
+
+def train_facts(table: Timetable, train: Train, *, t: Translator | None = None) -> Facts:
+    """A train as plain data: the one shape that commands, the API and pages show. It is looked up anew by its slot.
+
+    `train` is the slot, the train's identity; `on` and `departs_at` are None when it is skipped; `state` is scheduled, moved (by
+    the calendar), shifted or skipped (by a person or the calendar), or expected, where the calendar is not known.
+    """
+    now_stands = table.at(train.slot_on) or train
+    phases = phases_of(now_stands, table.rhythm)
+    decision = now_stands.decision if now_stands.because is Because.PERSON else None
+    return {
+        "train": now_stands.slot_on,
+        "on": None if now_stands.skipped else now_stands.on,
+        "departs_at": None if now_stands.skipped else now_stands.departs_at,
+        "version": None if now_stands.skipped else table.version_of(now_stands.slot_on),
+        "state": _state(now_stands),
+        "because": now_stands.because.value,
+        "reason": reason(now_stands, table.rhythm, t or translator("en")),
+        "known_until": now_stands.known_until,
+        "decided_by": decision.by if decision else None,
+        "decided_at": decision.at if decision else None,
+        "branch_point_at": phases.branch_point_at,
+        "soft_freeze_at": phases.soft_freeze_at,
+        "freeze_at": phases.freeze_at,
+        "thaw_at": phases.thaw_at,
+    }
+
+
+def _state(train: Train) -> str:
+    if train.skipped:
+        return TrainState.SKIPPED.value
+    if train.because is Because.PERSON:
+        return TrainState.SHIFTED.value
+    if not train.certain:
+        return "expected"
+    return "moved" if train.moved else TrainState.SCHEDULED.value
