@@ -86,7 +86,7 @@ def test_ids_that_are_reverted_are_read_unless_they_are_quoted(message: str, wan
     [
         ('Revert "Add x"', "Add x"),
         ('Revert "Add x" (#12)', "Add x"),
-        ('Revert "Add x (#11)" (#12)', "Add x"),
+        ('Revert "Add x (#11)" (#12)', "#11|Add x"),
         ("Revert 'Add x'", "Add x"),
         ('Revert "Revert "Add x""', 'Revert "Add x"'),
         ('Reapply "Add x"', 'Revert "Add x"'),
@@ -97,7 +97,7 @@ def test_ids_that_are_reverted_are_read_unless_they_are_quoted(message: str, wan
         (f'Revert "Add x" (cherry picked from commit {A})', "Add x"),
         ("revert: feat(api): add x", "feat(api): add x"),
         ("revert(api): feat: add x", "feat: add x"),
-        ("Revert Add the x (#12)", "Add the x"),
+        ("Revert Add the x (#12)", "#12|Add the x"),
         ('Revert "Add x" (#12)\n\nReverts example/shop#11', "#11|Add x"),
         ('Revert "Add x"\r\n\r\nReverts #11\r\n', "#11|Add x"),
         ("Revert it", None),
@@ -114,7 +114,7 @@ def test_revert_without_an_id_names_a_subject_or_a_number(message: str, wanted: 
     [
         ("Add x\n\nbody", {"Add x"}),
         ("Add x (#11)\r\n\r\nbody", {"Add x", "#11"}),
-        ("Add x (#11) (#12)", {"Add x", "#12"}),
+        ("Add x (#11) (#12)", {"Add x", "#11", "#12"}),
         ("Merge pull request #11 from ann/x\n\nAdd x\n", {"Merge pull request #11 from ann/x", "Add x", "#11"}),
         ("Merge branch 'x' into 'main'\n\nAdd x\n\nSee merge request !3", {"Merge branch 'x' into 'main'", "Add x"}),
         ("Merge branch 'x'", {"Merge branch 'x'"}),

@@ -35,7 +35,6 @@ _SUBJECT = re.compile(
 _UNQUOTED = re.compile(r"[Rr]evert(?:(?:\([^()]{0,80}\))?!?:)? (?P<what>\S{1,200} \S{1,200} \S.{0,500})$")
 _PULL = re.compile(r"^Reverts (?:[\w.-]{1,100}/[\w.-]{1,100})?#(?P<number>[0-9]{1,9})\.?\r?$", re.MULTILINE)
 _NUMBERED = re.compile(r"(?: \(#[0-9]{1,9}\))+$")
-_LAST_NUMBER = re.compile(r"\((#[0-9]{1,9})\)$")
 _MERGED_PULL = re.compile(r"Merge pull request (#[0-9]{1,9})\b")
 
 
@@ -69,7 +68,7 @@ def named_changes(message: str) -> tuple[str, ...]:
     pull = _PULL.search(message)
     subject = named_subject(message.partition("\n")[0].rstrip())
     number = (f"#{pull['number']}",) if pull is not None else ()
-    return number if subject is None else (*number, without_number(subject))
+    return number if subject is None else (*number, *numbers(subject), without_number(subject))
 
 
 def names(message: str) -> tuple[str, ...]:
@@ -80,13 +79,18 @@ def names(message: str) -> tuple[str, ...]:
         pull = _MERGED_PULL.match(subject)
         title = rest[:1000].strip().partition("\n")[0].rstrip()
         return tuple(filter(None, (subject, without_number(title), pull[1] if pull is not None else "")))
-    number = _LAST_NUMBER.search(subject) if subject.endswith(")") else None
-    return (subject,) if number is None else (without_number(subject), number[1])
+    return (without_number(subject), *numbers(subject))
+
+
+def numbers(subject: str) -> tuple[str, ...]:
+    """The numbers that hosts appended to a subject when they squashed, as `#12`."""
+    behind = _NUMBERED.search(subject) if subject.endswith(")") else None
+    return tuple(behind[0].strip(" ()").split(") (")) if behind is not None else ()
 
 
 def without_number(subject: str) -> str:
     """The subject without the numbers that a squashing host appends."""
-    return _NUMBERED.sub("", subject)
+    return _NUMBERED.sub("", subject) if subject.endswith(")") else subject
 
 
 def resolve(
@@ -124,13 +128,13 @@ def _by_name(
 ) -> list[Revert]:
     """The nearest commit of that name that the revert descends from."""
     asked = {name for named in wanted.values() for name in named}
-    numbers = any(name.startswith("#") for name in asked)
+    by_number = any(name.startswith("#") for name in asked)
     # The first letters rule nearly every message out before it is looked at.
     length = min(8, *map(len, asked))
     starts = {name[:length] for name in asked}
     places: dict[str, list[int]] = {}
     for commit, message in enumerate(messages):
-        if numbers or message[:length] in starts or message.startswith("Merge "):
+        if by_number or message[:length] in starts or message.startswith("Merge "):
             for name in asked.intersection(names(message)):
                 places.setdefault(name, []).append(commit)
     found = []
@@ -178,7 +182,8 @@ def _targets(graph: Graph, revert: Revert, copies: Copies, bits: Callable[[int],
     if revert.reverted in graph.more:
         direct += graph.side_of(revert.reverted, limit=LARGEST_MERGE)
     # A revert on one line often names the commit of another, whose pick it takes back: that commit itself stays.
-    found = dict.fromkeys(direct) if _descends(graph, revert.commit, revert.reverted, bits) else {}
+    whole = _descends(graph, revert.commit, revert.reverted, bits)
+    found = dict.fromkeys(one for one in direct if whole or _descends(graph, revert.commit, one, bits))
     for commit in direct:
         if copies.is_copied(commit):
             found.update(dict.fromkeys(_earlier_copies(graph, revert.commit, commit, copies, bits)))
