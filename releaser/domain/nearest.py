@@ -35,9 +35,10 @@ def nearest_tickets(wanted: str, known: Sequence[str]) -> list[str]:
     found += islice((key for key in known if key.startswith(wanted)), MOST)
     numbered = _NUMBERED.fullmatch(wanted)
     if numbered is not None:
-        project, number = numbered["project"], int(numbered["number"])
-        same = [key for key in known if key.startswith(project) and key[len(project) :].isdigit()]
-        found += sorted(same, key=lambda key: abs(int(key[len(project) : len(project) + 18]) - number))[:MOST]
+        project, number = numbered["project"].casefold(), int(numbered["number"])
+        size = len(project)
+        same = [key for key in known if key[:size].casefold() == project and key[size:].isdecimal()]
+        found += sorted(same, key=lambda key: abs(int(key[size : size + 18]) - number))[:MOST]
     if not found:
         projects = {key.rpartition("-")[0].casefold(): key for key in known}
         near = get_close_matches(folded.rpartition("-")[0] or folded, list(projects)[:1000], n=MOST)

@@ -1,0 +1,223 @@
+"""Where a commit or a ticket is: every release and line that has it, and how it came there.
+
+What is asked for is a ticket key as it stands, a commit's id or the start of one, or the name of a tag or branch, which means
+the commit it leads to. Having is being in force: a release that contains a change and its revert is told apart.
+
+What does not live here: how that is found out (`domain.history`), and what people state of a ticket (`domain.status`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from releaser.domain.changelog.text import plain, shortened
+from releaser.domain.history import (
+    Carried,
+    Head,
+    History,
+    OnLine,
+    TaggedRelease,
+    TicketCommit,
+    TicketTable,
+    Via,
+    members,
+)
+from releaser.domain.history.evidence import Evidence
+from releaser.domain.nearest import ids_starting, nearest_ids, nearest_tickets
+from releaser.errors import InvalidError, NotFoundError
+
+LONGEST_QUERY = 300
+_ID = re.compile(r"[0-9a-f]{4,64}", re.ASCII)
+_NAMED = 5
+
+
+class UnknownChangeError(NotFoundError):
+    """No commit and no ticket of the history is called so."""
+
+
+class AmbiguousCommitError(InvalidError):
+    """Several commits' ids start so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack:
+    """A release that contains the change, and what takes it back there."""
+
+    release: TaggedRelease
+    reverted_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whereabouts:
+    """Where what was asked for is. `commit` is None for a ticket, `ticket` for a commit.
+
+    `commits` are those that bring it, with what they say of the ticket; `lines` has every line, oldest number first;
+    `heads` are the branches it is in force on.
+    """
+
+    query: str
+    commit: str | None
+    ticket: str | None
+    commits: tuple[TicketCommit, ...]
+    releases: tuple[Carried, ...]
+    taken_back: tuple[TakenBack, ...]
+    lines: tuple[OnLine, ...]
+    heads: tuple[Head, ...]
+
+
+def whereabouts(history: History, query: str) -> Whereabouts:
+    """Find a commit or a ticket. Raises `UnknownChangeError`, which names the nearest, and `AmbiguousCommitError`."""
+    wanted = query.strip()
+    table = TicketTable(history)
+    ticket = table.show(wanted)
+    if ticket is not None:
+        evidence = table.evidence(wanted)
+        assert evidence is not None  # noqa: S101 -- what is shown is known
+        return Whereabouts(
+            query=wanted,
+            commit=None,
+            ticket=wanted,
+            commits=ticket.commits,
+            releases=ticket.releases,
+            taken_back=_taken_back(history, evidence),
+            lines=ticket.lines,
+            heads=ticket.heads,
+        )
+    commit = _named_commit(history, wanted)
+    if commit is None:
+        raise _unknown(history, table, wanted)
+    evidence = history.evidence_of(commit)
+    return Whereabouts(
+        query=wanted,
+        commit=history.graph.ids[commit],
+        ticket=None,
+        commits=tuple(
+            TicketCommit(commit=one, id=history.graph.ids[one], relation=None, via=via) for one, via in evidence.brought
+        ),
+        releases=evidence.carried(history.releases),
+        taken_back=_taken_back(history, evidence),
+        lines=tuple(evidence.on_line(track, history.releases) for track in history.tracks),
+        heads=tuple(head for head in history.heads if evidence.in_force >> head.bit & 1),
+    )
+
+
+def _named_commit(history: History, wanted: str) -> int | None:
+    for release in history.releases:
+        if wanted == release.tag:
+            return history.find(release.commit)
+    for head in history.heads:
+        if wanted == head.branch:
+            return history.find(head.commit)
+    folded = wanted.lower()
+    if _ID.fullmatch(folded) is None:
+        return None
+    exact = history.find(folded)
+    if exact is not None:
+        return exact
+    several = ids_starting(folded, history.graph.ids, most=_NAMED)
+    if len(several) > 1:
+        raise AmbiguousCommitError(
+            f"'{folded}' is the start of several commits.",
+            advice=f"Name one by more of its id: {_named(history, several)}.",
+            field="query",
+        )
+    return history.find(several[0]) if several else None
+
+
+def _named(history: History, ids: list[str]) -> str:
+    """Commits by the start of their ids and their subjects, harmless and short."""
+    found = []
+    for one in ids:
+        place = history.find(one)
+        subject = plain(history.subject(place)) if place is not None else ""
+        found.append(f"{one[:12]} ({shortened(subject)[:60]})")
+    return ", ".join(found)
+
+
+def _unknown(history: History, table: TicketTable, wanted: str) -> UnknownChangeError:
+    shown = wanted[:LONGEST_QUERY]
+    if _ID.fullmatch(wanted.lower()) is not None:
+        near = nearest_ids(wanted.lower(), history.graph.ids)
+        advice = (
+            f"The nearest is {_named(history, near)}." if near else "Perhaps it is not fetched yet: git fetch --tags."
+        )
+        what = f"No tag and no branch leads to a commit '{shown[:64]}'."
+    else:
+        keys = nearest_tickets(wanted[:LONGEST_QUERY], table.keys)
+        advice = (
+            f"The nearest are {', '.join(plain(key) for key in keys)}."
+            if keys
+            else "Name a commit's id or a ticket's key; --ticket-pattern says how keys look."
+        )
+        what = f"No commit names a ticket '{plain(shown)}', and none is called so."
+    return UnknownChangeError(what, advice=advice, field="query")
+
+
+def _taken_back(history: History, evidence: Evidence) -> tuple[TakenBack, ...]:
+    released = (1 << len(history.releases)) - 1
+    found = []
+    for rank in members(evidence.contained & ~evidence.in_force & released):
+        reverters = (history.force.reverter(commit, bit=rank) for commit, _ in evidence.brought)
+        by = next((one for one in reverters if one is not None), None)
+        found.append(
+            TakenBack(release=history.releases[rank], reverted_by=history.graph.ids[by] if by is not None else None)
+        )
+    return tuple(found)
+
+
+def as_json(found: Whereabouts, history: History) -> dict[str, Any]:
+    """The shape that scripts outside read: `query`, `commits`, `releases`, `lines` stay as they are.
+
+    `commits` are full ids; `evidence` tells more of each, in the same order.
+    """
+    return {
+        "query": found.query,
+        "kind": "ticket" if found.ticket is not None else "commit",
+        "commits": [one.id for one in found.commits],
+        "releases": [
+            {
+                "version": one.release.version.text,
+                "via": one.via.value,
+                "commit": one.commit,
+                "tag": one.release.tag,
+                "line": one.release.line,
+                "date": one.release.released_at.date().isoformat(),
+            }
+            for one in found.releases
+        ],
+        "lines": [line_json(one) for one in found.lines],
+        "branches": [one.branch for one in found.heads],
+        "reverted": [{"version": one.release.version.text, "reverted_by": one.reverted_by} for one in found.taken_back],
+        "evidence": [_commit_json(one, history) for one in found.commits],
+    }
+
+
+def line_json(one: OnLine) -> dict[str, Any]:
+    """A change on one line; `first_version` is None where no release of the line has it."""
+    return {
+        "line": one.line,
+        "status": one.status.value,
+        "first_version": one.first.version.text if one.first is not None else None,
+        "landed": one.landed,
+        "via": one.via.value if one.via is not None else None,
+        "commit": one.commit,
+        "reverted_by": one.reverted_by,
+    }
+
+
+def _commit_json(one: TicketCommit, history: History) -> dict[str, Any]:
+    commit = history.commit(one.commit)
+    picks = history.copies.picks_of.get(one.commit, ())
+    return {
+        "id": one.id,
+        "subject": shortened(commit.subject),
+        "date": commit.committed_at.date().isoformat(),
+        "author": commit.author,
+        "via": one.via.value,
+        "relation": one.relation.value if one.relation is not None else None,
+        "tickets": [link.key for link in commit.tickets],
+        "picked_from": picks[0].source_id if picks else None,
+        "layer": picks[0].layer.value if picks and one.via is Via.PICK else None,
+    }
