@@ -8,14 +8,23 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, note, settings
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from releaser.domain.history import History, HistoryBuilder, PickLayer, TicketTable, Via, members
-from releaser.domain.ticket import TicketPatterns
-from releaser.domain.version import Scheme, TagFormat
+from releaser.domain.history import (
+    History,
+    HistoryBuilder,
+    LineStatus,
+    PickLayer,
+    Standing,
+    TicketTable,
+    Via,
+    members,
+)
+from releaser.domain.ticket import TicketPatterns, TicketRelation
+from releaser.domain.version import Scheme, TagFormat, Version, VersionKind
 from releaser.sources.git import GitRepositories, GitRepository
-from tests.fakes.git_world import START, GitWorld
+from tests.fakes.random_history import RandomHistory, histories
 
 BUNDLE = Path(__file__).parents[3] / "shared" / "data" / "jenkins-history.bundle"
 
@@ -31,53 +40,85 @@ def read(repository: GitRepository, *, tag_format: str = "{version}", pattern: s
     return builder.finish(refs)
 
 
-# A commit: how far back its parents are (from one root to an octopus), and how its clock goes.
-commits = st.lists(st.tuples(st.lists(st.integers(1, 6), max_size=3), st.integers(-200, 200)), min_size=1, max_size=24)
-versions = st.sampled_from([f"{x}.{y}{z}" for x in (1, 2) for y in (0, 1, 2) for z in ("", ".1", ".2", "-rc.1")])
+class Asked:
+    """git, asked in one repository."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(self, *arguments: str, feed: str = "") -> list[str]:
+        done = subprocess.run(
+            ["git", f"--git-dir={self._folder}", *arguments], check=True, capture_output=True, text=True, input=feed
+        )
+        return done.stdout.split()
+
+    def is_ancestor(self, older: str, younger: str) -> bool:
+        command = ["git", f"--git-dir={self._folder}", "merge-base", "--is-ancestor", older, younger]
+        return subprocess.run(command, check=False).returncode == 0
 
 
-def made(world: GitWorld, graph: list[tuple[list[int], int]], tags: dict[str, int]) -> list[str]:
-    ids: list[str] = []
-    for number, (backs, skew) in enumerate(graph):
-        parents = list(dict.fromkeys(ids[-back] for back in backs if back <= len(ids)))
-        ids.append(world.commit(f"commit {number}", *parents, committed=START + 60 * number + 60 * skew))
-    feed = [f"create refs/tags/{name} {ids[place % len(ids)]}\n" for name, place in tags.items()]
-    feed += [f"create refs/heads/b{n} {ids[-n]}\n" for n in range(1, min(3, len(ids)) + 1)]
-    world.git("update-ref", "--stdin", feed="".join(feed).encode())
-    return ids
+# Each example makes a repository and asks git some dozens of times: few of them by default, thousands when asked for.
+EXAMPLES = 40 if settings().max_examples < 1000 else 2 * settings().max_examples
 
 
-# A third of what is usual: each example makes a repository and asks git some dozens of times.
-@settings(max_examples=settings().max_examples // 3 or 1)
-@given(graph=commits, tags=st.dictionaries(versions, st.integers(0, 1000), max_size=8))
-@example(graph=[([], 0), ([1], -100), ([1, 2], -200), ([1], 0)], tags={"1.0": 1, "1.0.1": 3, "1.1": 2})
-def test_random_graphs_agree_with_git(graph: list[tuple[list[int], int]], tags: dict[str, int]) -> None:
+@pytest.mark.timeout(1800)
+@settings(max_examples=EXAMPLES)
+@given(made=histories(), prefix=st.sampled_from(["", "", "v", "app/v", "app-"]))
+def test_random_graphs_agree_with_git(made: RandomHistory, prefix: str) -> None:
+    made.tags = {prefix + version: one for version, one in made.tags.items()}
     with tempfile.TemporaryDirectory() as folder:
-        world = GitWorld(Path(folder) / "r.git")
-        ids = made(world, graph, tags)
-        note(world.git("log", "--all", "--graph", "--oneline", "--decorate"))
-        history = read(GitRepositories().in_place(world.folder))
-        for number, commit in enumerate(history.graph.ids):
-            assert all(parent < number for parent in history.graph.parents(number))
-            containing = {history.releases[rank].tag for rank in members(history.bits(number)) if rank < len(tags)}
-            assert containing == set(world.git("tag", "--contains", commit).split())
-        for release in history.releases:
-            excluded = [f"^{release.previous_tag}"] if release.previous_tag else []
-            truth = world.rev_list(f"refs/tags/{release.tag}", *excluded)
-            assert {history.graph.ids[one] for one in history.new_in(release)} == truth
-        assert set(history.graph.ids) == world.rev_list("--all") <= set(ids)
-        check_walks(world, history)
+        asked = Asked(made.written(Path(folder) / "r.git").folder)
+        note("\n".join(asked("log", "--all", "--graph", "--oneline", "--decorate")))
+        history = read(GitRepositories().in_place(Path(folder) / "r.git"), tag_format=prefix + "{version}")
+        check_tags(made, history)
+        check_containment(asked, history)
+        check_walks(asked, history)
 
 
-def check_walks(world: GitWorld, history: History) -> None:
+def check_tags(made: RandomHistory, history: History) -> None:
+    """Every tag is a release or is told why not, and leads where it was put, however it is nested."""
+    assert {one.tag for one in history.releases} | {one.name for one in history.unread_tags} == {
+        *made.tags,
+        *(name.replace(" ", "-") for name in made.odd),
+    }
+    for release in history.releases:
+        if release.tag in made.tags:
+            assert release.commit == made.commits[made.tags[release.tag][0]].id
+    assert sorted(history.releases, key=lambda one: one.version) == list(history.releases)
+    assert len({one.version for one in history.releases}) == len(history.releases)
+
+
+def check_containment(asked: Asked, history: History) -> None:
+    """Which releases have a commit, what is new in each, and what is in none."""
+    ids = history.graph.ids
+    tags = {release.tag: f"refs/tags/{release.tag}" for release in history.releases}
+    assert set(ids) == set(asked("rev-list", "--all"))
+    assert all(parent < number for number in range(len(ids)) for parent in history.graph.parents(number))
+    for release in history.releases:
+        excluded = [f"^refs/tags/{release.previous_tag}"] if release.previous_tag else []
+        truth = asked("rev-list", tags[release.tag], *excluded)
+        new = [ids[one] for one in history.new_in(release)]
+        assert set(new) == set(truth), (release.tag, release.previous_tag)
+        assert len(new) == len(truth)
+        has = {ids[one] for one in range(len(ids)) if history.bits(one) >> release.rank & 1}
+        assert has == set(asked("rev-list", tags[release.tag])), release.tag
+    for number in range(0, len(ids), 7):
+        found = {history.releases[rank].tag for rank in members(history.bits(number) & ((1 << len(tags)) - 1))}
+        assert found == set(asked("tag", "--contains", ids[number])) & tags.keys()
+    for head in history.heads:
+        truth = asked("rev-list", head.commit, *(["--not", *tags.values()] if tags else []))
+        assert {ids[one] for one in history.unreleased(head)} == set(truth), head.branch
+
+
+def check_walks(asked: Asked, history: History) -> None:
     """What merges brought in, and who descends from whom."""
     ids = history.graph.ids
     for merge, parents in history.graph.more.items():
-        truth = world.rev_list(*(ids[parent] for parent in parents[1:]), f"^{ids[parents[0]]}")
-        assert {ids[one] for one in history.graph.side_of(merge, limit=1000)} == truth
+        truth = asked("rev-list", *(ids[parent] for parent in parents[1:]), f"^{ids[parents[0]]}")
+        assert {ids[one] for one in history.graph.side_of(merge, limit=1000)} == set(truth)
     last = len(ids) - 1
-    ancestors = world.rev_list(ids[last]) - {ids[last]}
-    assert {ids[one] for one in range(last) if history.graph.is_ancestor(one, last, limit=1000)} == ancestors
+    for older in range(0, last, 9):
+        assert history.graph.is_ancestor(older, last, limit=1000) is asked.is_ancestor(ids[older], ids[last])
 
 
 @pytest.fixture(scope="module")
@@ -105,14 +146,38 @@ if BUNDLE.exists():
         lines = {head.line for head in history.heads}
         assert {"2.555", "2.568", "1.625"} <= lines
 
-    def test_long_history_agrees_with_git_on_every_release_of_some_lines(jenkins: tuple[Path, History]) -> None:
+    def test_long_history_agrees_with_git_on_every_release(jenkins: tuple[Path, History]) -> None:
         folder, history = jenkins
-        some = [release for release in history.releases if release.rank % 40 == 0 or release.line in {"2.555", "1.424"}]
-        assert len(some) > 30
-        for release in some:
+        git(folder, "commit-graph", "write", "--reachable")
+        for release in history.releases:
             excluded = [f"^{release.previous_tag}"] if release.previous_tag else []
-            truth = set(git(folder, "rev-list", release.tag, *excluded).split())
-            assert {history.graph.ids[one] for one in history.new_in(release)} == truth, release.tag
+            truth = git(folder, "rev-list", release.tag, *excluded).split()
+            new = [history.graph.ids[one] for one in history.new_in(release)]
+            assert set(new) == set(truth), release.tag
+            assert len(new) == len(truth), release.tag
+
+    def test_nothing_is_announced_twice_on_a_line_of_a_long_history(jenkins: tuple[Path, History]) -> None:
+        _, history = jenkins
+        before = {release.version: release.previous for release in history.releases}
+        on_line = {release.version: release for release in history.releases}
+        ends = on_line.keys() - set(before.values())
+        ends |= {release.version for release in history.releases if release.version.kind is VersionKind.CANDIDATE}
+        twice = []
+        for end in ends:
+            announced: dict[int, str] = {}
+            chain = []
+            at: Version | None = end
+            while at is not None and at.line == end.line:
+                chain.append(on_line[at])
+                at = before[at]
+            for release in reversed(chain):
+                for change in history.changes(release):
+                    if change.standing is Standing.SHOWN and not change.reverts:
+                        origins = history.copies.origins(change.commit.index)
+                        if all(one in announced for one in origins):
+                            twice.append((release.tag, change.commit.id, [announced[one] for one in origins]))
+                        announced.update((one, release.tag) for one in origins if one not in announced)
+        assert twice == []
 
     def test_long_history_agrees_with_git_on_containment(jenkins: tuple[Path, History]) -> None:
         folder, history = jenkins
@@ -128,7 +193,11 @@ if BUNDLE.exists():
         log = git(folder, "log", "--all", "--format=%H%n%B%x00").split("\0")
         said = [(text[:40], source) for text in map(str.lstrip, log) for source in trailer.findall(text)]
         found = {(history.graph.ids[p.commit], p.source_id) for p in history.picks if p.layer is PickLayer.TRAILER}
+        assert len(said) == 1_580
         assert sum(1 for _, source in said if source in known) == 1_540
+        # What was rewritten away is kept as evidence.
+        missing = {(commit, source) for commit, source in said if source not in known}
+        assert missing == {(history.graph.ids[p.commit], p.source_id) for p in history.picks if p.source is None}
         # One is a revert that quotes the trailer of what it takes back: no pick, and its source is told all the same.
         [(quoting, source)] = [pick for pick in said if pick not in found]
         assert history.subject(history.find(quoting) or 0).startswith(
@@ -137,6 +206,18 @@ if BUNDLE.exists():
         told = {c.commit.id: c.picked_from for release in history.releases for c in history.changes(release)}
         assert told[quoting] == source
         assert "1.509" not in {one.line for one in history.on_lines(history.find(source) or 0) if one.via is Via.PICK}
+
+    def test_what_is_taken_back_in_a_long_history_is_fixed_no_longer(jenkins: tuple[Path, History]) -> None:
+        _, history = jenkins
+        table = TicketTable(history)
+        # Picked to 1.509.1, reverted there; and reverted by a message that says that the ticket is no candidate.
+        for key, taken_back in {"JENKINS-17337": "49a30c26e", "JENKINS-17715": "2a9471c3c"}.items():
+            shown = table.show(key)
+            assert shown is not None
+            relations = {one.id[:9]: one.relation for one in shown.commits}
+            assert relations.get(taken_back) is not TicketRelation.FIXES
+            line = next(one for one in shown.lines if one.line == "1.509")
+            assert (line.status, (line.reverted_by or "")[:9]) == (LineStatus.AFFECTED, taken_back)
 
     def test_every_ticket_of_a_long_history_is_on_some_line(jenkins: tuple[Path, History]) -> None:
         _, history = jenkins
