@@ -153,6 +153,27 @@ def test_what_was_taken_back_or_told_before_is_left_out() -> None:
     assert [entry.text for entry in entries_of(told)] == ["a", 'Revert "fix: z"']
 
 
+def test_merge_is_told_only_if_it_says_something_of_its_own() -> None:
+    told = release(
+        commit("Merge branch 'topic'", is_merge=True),
+        commit("Merged in topic (pull request #3)", is_merge=True),
+        commit("Merge pull request #4 from ann/APP-1", refs="APP-1", is_merge=True),
+        commit("Merge pull request #5 from ann/APP-2", refs="APP-2", is_merge=True),
+        commit("Merge it", message="Merge it\n\nBREAKING CHANGE: y", is_merge=True),
+        commit("feat: search", is_merge=True),
+        commit("Merge two lists"),
+        commit("login", fixes="APP-1"),
+    )
+    assert [entry.text for entry in entries_of(told)] == [
+        "Merge pull request #5 from ann/APP-2",
+        "Merge it",
+        "search",
+        "Merge two lists",
+        "login",
+    ]
+    assert len(json.loads(render([told], form=Form.JSON))["releases"][0]["commits"]) == 8
+
+
 def test_entry_that_people_wrote_stands_for_its_tickets_commits() -> None:
     written = entries_from([parse_fragment("APP-1.added.md", "Search *everywhere*.")])
     told = ChangelogRelease(

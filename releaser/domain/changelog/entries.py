@@ -167,6 +167,12 @@ def release_of(history: History, release: TaggedRelease) -> ChangelogRelease:
     )
 
 
+def is_plain_merge(commit: ChangelogCommit) -> bool:
+    """Whether it is a merge with the subject that git or a host gives it, which warns of nothing."""
+    says = commit.breaking or breaking_of(commit.message)
+    return commit.is_merge and not says and commit.subject.startswith(("Merge ", "Merged "))
+
+
 def keys_of(commit: ChangelogCommit) -> tuple[str, ...]:
     """The tickets a commit names, each once."""
     return tuple(dict.fromkeys(link.key for link in commit.tickets))
@@ -219,12 +225,15 @@ def entries_of(release: ChangelogRelease) -> tuple[Entry, ...]:
     """What the changelog tells of a release: what people wrote, then its commits.
 
     Left out are what was taken back within the release, what its line already had, commits whose every ticket
-    somebody wrote an entry for, and those that do nothing but write the changelog.
+    somebody wrote an entry for, those that do nothing but write the changelog, and merges that say nothing of their own:
+    what they merged is told by its commits.
     """
     written = {key for entry in release.written for key in entry.tickets}
     told = []
-    for commit in release.commits:
-        if commit.standing in {Standing.REVERTED, Standing.REPEATED} or _OWN_COMMIT.match(commit.subject):
+    kept = [commit for commit in release.commits if commit.standing not in {Standing.REVERTED, Standing.REPEATED}]
+    named = {key for commit in kept if not commit.is_merge for key in keys_of(commit)}
+    for commit in kept:
+        if _OWN_COMMIT.match(commit.subject) or (is_plain_merge(commit) and named.issuperset(keys_of(commit))):
             continue
         entry = entry_of(commit)
         if not (entry.tickets and written.issuperset(entry.tickets)):
