@@ -7,22 +7,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from releaser.cli.group import UsageError, commands
+from releaser.cli.clones import PatternOption, RepoOption, SchemeOption, TagFormatOption, habits
+from releaser.cli.light import Argument, Light, Option, UsageError
 from releaser.cli.progress import progress_bar
 from releaser.cli.show import emit
 from releaser.clock import SystemClock
 from releaser.domain.changelog import Form, render
-from releaser.domain.ticket import DEFAULT_PATTERN
 from releaser.domain.version import Scheme, parse
 from releaser.flows.read_changelog import Wanted, Which, read_changelog
-from releaser.flows.read_in_place import Habits
 from releaser.flows.release_fragments import release_fragments, told
 from releaser.i18n import DEFAULT_LANGUAGE, LANGUAGES
 from releaser.in_place import clone, fragments
-
-app = commands()
 
 
 class Format(StrEnum):
@@ -38,38 +33,27 @@ class Format(StrEnum):
 _SPECIAL = "A product's changelog is told whole or by version; {what} is for clones: use --repo."
 
 
-@app.command(
-    "changelog",
-    epilog="Examples: releaser changelog --repo . 3.4.1;  releaser changelog --all -o json;  "
-    "releaser changelog --from 3.3 --to 3.4;  releaser changelog --product shop -o html;  "
-    "releaser changelog --fragments changelogs/unreleased --write 0.2",
-)
 def changelog_command(
     version: Annotated[
-        str, typer.Argument(help="The release to tell; the newest of a clone, all of a product when not given.")
+        str, Argument("The release to tell; the newest of a clone, all of a product when not given.")
     ] = "",
-    product: Annotated[str, typer.Option(help="Tell this product's published releases, from the database.")] = "",
-    repo: Annotated[Path | None, typer.Option(help="Read this clone as it is.", show_default=".")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Tell every release.")] = False,  # noqa: FBT002 -- a flag
-    since: Annotated[str, typer.Option("--from", help="Tell what is newer than this version ...")] = "",
-    upto: Annotated[str, typer.Option("--to", help="... up to this one.")] = "",
-    tag_format: Annotated[
-        str, typer.Option(help="How release tags are called, such as app-{version}.", show_default="guessed")
-    ] = "",
-    ticket_pattern: Annotated[
-        list[str] | None,
-        typer.Option(help="How ticket keys look, in RE2 syntax; repeatable.", show_default=DEFAULT_PATTERN),
-    ] = None,
-    scheme: Annotated[Scheme, typer.Option(help="How versions are numbered.")] = Scheme.TWO_PART,
+    product: Annotated[str, Option("Tell this product's published releases, from the database.")] = "",
+    repo: RepoOption = None,
+    every: Annotated[bool, Option("Tell every release.", ("--all",))] = False,  # noqa: FBT002 -- a flag
+    since: Annotated[str, Option("Tell what is newer than this version ...", ("--from",))] = "",
+    upto: Annotated[str, Option("... up to this one.", ("--to",))] = "",
+    tag_format: TagFormatOption = "",
+    ticket_pattern: PatternOption = None,
+    scheme: SchemeOption = Scheme.TWO_PART,
     folder: Annotated[
-        Path | None, typer.Option("--fragments", help="Tell the fragments of this folder instead of commits.")
+        Path | None, Option("Tell the fragments of this folder instead of commits.", ("--fragments",))
     ] = None,
     write: Annotated[  # noqa: FBT002 -- a flag
-        bool, typer.Option("--write", help="Write the fragments as VERSION.md beside their folder, and remove them.")
+        bool, Option("Write the fragments as VERSION.md beside their folder, and remove them.")
     ] = False,
-    title: Annotated[str, typer.Option(help="Heading of the whole.")] = "",
-    language: Annotated[str, typer.Option(help="Language of the headings: en or ru.")] = DEFAULT_LANGUAGE,
-    output: Annotated[Format, typer.Option("-o", "--output", help="How it is written.")] = Format.MD,
+    title: Annotated[str, Option("Heading of the whole.")] = "",
+    language: Annotated[str, Option("Language of the headings: en or ru.")] = DEFAULT_LANGUAGE,
+    output: Annotated[Format, Option("How it is written.", ("-o", "--output"))] = Format.MD,
 ) -> None:
     """Tell what changed. Without --product it needs no service, no database and no configuration."""
     if language not in LANGUAGES:
@@ -89,19 +73,24 @@ def changelog_command(
         emit(_of_product(product, version, language, output))
     else:
         wanted = _wanted(version, since, upto, every=every)
-        habits = Habits(
-            scheme=scheme,
-            tag_format=tag_format,
-            ticket_patterns=tuple(ticket_pattern) if ticket_pattern else (DEFAULT_PATTERN,),
-        )
+        form = _form(output)
         with progress_bar() as report:
             found = read_changelog(
                 clone(repo or Path()),
                 wanted=wanted,
-                habits=habits,
+                habits=habits(scheme=scheme, tag_format=tag_format, ticket_patterns=ticket_pattern),
                 progress=lambda done, total: report("commits", done, total),
             )
-        emit(render(found, form=_form(output), title=title, language=language))
+        emit(render(found, form=form, title=title, language=language))
+
+
+COMMAND = Light(
+    function=changelog_command,
+    name="changelog",
+    epilog="Examples: releaser changelog --repo . 3.4.1;  releaser changelog --all -o json;  "
+    "releaser changelog --from 3.3 --to 3.4;  releaser changelog --product shop -o html;  "
+    "releaser changelog --fragments changelogs/unreleased --write 0.2",
+)
 
 
 def _check_alone(**sources: bool) -> None:

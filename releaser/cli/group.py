@@ -13,11 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from releaser.cli.exits import Exit
-from releaser.errors import InvalidError
-
-
-class UsageError(InvalidError):
-    """The command line cannot be understood."""
+from releaser.cli.light import UsageError
 
 
 class Group(TyperGroup):

@@ -1,7 +1,8 @@
 """The command `releaser`: names, where each one lives, and the one place where a command ends.
 
-Commands are loaded when they are named: a one-shot answer must not pay for the web server or the database, and the list of
-commands is told without loading any. Nothing heavy may be imported here.
+A one-shot answer must not pay for the web server, the database, or the reading of a command line it does not need: what is
+asked in a plain way of a light command is understood here (`light`), everything else by the `whole` command line. Nothing
+heavy may be imported here.
 """
 
 from __future__ import annotations
@@ -15,15 +16,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from types import FrameType
-from typing import Any
-
-import typer
-from typer.core import TyperCommand, TyperGroup
 
 from releaser import __version__
 from releaser.cli.exits import Exit, TerminatedError, of_error
-from releaser.cli.group import Group, UsageError
-from releaser.cli.show import Output, muted, show_error, tell
+from releaser.cli.light import Light, understood
+from releaser.cli.show import Output, emit, muted, show_error, tell
 from releaser.errors import OutsideError, ReleaserError
 
 COMMANDS = {
@@ -57,68 +54,9 @@ COMMANDS = {
 }
 """Command -> the module of `releaser.cli` that has it, and what the list of commands tells of it."""
 
-
-class Commands(Group):
-    """Loads a command's module when the command is named."""
-
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 -- typer keeps its classes to itself
-        """Every command, in the order of a release's life."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401, ARG002 -- as above
-        """Load the command, or None when there is none of that name."""
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"releaser.cli.{COMMANDS[cmd_name][0]}")
-        loaded = typer.main.get_command(module.app)
-        found = loaded.commands.get(cmd_name) if isinstance(loaded, TyperGroup) else loaded
-        assert isinstance(found, TyperGroup | TyperCommand)  # noqa: S101 -- COMMANDS names a command of its module
-        found.name = cmd_name
-        return found
-
-    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 -- as above
-        """Carry the command out; Ctrl-C is told."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            tell("releaser: interrupted.")
-            raise typer.Exit(Exit.INTERRUPTED) from None
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 -- as above
-        """Tell the commands without loading them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, told) for name, (_, told) in COMMANDS.items()])
-
-    def shell_complete(self, ctx: Any, incomplete: str) -> Any:  # noqa: ANN401, ARG002 -- as above
-        """Complete names without loading what they name."""
-        names = {name: TyperCommand(name, help=told) for name, (_, told) in COMMANDS.items()}
-        light = TyperGroup(name=self.name, commands=dict(names), params=self.params)
-        return light.shell_complete(typer.Context(light), incomplete)
-
-
-app = typer.Typer(
-    cls=Commands,
-    add_completion=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="From a customer's request to the moment the fix runs on that customer's own installation.",
-    epilog="Example: releaser changelog --repo . (any clone, nothing set up); releaser COMMAND --help tells the rest.",
-)
-
-
-def _version(*, value: bool) -> None:
-    if value:
-        typer.echo(f"releaser {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    *,
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),  # noqa: FBT003 -- typer's way to say a flag
-) -> None:
-    pass
+LIGHT = frozenset({"changelog"})
+"""The commands that are light: their module has a `COMMAND`."""
+_COMPLETION = "_RELEASER_COMPLETE"
 
 
 class MachineError(OutsideError):
@@ -134,17 +72,12 @@ def run(arguments: Sequence[str]) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         with _terminable():
-            code = typer.main.get_command(app).main(args=list(arguments), prog_name="releaser", standalone_mode=False)
-            return int(code) if isinstance(code, int) else Exit.DONE
+            return _answered(arguments, output)
     except ReleaserError as error:
         show_error(error, output)
         return of_error(error)
-    except typer.TyperException as error:
-        path = getattr(getattr(error, "ctx", None), "command_path", "releaser")
-        told = error.format_message().replace("Value error, ", "").rstrip(".")
-        show_error(UsageError(f"{told}.", advice=f"See `{path} --help`."), output)
-        return Exit.USAGE
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
+        tell("releaser: interrupted.")
         return Exit.INTERRUPTED
     except TerminatedError:
         tell("releaser: terminated.")
@@ -154,6 +87,24 @@ def run(arguments: Sequence[str]) -> int:
         where = f" '{error.filename}'" if error.filename else ""
         show_error(MachineError(f"{error.strerror or error}{where}.", permanent=False), output)
         return Exit.FAILED
+
+
+def _answered(arguments: Sequence[str], output: Output) -> int:
+    words = list(arguments)
+    if words == ["--version"]:
+        emit(f"releaser {__version__}\n")
+        return Exit.DONE
+    if words and words[0] in LIGHT and _COMPLETION not in os.environ:
+        command = importlib.import_module(f"releaser.cli.{COMMANDS[words[0]][0]}").COMMAND
+        assert isinstance(command, Light)  # noqa: S101 -- LIGHT names modules that have one
+        values = understood(command.function, words[1:])
+        if values is not None:
+            command.function(**values)
+            return Exit.DONE
+    # Start-up: see above.
+    from releaser.cli.whole import carry_out  # noqa: PLC0415 -- see above
+
+    return carry_out(words, output)
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:
