@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer
 
-from releaser.cli.main import app
+from releaser.cli.whole import app
 from releaser.settings import Settings
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import typer
 
-from releaser.cli.main import COMMANDS, app
+from releaser.cli.main import COMMANDS
+from releaser.cli.whole import app
 from tests.cli.conftest import DECLARED, Cli, Ran
 from tests.fakes.engine import FakeEngine
 from tests.fakes.git_world import GitWorld
