@@ -27,7 +27,7 @@ class PlanKind(StrEnum):
 class Plan:
     """One decision about a ticket: the slot of its train from then on, None when it is planned for none any more.
 
-    A carry tells in `missed` the slot of the train that left without it. `by_version` plans named a version, not a train.
+    A carry tells in `missed` the slot of the train that left without it.
     """
 
     kind: PlanKind
@@ -36,7 +36,6 @@ class Plan:
     by: str
     reason: str = ""
     missed: date | None = None
-    by_version: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -314,6 +314,7 @@ def upgrade() -> None:
         sa.Column("accepted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("accepted_by", sa.String(length=200), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_tag_alarms_product_id_products")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tag_alarms")),
     )
@@ -338,21 +339,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket_marks")),
         sa.UniqueConstraint("product_id", "ticket", name=op.f("uq_ticket_marks_product_id_ticket")),
     )
-    op.create_table(
-        "ticket_plans",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("product_id", sa.Integer(), nullable=False),
-        sa.Column("ticket", sa.String(length=120), nullable=False),
-        sa.Column("kind", sa.String(length=40), nullable=False),
-        sa.Column("slot_on", sa.Date(), nullable=True),
-        sa.Column("missed_on", sa.Date(), nullable=True),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("by", sa.String(length=200), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_ticket_plans_product_id_products")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket_plans")),
-    )
-    op.create_index("ix_ticket_plans_ticket", "ticket_plans", ["product_id", "ticket", "id"], unique=False)
     op.create_table(
         "tickets",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -556,6 +542,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("commit_id", "ticket", name=op.f("pk_ticket_commits")),
     )
     op.create_index("ix_ticket_commits_product_key", "ticket_commits", ["product_id", "ticket"], unique=False)
+    op.create_table(
+        "ticket_plans",
+        sa.Column("statement_id", sa.Integer(), nullable=False),
+        sa.Column("product_id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("slot_on", sa.Date(), nullable=True),
+        sa.Column("missed_on", sa.Date(), nullable=True),
+        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_ticket_plans_product_id_products")),
+        sa.ForeignKeyConstraint(
+            ["statement_id"], ["statements.id"], name=op.f("fk_ticket_plans_statement_id_statements")
+        ),
+        sa.PrimaryKeyConstraint("statement_id", name=op.f("pk_ticket_plans")),
+    )
+    op.create_index(op.f("ix_ticket_plans_product_id"), "ticket_plans", ["product_id"], unique=False)
     op.create_table(
         "train_changes",
         sa.Column("id", sa.Integer(), nullable=False),
