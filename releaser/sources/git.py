@@ -20,7 +20,7 @@ from pathlib import Path
 
 from releaser.domain.history import BranchHead, CommitBatch, Refs, TagRef
 from releaser.errors import InvalidError
-from releaser.sources import git_log
+from releaser.sources import git_branch, git_log, git_objects, git_paths
 from releaser.sources.git_process import Answer, GitProcess, showable
 from releaser.sources.git_remote import (
     UNREACHED,
@@ -239,6 +239,22 @@ class GitRepository:
             if progress is not None:
                 progress(done, total)
 
+    def file_at(self, commit: str, path: str) -> bytes | None:
+        """The content of a file, None when the commit has no such file."""
+        return git_objects.read_file(self._process, _checked_id(commit), path)
+
+    def folders(self, commits: Iterable[str], path: str) -> Mapping[str, Mapping[str, str]]:
+        """Commit -> the plain files right in its folder, name -> blob id."""
+        return git_objects.read_folders(self._process, map(_checked_id, commits), path)
+
+    def blobs(self, ids: Iterable[str], *, largest: int) -> Mapping[str, bytes]:
+        """Blob -> its content; of what is larger than `largest` bytes, something that is larger too."""
+        return git_objects.read_blobs(self._process, map(_checked_id, ids), largest=largest)
+
+    def touching(self, paths: Iterable[str], tips: Iterable[str], *, known: Iterable[str] = ()) -> frozenset[str]:
+        """The commits reachable from `tips`, and not from `known`, that change anything at one of `paths`."""
+        return git_paths.touching(self._process, list(paths), _revisions(tips, known))
+
     # --- keeping a mirror --------------------------------------------------------------------------------------------
 
     def fetch(self, *, progress: Progress | None = None) -> Fetched:
@@ -275,7 +291,12 @@ class GitRepository:
 
     def accept(self, alarm: TagAlarm) -> None:
         """Forget the old meaning of a tag, as a person decided; the next fetch reads what the remote has."""
-        self._process.ask("update-ref", "-d", f"refs/tags/{alarm.name}", alarm.was)
+        with _alone(self._process.folder):
+            kept = self._own_refs()
+            # The alarm's name is fit to be shown; what git calls it may be no text at all.
+            names = [name for name, held in kept.items() if showable(name) == _TAGS + alarm.name and held == alarm.was]
+            feed = _bytes(f"delete {name}\0{alarm.was}\0" for name in names)
+            self._process.ask("update-ref", "--stdin", "-z", feed=feed)
 
     def _own_refs(self) -> dict[str, str]:
         lines = self._process.ask_lines("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags")
@@ -415,6 +436,20 @@ class GitRepository:
         """The object a full ref name stands for; callers pass checked names behind a `refs/...` prefix."""
         answer = self._process.run("rev-parse", "--verify", "--quiet", name)
         return answer.text.strip() if not answer.status else None
+
+    # --- committing files --------------------------------------------------------------------------------------------
+
+    def commit_files(self, files: Mapping[str, bytes | None], *, onto: str, message: str, at: datetime) -> str | None:
+        """Make a commit on `onto` with these files; None when nothing changes."""
+        return git_branch.commit_files(
+            self._process, files, onto=_checked_id(onto), message=message, at=at, who=self._tagger
+        )
+
+    def push_branch(self, branch: str, *, commit: str, expected: str) -> None:
+        """Push a commit made on `expected`, if the remote's branch is still there."""
+        git_branch.push_branch(
+            self._process, self._where(), branch, commit=_checked_id(commit), expected=_checked_id(expected)
+        )
 
 
 def _instant(seconds: str) -> datetime | None:

@@ -124,9 +124,9 @@ class GitProcess:
             raise failed(arguments[0], answer.errors)
         return answer.text
 
-    def ask_lines(self, *arguments: str, feed: bytes = b"") -> list[str]:
+    def ask_lines(self, *arguments: str, feed: bytes = b"", long: bool = False) -> list[str]:
         """Likewise, as `Answer.lines`."""
-        answer = self.run(*arguments, feed=feed)
+        answer = self.run(*arguments, feed=feed, long=long)
         if answer.status:
             raise failed(arguments[0], answer.errors)
         return answer.lines

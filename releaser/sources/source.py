@@ -51,6 +51,14 @@ class PushRefusedError(OutsideError):
     """The remote took the tag not."""
 
 
+class BranchMovedError(ConflictError):
+    """The remote's branch is no longer where it was seen: somebody else pushed to it."""
+
+
+class NotAFileError(ConflictError):
+    """Where a file is to be written stands a folder, a link or a submodule."""
+
+
 class TagTakenError(ConflictError):
     """A tag of that name is there already, and it is not ours."""
 
@@ -94,6 +102,14 @@ class Fetched:
 
     changed: bool
     alarms: tuple[TagAlarm, ...] = ()
+
+
+class TagKeeper(Protocol):
+    """Where tags are kept as they were read first."""
+
+    def accept(self, alarm: TagAlarm) -> None:
+        """Forget the old meaning of a tag, as a person decided; the next fetch reads what the remote has. Repeatable."""
+        ...
 
 
 class HistorySource(Protocol):
@@ -146,7 +162,48 @@ class TagPublisher(Protocol):
         ...
 
 
-class Repository(HistorySource, TagPublisher, Protocol):
+class FileReader(Protocol):
+    """Files of commits, and which commits touched what. Paths are relative to the repository and checked by the caller."""
+
+    def file_at(self, commit: str, path: str) -> bytes | None:
+        """The content of a file, None when the commit has no such file."""
+        ...
+
+    def folders(self, commits: Iterable[str], path: str) -> Mapping[str, Mapping[str, str]]:
+        """Commit -> the plain files right in its folder, name -> blob id; commits without that folder are absent."""
+        ...
+
+    def blobs(self, ids: Iterable[str], *, largest: int) -> Mapping[str, bytes]:
+        """Blob -> its content; of what is larger than `largest` bytes, something that is larger too."""
+        ...
+
+    def touching(self, paths: Iterable[str], tips: Iterable[str], *, known: Iterable[str] = ()) -> frozenset[str]:
+        """The commits reachable from `tips`, and not from `known`, that change anything at one of `paths`.
+
+        Paths are taken by the letter: no pattern, no magic. Raises `GitFailedError`.
+        """
+        ...
+
+
+class BranchWriter(Protocol):
+    """How files come to a branch of the remote, and never over what somebody else pushed."""
+
+    def commit_files(self, files: Mapping[str, bytes | None], *, onto: str, message: str, at: datetime) -> str | None:
+        """Make a commit on the commit `onto` with these files (None takes one out); its id, or None when nothing changes.
+
+        Everything else stays byte by byte. Nothing is pushed. Raises `NotAFileError`.
+        """
+        ...
+
+    def push_branch(self, branch: str, *, commit: str, expected: str) -> None:
+        """Push a commit made on `expected`, if the remote's branch is still there. Done already counts as done.
+
+        Raises `BranchMovedError`, `PushRefusedError`, `RemoteUnreachableError`.
+        """
+        ...
+
+
+class Repository(HistorySource, TagKeeper, TagPublisher, FileReader, BranchWriter, Protocol):
     """One product's repository."""
 
 

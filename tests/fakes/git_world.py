@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 START = 1_700_000_000
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 
@@ -24,14 +26,14 @@ class GitWorld:
         )
         self.git("hash-object", "-t", "tree", "-w", "--stdin")
 
-    def git(self, *arguments: str, feed: bytes = b"", check: bool = True) -> str:
+    def git(self, *arguments: str, feed: bytes = b"", check: bool = True, env: Mapping[str, str] = _NOTHING) -> str:
         """Run git in the repository; its output without the last line's end."""
         done = subprocess.run(
             ["git", "-C", str(self.folder), *arguments],
             input=feed,
             capture_output=True,
             check=False,
-            env={**os.environ, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "LC_ALL": "C"},
+            env={**os.environ, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "LC_ALL": "C", **env},
         )
         if check and done.returncode:
             raise AssertionError((arguments, done.stderr.decode(errors="replace")))
