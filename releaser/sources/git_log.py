@@ -2,8 +2,8 @@
 
 The format joins fields by NUL, which no message can hold, so a fixed number of fields is exact. git turns a commit into
 UTF-8 by the encoding the commit declares; where it cannot (a wrong or unknown declaration), the bytes come as they are,
-and are read as UTF-8, else as declared as far as Python knows it, else as Latin-1, which always works. No commit is
-ever dropped for its bytes.
+and are read as UTF-8, else as declared as far as Python knows it, else as Latin-1, which always works. What was UTF-8
+already, though another encoding was declared, is turned back. No commit is ever dropped for its bytes.
 """
 
 from __future__ import annotations
@@ -37,6 +37,12 @@ _CODECS = re.compile(
     r"(?:iso|latin|cp|koi8|windows|mac|euc|big5|gb|shift|sjis|s-?jis|utf|us-?ascii|ascii|tis|kz|johab|hz|ptcp|hp)[\w.-]{0,20}",
     re.ASCII | re.IGNORECASE,
 )
+# Of the others two letters may look like UTF-8 by chance, and git mostly cannot turn UTF-8 that is declared as one of them.
+_SINGLE_BYTE = re.compile(
+    r"(?:iso-?8859|iso_8859|latin|koi8|windows-?125|cp-?125|cp-?8|mac)[\w.-]{0,20}$", re.ASCII | re.IGNORECASE
+)
+# What some codecs read out of purpose-made bytes, and no store or page takes.
+_UNFIT = re.compile("[\0\ud800-\udfff]")
 
 
 def batches(pieces: Iterable[bytes]) -> Iterator[CommitBatch]:
@@ -83,7 +89,7 @@ def _texts(raw: bytes, carried: list[str]) -> list[str]:
     """The fields of `raw`, which ends with NUL, after those carried over."""
     try:
         # Nearly always everything is UTF-8, and one call for a megabyte is much faster than one for each field.
-        return carried + raw.decode().split("\0")[:-1]
+        fields = carried + raw.decode().split("\0")[:-1]
     except UnicodeDecodeError:
         fields = list(carried)
         for field in raw.split(b"\0")[:-1]:
@@ -91,17 +97,37 @@ def _texts(raw: bytes, carried: list[str]) -> list[str]:
             declared = fields[record + _DECLARED] if len(fields) % WIDTH > _DECLARED else ""
             fields.append(text_of(field, declared))
         return fields
+    if any(fields[_DECLARED::WIDTH]):
+        for record in range(0, len(fields) - _DECLARED, WIDTH):
+            if fields[record + _DECLARED]:
+                _turn_back(fields, record)
+    return fields
+
+
+def _turn_back(fields: list[str], record: int) -> None:
+    for at in range(record + _DECLARED + 1, min(record + WIDTH, len(fields))):
+        fields[at] = undeclared(fields[at], fields[record + _DECLARED])
+
+
+def undeclared(text: str, declared: str) -> str:
+    """What the text was before git took it for the declared encoding, if that was UTF-8: no other encoding looks like it."""
+    if text.isascii() or not _SINGLE_BYTE.match(declared):
+        return text
+    try:
+        return text.encode(declared).decode()
+    except (LookupError, UnicodeError):
+        return text
 
 
 def text_of(raw: bytes, declared: str) -> str:
     """Bytes as text: UTF-8, else as declared, else Latin-1."""
     try:
-        return raw.decode()
+        return undeclared(raw.decode(), declared)
     except UnicodeDecodeError:
         pass
     if _CODECS.fullmatch(declared):
         try:
-            return raw.decode(declared).replace("\0", "\N{REPLACEMENT CHARACTER}")
+            return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", raw.decode(declared))
         except (LookupError, UnicodeError):
             pass
     return raw.decode("latin-1")

@@ -3,9 +3,11 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from releaser.domain.history import CommitBatch
-from releaser.sources.git_log import LARGEST_MESSAGE, batches, bounded, text_of
+from releaser.sources.git_log import LARGEST_MESSAGE, batches, bounded, text_of, undeclared
 
 
 @pytest.mark.parametrize(
@@ -55,3 +57,49 @@ def test_huge_message_keeps_its_head_and_its_trailers() -> None:
     assert kept[0].messages[0].startswith("Subject\n")
     assert kept[0].messages[0].endswith("(cherry picked from commit abcdefa)\n")
     assert bounded("short") == "short"
+
+
+field = st.one_of(
+    st.binary(max_size=30), st.text(max_size=12).map(lambda text: text.encode("utf-8", "surrogatepass")), st.just(b"")
+).map(lambda raw: raw.replace(b"\0", b""))
+encoding = st.one_of(st.just(b""), st.sampled_from([b"KOI8-R", b"cp1251", b"utf-7", b"utf-16", b"x", b"\xff"]), field)
+rows = st.lists(st.tuples(field, field, encoding, field, field, field), max_size=12)
+
+
+@settings(max_examples=settings().max_examples * 3)
+@given(rows=rows, cuts=st.lists(st.integers(0, 600), max_size=12))
+def test_any_bytes_in_any_pieces_are_the_same_whole_commits(
+    rows: list[tuple[bytes, bytes, bytes, bytes, bytes, bytes]], cuts: list[int]
+) -> None:
+    whole = b""
+    for number, (authored, committed, declared, name, mail, message) in enumerate(rows):
+        whole += b"\0".join([b"%040x" % number, b"", authored, committed, declared, name, mail, message]) + b"\0"
+    ends = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
+    found = list(batches(whole[start:end] for start, end in itertools.pairwise(ends)))
+    assert [int(one, 16) for batch in found for one in batch.ids] == list(range(len(rows)))
+    wanted = [
+        (text_of(row[3], said), text_of(row[4], said), text_of(row[5], said))
+        for row in rows
+        for said in [text_of(row[2], "")]
+    ]
+    told = [one for batch in found for one in zip(batch.names, batch.mails, batch.messages, strict=True)]
+    assert told == wanted
+    for name, mail, message in wanted:
+        assert "\0" not in name + mail + message
+        (name + mail + message).encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "declared", "wanted"),
+    [
+        ("Жук".encode().decode("koi8-r"), "KOI8-R", "Жук"),
+        ("Жук".encode().decode("latin-1"), "ISO-8859-1", "Жук"),
+        ("Жук", "KOI8-R", "Жук"),
+        ("Käfer", "ISO-8859-1", "Käfer"),
+        ("Käfer", "", "Käfer"),
+        ("Жук", "no-such-codec", "Жук"),
+        ("カブト", "ISO-2022-JP", "カブト"),
+    ],
+)
+def test_text_that_was_utf8_under_another_name_is_turned_back(text: str, declared: str, wanted: str) -> None:
+    assert undeclared(text, declared) == wanted
