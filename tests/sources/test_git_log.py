@@ -84,9 +84,9 @@ def test_any_bytes_in_any_pieces_are_the_same_whole_commits(
     ]
     told = [one for batch in found for one in zip(batch.names, batch.mails, batch.messages, strict=True)]
     assert told == wanted
-    for name, mail, message in wanted:
-        assert "\0" not in name + mail + message
-        (name + mail + message).encode()
+    for texts in wanted:
+        assert "\0" not in "".join(texts)
+        "".join(texts).encode()
 
 
 @pytest.mark.parametrize(
