@@ -32,7 +32,8 @@ class ReleaserError(Exception):
 
     def __str__(self) -> str:
         """The fact, then what to do."""
-        return f"{self.detail} {self.advice}".strip() if self.advice else self.detail
+        apart = "" if self.detail.endswith("\n") else " "
+        return f"{self.detail}{apart}{self.advice}".strip() if self.advice else self.detail
 
 
 class InvalidError(ReleaserError):

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -19,14 +20,19 @@ from releaser.bell import Bell
 from releaser.errors import ReleaserError
 from releaser.flows.advance_rollout import advance_rollout, under_way
 from releaser.flows.advance_target import LEASE_FOR, advance_target
+from releaser.flows.announce_support_end import announce_support_end
 from releaser.flows.close_tickets import close_tickets
 from releaser.flows.deliver_notices import deliver_notices
 from releaser.flows.ports import Ports
+from releaser.flows.watch_trains import watch_trains, watched
 from releaser.process import is_dead
 from releaser.store import rollouts
 
+TRAINS_S = 15.0
+"""How often trains are looked at; when the next phase of one begins sooner, then right at it."""
 Outcome = TypeVar("Outcome")
 
+_DAYS_REST_S = 60.0
 _log = structlog.get_logger(__name__)
 
 
@@ -44,10 +50,13 @@ class Worker:
         self._due: list[tuple[datetime, int]] = []
         self._scheduled: set[int] = set()
         self._at_work: set[int] = set()
+        self._trains_at = 0.0
         self._threads = [
             threading.Thread(target=self._guarded, args=(self._rollouts,), name="rollouts", daemon=True),
             threading.Thread(target=self._guarded, args=(self._outbox,), name="outbox", daemon=True),
             threading.Thread(target=self._guarded, args=(self._heartbeat,), name="heartbeat", daemon=True),
+            threading.Thread(target=self._guarded, args=(self._trains,), name="trains", daemon=True),
+            threading.Thread(target=self._guarded, args=(self._days,), name="days", daemon=True),
         ]
 
     def start(self) -> None:
@@ -130,6 +139,33 @@ class Worker:
         sent = deliver_notices(self._ports)
         told = close_tickets(self._ports)
         return 0.0 if sent or told else self._tick_s
+
+    def _days(self) -> float:
+        """What comes with a day, not with a second: customers are told that the support of their line ends."""
+        announce_support_end(self._ports)
+        return _DAYS_REST_S
+
+    def _trains(self) -> float:
+        """Look at branches when a freeze begins, carry over what trains left behind, and warn of what is carried too often."""
+        now = self._ports.clock.monotonic()
+        if now < self._trains_at:  # the bell rings for many things, and trains are not in a hurry
+            return self._trains_at - now
+        rest_s = TRAINS_S
+        for product in watched(self._ports):
+            # One product's remote that does not answer holds no other product up.
+            next_at = self._safely(partial(self._watch, product), otherwise=None)
+            if next_at is not None:
+                rest_s = min(rest_s, max(0.0, (next_at - self._ports.clock.now()).total_seconds()))
+        self._trains_at = self._ports.clock.monotonic() + rest_s
+        return rest_s
+
+    def _watch(self, product: str) -> datetime | None:
+        found = watch_trains(self._ports, product=product)
+        for carry in found["carried"]:
+            if carry["alert"]:
+                _log.warning("a ticket was carried over too often", product=product, **carry)
+        next_at: datetime | None = found["next_at"]
+        return next_at
 
     def _heartbeat(self) -> float:
         """Keep the leases of what is being worked on; take over from processes that died."""

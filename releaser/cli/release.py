@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from releaser.cli.exits import Exit
 from releaser.cli.group import commands, noun
 from releaser.cli.progress import progress_bar
 from releaser.cli.run import ByOption, LimitOption, OffsetOption, OutputOption, running, who
@@ -13,9 +14,11 @@ from releaser.cli.show import Output, joined, listing, moment, show, table
 from releaser.domain.release import CutKind
 from releaser.errors import InvalidError
 from releaser.flows.abandon_release import abandon_release
+from releaser.flows.check_gate import check_gate
 from releaser.flows.collect_commits import collect_commits
 from releaser.flows.cut_release import cut_release
 from releaser.flows.cut_status import cut_status
+from releaser.flows.ports import Ports
 from releaser.flows.promote_release import promote_release
 from releaser.flows.publish_release import publish_release
 from releaser.flows.show_release import list_releases, show_release
@@ -70,12 +73,21 @@ def _collected_text(facts: Any) -> str:  # noqa: ANN401 -- facts
 
 
 @app.command(
-    "cut", epilog="Examples: releaser cut shop stable;  releaser cut shop patch --line 1.1;  releaser cut status"
+    "cut",
+    epilog="Examples: releaser cut shop stable;  releaser cut shop patch --line 1.1;  releaser cut shop stable --gate;  "
+    "releaser cut status",
 )
 def cut_command(
+    *,
     product: Annotated[str, typer.Argument(help="The product's name, or `status` to see cuts under way.")],
     kind: Annotated[str, typer.Argument(help="stable or patch (after `status`: a product's name).")] = "",
     line: Annotated[str, typer.Option(help="The line to patch; the newest published one when not given.")] = "",
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Only look what speaks against it; ends with 3 when something holds it.")
+    ] = False,
+    override: Annotated[
+        str, typer.Option(help="Cut although the gate holds it, for this reason; it is recorded, and who said so.")
+    ] = "",
     output: OutputOption = Output.TEXT,
     by: ByOption = "",
 ) -> None:
@@ -88,11 +100,52 @@ def cut_command(
             raise CutKindError(
                 f"'{kind[:40]}' is no kind of cut.", advice="Use: releaser cut PRODUCT stable|patch.", field="kind"
             )
+        if gate:
+            _look(ports, product, CutKind(kind), line, output)
+            return
         with progress_bar() as progress:
             facts = cut_release(
-                ports, product=product, kind=CutKind(kind), line=line or None, by=who(by), progress=progress
+                ports,
+                product=product,
+                kind=CutKind(kind),
+                line=line or None,
+                by=who(by),
+                override=override,
+                progress=progress,
             )
     show(facts, output, release_text)
+
+
+def _look(ports: Ports, product: str, kind: CutKind, line: str, output: Output) -> None:
+    """Show the gate's report; it is about what the repository has now."""
+    with progress_bar() as progress:
+        collect_commits(ports, product=product, progress=progress)
+        facts = check_gate(ports, product=product, kind=kind, line=line or None)
+    show(facts, output, gate_text)
+    if facts["holds"]:
+        raise typer.Exit(Exit.REFUSED)
+
+
+def gate_text(facts: Any) -> str:  # noqa: ANN401 -- facts
+    """The gate's report for people: what holds, then what is only told, a bounded number of each check."""
+    head = listing(
+        [
+            ("would cut", f"{facts['product']} {facts['version']} from {facts['branch']} at {facts['commit'][:10]}"),
+            ("since", facts["previous"]),
+            ("commits", facts["commits"]),
+            *([("train", facts["train"])] if facts["train"] else []),
+            ("gate", "HOLDS" if facts["holds"] else "open"),
+        ]
+    )
+    parts = [head]
+    for check in facts["checks"]:
+        found = [one for one in facts["findings"] if one["check"] == check["check"]]
+        if found:
+            mark = "HOLDS" if check["mode"] == "on" else "warns"
+            rows = [f"- {one['detail']}" for one in found[:LONGEST_LIST]]
+            rows += [f"- and {len(found) - LONGEST_LIST} more"] if len(found) > LONGEST_LIST else []
+            parts.append("\n".join([f"{mark} {check['check']} ({len(found)})", *rows, f"  {found[0]['advice']}"]))
+    return "\n\n".join(parts)
 
 
 def _status_text(items: Any) -> str:  # noqa: ANN401 -- facts

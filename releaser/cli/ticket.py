@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from releaser.cli.blocker import blockers_text, marked_as
 from releaser.cli.group import commands, noun
 from releaser.cli.run import ByOption, LimitOption, OffsetOption, OutputOption, running, who
 from releaser.cli.show import Output, show
@@ -13,12 +14,16 @@ from releaser.cli.thread import override_text, stated_text, thread_text, ticket_
 from releaser.domain.history import LineStatus
 from releaser.domain.request import CloseReason
 from releaser.flows.add_ticket import add_ticket
+from releaser.flows.block_ticket import block_ticket
 from releaser.flows.close_ticket import close_ticket
+from releaser.flows.list_blockers import list_blockers
+from releaser.flows.mark_ticket import mark_ticket
 from releaser.flows.override_status import override_status
 from releaser.flows.reopen_ticket import reopen_ticket
 from releaser.flows.show_ticket import list_tickets, show_ticket
 from releaser.flows.state_found_in import state_found_in
 from releaser.flows.state_planned_for import state_planned_for
+from releaser.flows.unblock_ticket import unblock_ticket
 from releaser.flows.withdraw_override import withdraw_override
 
 app = commands()
@@ -158,6 +163,75 @@ def planned_for_command(
 
 def _version(given: str) -> str | None:
     return None if given == "-" else given
+
+
+ItsProductOption = Annotated[str, typer.Option("--product", help="The product.")]
+
+
+@ticket.command(
+    "block",
+    epilog="Examples: releaser ticket block SHOP-12 --product shop --reason 'loses orders';  "
+    "releaser ticket block SHOP-12 --product shop --line 1.4 --reason 'loses orders'",
+)
+def block_command(
+    key: KeyArgument,
+    product: ItsProductOption,
+    reason: Annotated[str, typer.Option(help="Why nothing may be cut before it is fixed.")],
+    line: Annotated[str, typer.Option(help="Block only what is cut on this line.", show_default=False)] = "",
+    train: Annotated[
+        str, typer.Option(help="Block only this train's stable: its day, or next.", show_default=False)
+    ] = "",
+    output: OutputOption = Output.TEXT,
+    by: ByOption = "",
+) -> None:
+    """Make it a release blocker: it holds cuts until its fix is in what is cut, or the block is lifted."""
+    with running() as ports:
+        facts = block_ticket(
+            ports, product=product, ticket=key, line=line or None, train=train or None, reason=reason, by=who(by)
+        )
+    show(facts, output, lambda one: blockers_text([one]))
+
+
+@ticket.command(
+    "unblock", epilog="Example: releaser ticket unblock SHOP-12 --product shop --reason 'can wait for the next one'"
+)
+def unblock_command(
+    key: KeyArgument,
+    product: ItsProductOption,
+    reason: Annotated[str, typer.Option(help="Why it need not be waited for.")],
+    line: Annotated[str, typer.Option(help="Lift only the block of this line.", show_default=False)] = "",
+    train: Annotated[str, typer.Option(help="Lift only the block of this train.", show_default=False)] = "",
+    output: OutputOption = Output.TEXT,
+    by: ByOption = "",
+) -> None:
+    """Lift a ticket's blocks: all of them, or that of one line or train."""
+    with running() as ports:
+        facts = unblock_ticket(
+            ports, product=product, ticket=key, line=line or None, train=train or None, reason=reason, by=who(by)
+        )
+    show(facts, output, blockers_text)
+
+
+@ticket.command("blockers", epilog="Example: releaser ticket blockers --product shop")
+def blockers_command(product: ItsProductOption, output: OutputOption = Output.TEXT) -> None:
+    """List what blocks the cuts of a product, oldest first."""
+    with running() as ports:
+        facts = list_blockers(ports, product=product)
+    show(facts, output, blockers_text)
+
+
+@ticket.command("mark", epilog="Example: releaser ticket mark SHOP-12 --product shop --as security")
+def mark_command(
+    key: KeyArgument,
+    product: ItsProductOption,
+    kind: Annotated[str, typer.Option("--as", help="security, fix or feature; none takes it back.")],
+    output: OutputOption = Output.TEXT,
+    by: ByOption = "",
+) -> None:
+    """Say what it is about: lines that take fixes only, or security fixes only, ask for it."""
+    with running() as ports:
+        facts = mark_ticket(ports, product=product, ticket=key, kind=marked_as(kind), by=who(by))
+    show(facts, output, lambda one: f"{one['ticket']}: {one['kind'] or 'not marked'}")
 
 
 @ticket.command("close", epilog="Example: releaser ticket close SHOP-12 --as confirmed")

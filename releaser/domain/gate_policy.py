@@ -33,6 +33,7 @@ class GatePolicy:
     blockers: GateMode = GateMode.ON
     reverted: GateMode = GateMode.ON
     missing_backports: GateMode = GateMode.ON
+    unknown_backports: GateMode = GateMode.WARN
     moved_tags: GateMode = GateMode.ON
     no_ticket: GateMode = GateMode.WARN
 

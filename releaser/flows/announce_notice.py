@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from releaser.domain.notice import ENDED, MOVES, DeliveryKind, NoticeState, worst
+from releaser.domain.notice import ENDED, MOVES, DeliveryKind, NoticeState, NoticeTopic, worst
 from releaser.domain.regulation import Regulation, Urgency, from_mapping
 from releaser.domain.target import Stop
 from releaser.errors import InvalidError, MoveConflictError, RefusedError
@@ -39,6 +39,10 @@ class WindowClosedError(RefusedError):
 
 class NobodyToTellError(RefusedError):
     """A customer whose service would be stopped has no contact."""
+
+
+class NotWorkError(RefusedError):
+    """The notice is not about planned work, so it has no start that a person could announce."""
 
 
 class NoTextError(RefusedError):
@@ -72,6 +76,12 @@ def announce_notice(
     now = ports.clock.now()
     with ports.database.transaction() as session:
         notice = notices.get(session, notice_id)
+        if notice.topic is not NoticeTopic.WORK:
+            raise NotWorkError(
+                f"Notice {notice_id} tells of the end of line {notice.line}, which follows the line's dates.",
+                rule="not-work",
+                advice=f"Move it with `releaser line set {notice.product.name} {notice.line} --supported-until DAY`.",
+            )
         if notice.state in ENDED:
             raise MoveConflictError(f"notice {notice_id}", source=notice.state.value, to=NoticeState.ANNOUNCED.value)
         start, end = _times(notice, starts_at, ends_at, now=now)

@@ -11,6 +11,7 @@ from releaser.domain.history import History, Refs
 from releaser.domain.ticket import TicketPatterns
 from releaser.domain.train import TrainRules
 from releaser.domain.version import TagFormat
+from releaser.flows.keep_alarms import are_news, fetch_accepted, keep_alarms
 from releaser.flows.open_repository import open_repository
 from releaser.flows.ports import Facts, Ports, Progress, silent
 from releaser.flows.read_history import read_history
@@ -43,10 +44,15 @@ def collect_commits(ports: Ports, *, product: str, progress: Progress = silent) 
         row = products.get(session, product)
         burned = releases.abandoned_tags(session, row.id)
     repository = open_repository(ports, row)
-    fetched = repository.fetch(progress=_part(progress, "fetch"))
+    fetched = fetch_accepted(ports, row, repository, progress=_part(progress, "fetch"))
     read = _read(ports, repository, row, burned, progress)
     if read is None:
         _see_again(ports, row)
+        with ports.database.reading() as session:
+            news = are_news(session, row, fetched)
+        if news:
+            with ports.database.transaction() as session:
+                keep_alarms(session, products.get(session, product), fetched, None, now=ports.clock.now())
         with ports.database.reading() as session:
             return _facts(commits.counts(session, row.id), row, fetched, read, new=[])
     progress("store", 0, None)
@@ -54,6 +60,7 @@ def collect_commits(ports: Ports, *, product: str, progress: Progress = silent) 
         row = products.get(session, product)
         new = collected.keep(session, row, read.history)
         see_heads(session, row, read.refs, seen_at=read.seen_at)
+        keep_alarms(session, row, fetched, read.history, now=read.seen_at)
         row.fingerprint, row.collected_at = read.fingerprint, read.seen_at
         session.flush()
         counts = commits.counts(session, row.id)

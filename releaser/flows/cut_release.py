@@ -6,30 +6,24 @@ Killed anywhere, the same command completes the same version (see `complete_cut`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from releaser.domain.history.releases import previous_versions
+from releaser.domain.gate import FINAL, Finding
 from releaser.domain.release import CutKind, CutStep, ReleaseState
-from releaser.domain.version import (
-    TagFormat,
-    UnknownLineError,
-    Version,
-    VersionKind,
-    line_named,
-    next_patch,
-    next_stable,
-    parse,
-)
+from releaser.domain.version import TagFormat
 from releaser.errors import ConflictError, RefusedError
 from releaser.flows.collect_commits import collect_commits
 from releaser.flows.complete_cut import complete_cut
-from releaser.flows.open_repository import open_repository
+from releaser.flows.judge_gate import findings_facts, judge_gate, refuse_held
+from releaser.flows.number_cut import KINDS, Numbered, line_to_patch, number_cut
 from releaser.flows.ports import Facts, Ports, Progress, silent
-from releaser.sources.source import Repository
+from releaser.flows.read_content import BranchMovedError, Content, read_content
+from releaser.flows.yank_release import checked_reason
+from releaser.i18n import translator
 from releaser.store import moves, products, releases
+from releaser.store.gates import GateRecord
 from releaser.store.products import Product
 from releaser.store.releases import Release
 from releaser.store.session import WriteConflictError
@@ -37,61 +31,75 @@ from releaser.store.session import WriteConflictError
 FORSAKEN_AFTER = timedelta(minutes=10)
 """A cut that did no step for so long is nobody's: anybody may complete it."""
 
-_KINDS = {CutKind.STABLE: VersionKind.STABLE, CutKind.PATCH: VersionKind.PATCH}
 _STANDING = (ReleaseState.CANDIDATE, ReleaseState.PROMOTED)
-_SHIPPED = (ReleaseState.PUBLISHED, ReleaseState.YANKED)
+_TRIES = 3
 
 
 class CutUnderWayError(ConflictError):
     """Somebody else is cutting this very version."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wanted:
-    """What is to be cut: the commit is the branch's tip as it was read."""
-
-    kind: VersionKind
-    line: str | None
-    branch: str
-    commit: str
-    by: str
-    now: datetime
+class _OutrunError(ConflictError):
+    """Another release was cut since the content was read, so it was read against the wrong one."""
 
 
 def cut_release(
-    ports: Ports, *, product: str, kind: CutKind, line: str | None, by: str, progress: Progress = silent
+    ports: Ports,
+    *,
+    product: str,
+    kind: CutKind,
+    line: str | None,
+    by: str,
+    override: str = "",
+    progress: Progress = silent,
 ) -> Facts:
     """Cut the next stable, or the next patch of `line` (by default the newest published one); answers the candidate.
 
     A cut of this kind and line that was interrupted is completed instead of taking another number. A candidate of the
-    same commit is answered as it is, with `unchanged` true.
-    Raises `ProductNotFoundError`, `UnknownLineError`, `CutUnderWayError`, `RefusedError` (rule `nothing-new`), and what
-    `collect_commits` and `complete_cut` raise.
+    same commit is answered as it is, with `unchanged` true. What holds the gate is passed by only with `override`, the reason
+    that `by` gives; it is recorded with all findings.
+    Raises `ProductNotFoundError`, `UnknownLineError`, `CutUnderWayError`, `GateHoldsError`, `RefusedError` (rule
+    `nothing-new`), `MissingReasonError`, and what `collect_commits`, `read_content` and `complete_cut` raise.
     """
+    reason = checked_reason(override) if override else ""
     with ports.database.reading() as session:
         interrupted = _interrupted(session, products.get(session, product), kind, line, by, ports.clock.now())
     if interrupted is not None:
         return complete_cut(ports, release_id=interrupted, by=by, progress=progress)
-    collect_commits(ports, product=product, progress=progress)
-    wanted = _wanted(ports, product, kind, line, by)
-    try:
-        with ports.database.transaction() as session:
-            release_id, unchanged = _number(session, products.get(session, product), wanted)
-    except WriteConflictError as error:  # two processes on one PostgreSQL took the same number: the other was first
-        with ports.database.reading() as session:
-            _interrupted(session, products.get(session, product), kind, line, by, ports.clock.now())
-        raise CutUnderWayError("Somebody else took this number just now.", advice="Repeat the command.") from error
+    release_id, unchanged = _numbered(ports, product, kind, line, by, reason, progress)
     facts = complete_cut(ports, release_id=release_id, by=by, progress=progress)
     return {**facts, "unchanged": unchanged}
+
+
+def _numbered(
+    ports: Ports, product: str, kind: CutKind, line: str | None, by: str, reason: str, progress: Progress
+) -> tuple[int, bool]:
+    """The release's row, and whether nothing had to be done; looked at again when others cut or push meanwhile."""
+    for left in reversed(range(_TRIES)):
+        collect_commits(ports, product=product, progress=progress)
+        with ports.database.reading() as session:
+            numbered = number_cut(session, products.get(session, product), kind=kind, line=line)
+        try:
+            content = read_content(ports, product=product, numbered=numbered)
+            with ports.database.transaction() as session:
+                return _number(session, products.get(session, product), content, ports.clock.now(), by, reason)
+        except (_OutrunError, BranchMovedError):
+            if not left:
+                raise
+        except WriteConflictError as error:  # two processes on one PostgreSQL took the same number: the other was first
+            with ports.database.reading() as session:
+                _interrupted(session, products.get(session, product), kind, line, by, ports.clock.now())
+            raise CutUnderWayError("Somebody else took this number just now.", advice="Repeat the command.") from error
+    raise AssertionError(product)  # the last try answers or raises
 
 
 def _interrupted(
     session: Session, product: Product, kind: CutKind, line: str | None, by: str, now: datetime
 ) -> int | None:
     """The cut of this kind and line that is not finished, if it is ours to finish. Raises `CutUnderWayError`."""
-    on_line = _line_wanted(session, product, kind, line)
+    on_line = None if kind is CutKind.STABLE else line_to_patch(session, product, line)
     for release in releases.in_states(session, product.id, ReleaseState.CUTTING):
-        if release.kind is _KINDS[kind] and on_line in {None, release.line}:
+        if release.kind is KINDS[kind] and on_line in {None, release.line}:
             alive = release.cut_at is not None and now - release.cut_at < FORSAKEN_AFTER
             if alive and release.cut_by != by:
                 raise CutUnderWayError(
@@ -104,107 +112,74 @@ def _interrupted(
     return None
 
 
-def _line_wanted(session: Session, product: Product, kind: CutKind, line: str | None) -> str | None:
-    """The line to patch: the one named, else the newest published. A stable makes its own line."""
-    if kind is CutKind.STABLE:
-        return None
-    if line is not None:
-        return line_named(line, scheme=product.scheme)
-    published = [r for r in releases.in_states(session, product.id, *_SHIPPED) if r.kind is not VersionKind.CANDIDATE]
-    return published[0].line if published else None
-
-
-def _wanted(ports: Ports, product: str, kind: CutKind, line: str | None, by: str) -> _Wanted:
-    """Read the branch's tip; the collect before has fetched it."""
-    with ports.database.reading() as session:
-        row = products.get(session, product)
-        on_line = _line_wanted(session, row, kind, line)
-        if kind is CutKind.PATCH and (
-            on_line is None or not releases.by_product(session, row.id, line=on_line, limit=1)
-        ):
-            raise UnknownLineError(
-                f"Product '{product}' has no release on line {on_line} to patch."
-                if on_line
-                else f"Product '{product}' has no published line to patch.",
-                advice="Cut and publish a stable release first, or name another line with --line X.Y.",
-                field="line",
-            )
-        branch = row.branch
-        if on_line is not None:
-            kept = products.line(session, row.id, on_line)
-            branch = (kept.branch if kept else "") or row.line_branch.replace("{line}", on_line)
-    repository = open_repository(ports, row)
-    branch = branch or _main(repository, product)
-    return _Wanted(
-        kind=_KINDS[kind],
-        line=on_line,
-        branch=branch,
-        commit=repository.tip(branch),
-        by=by,
-        now=ports.clock.now(),
-    )
-
-
-def _main(repository: Repository, product: str) -> str:
-    main = repository.refs().main
-    if main is None:
-        raise RefusedError(
-            f"The repository of '{product}' has no default branch.",
-            rule="no-branch",
-            advice="Name the product's branch.",
-            field="branch",
-        )
-    return main
-
-
-def _number(session: Session, product: Product, wanted: _Wanted) -> tuple[int, bool]:
+def _number(
+    session: Session, product: Product, content: Content, now: datetime, by: str, reason: str
+) -> tuple[int, bool]:
     """Give the number, or find the release that already has it; answers its id, and whether nothing had to be done."""
-    kind = CutKind.STABLE if wanted.kind is VersionKind.STABLE else CutKind.PATCH
-    begun = _interrupted(session, product, kind, wanted.line, wanted.by, wanted.now)
+    seen = content.numbered
+    line = seen.line if seen.kind is CutKind.PATCH else None
+    begun = _interrupted(session, product, seen.kind, line, by, now)
     if begun is not None:
         return begun, False
     rows = releases.by_product(session, product.id)
-    standing = _standing(rows, wanted)
+    standing = _standing(rows, content)
     if standing is not None:
         return standing.id, True
-    known = {row.id: parse(row.version, scheme=product.scheme) for row in rows}
-    version = (
-        next_stable(known.values(), scheme=product.scheme)
-        if wanted.line is None
-        else next_patch(wanted.line, known.values(), scheme=product.scheme)
+    numbered = number_cut(session, product, kind=seen.kind, line=line)
+    if (numbered.version, numbered.previous) != (seen.version, seen.previous):
+        raise _OutrunError(
+            f"{numbered.previous} was cut meanwhile.", advice="Repeat the command: it goes on from there."
+        )
+    _refuse_nothing_new(rows, content)
+    findings = judge_gate(session, product, content, now=now)
+    if not reason or any(one.check in FINAL for one in findings):
+        refuse_held(findings, f"{product.name} {numbered.version}")
+    release = _insert(session, product, content, by=by, now=now)
+    _record_gate(session, release, findings, by=by, reason=reason, now=now)
+    return release.id, False
+
+
+def _record_gate(
+    session: Session, release: Release, findings: tuple[Finding, ...], *, by: str, reason: str, now: datetime
+) -> None:
+    """Keep what the gate found; an override is one only where something held."""
+    overridden = bool(reason) and any(one.holds for one in findings)
+    session.add(
+        GateRecord(
+            release_id=release.id,
+            at=now,
+            findings=findings_facts(findings, translator("en")),
+            overridden_by=by if overridden else "",
+            reason=reason if overridden else "",
+        )
     )
-    living = [known[row.id] for row in rows if row.state is not ReleaseState.ABANDONED]
-    previous = _previous(version, living)
-    _refuse_nothing_new(rows, wanted, version, previous)
-    return _insert(session, product, wanted, version, previous).id, False
 
 
-def _standing(rows: releases.Releases, wanted: _Wanted) -> Release | None:
+def _standing(rows: releases.Releases, content: Content) -> Release | None:
     """The candidate of this kind and line that was made of the same commit."""
+    kind, line = content.numbered.kind, content.numbered.line
     for row in rows:
-        if row.kind is wanted.kind and wanted.line in {None, row.line} and row.state in _STANDING:
-            return row if row.commit == wanted.commit else None
+        if row.kind is KINDS[kind] and (kind is CutKind.STABLE or row.line == line) and row.state in _STANDING:
+            return row if row.commit == content.commit else None
     return None
 
 
-def _previous(version: Version, living: list[Version]) -> Version | None:
-    """The version this one's notes start from."""
-    ordered = sorted([*living, version])
-    return previous_versions(ordered)[ordered.index(version)]
-
-
-def _refuse_nothing_new(rows: releases.Releases, wanted: _Wanted, version: Version, previous: Version | None) -> None:
+def _refuse_nothing_new(rows: releases.Releases, content: Content) -> None:
+    numbered = content.numbered
+    previous = numbered.previous
     before = next((row for row in rows if previous is not None and row.version_key == previous.key), None)
-    if before is not None and before.commit == wanted.commit:
+    if before is not None and before.commit == content.commit:
         raise RefusedError(
-            f"Branch '{wanted.branch}' has nothing new since {before.version}: both are at {wanted.commit[:10]}.",
+            f"Branch '{content.branch}' has nothing new since {before.version}: both are at {content.commit[:10]}.",
             rule="nothing-new",
-            advice=f"Push the commits that {version} is to hold, then cut again.",
-            version=version.text,
+            advice=f"Push the commits that {numbered.version} is to hold, then cut again.",
+            version=numbered.version.text,
         )
 
 
-def _insert(session: Session, product: Product, wanted: _Wanted, version: Version, previous: Version | None) -> Release:
+def _insert(session: Session, product: Product, content: Content, *, by: str, now: datetime) -> Release:
+    numbered: Numbered = content.numbered
+    version = numbered.version
     release = Release(
         product_id=product.id,
         version=version.text,
@@ -212,18 +187,19 @@ def _insert(session: Session, product: Product, wanted: _Wanted, version: Versio
         line=version.line,
         kind=version.kind,
         state=ReleaseState.CUTTING,
-        commit=wanted.commit,
-        branch=wanted.branch,
+        commit=content.commit,
+        branch=content.branch,
         tag=TagFormat(scheme=product.scheme, text=product.tag_format).tag_for(version),
-        previous=previous.text if previous else "",
+        previous=numbered.previous.text if numbered.previous else "",
         cut_step=CutStep.NUMBERED,
-        cut_by=wanted.by,
+        cut_by=by,
         # Fixed here, so that the tag made by a repeated step is the same object.
-        tagged_at=wanted.now.replace(microsecond=0),
-        cut_at=wanted.now,
+        tagged_at=now.replace(microsecond=0),
+        cut_at=now,
+        planned_on=content.train_on,
     )
     session.add(release)
     session.flush()
-    moves.record(session, release, source="", to=ReleaseState.CUTTING, now=wanted.now, by=wanted.by)
+    moves.record(session, release, source="", to=ReleaseState.CUTTING, now=now, by=by)
     releases.renumber(session, product)
     return release

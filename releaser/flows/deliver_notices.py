@@ -12,8 +12,9 @@ from datetime import timedelta
 
 from releaser.channels.channel import Attachment, Message
 from releaser.domain.maintnote import as_ics
-from releaser.domain.notice import DELIVERY_MOVES, DeliveryKind, DeliveryState, retry_after
-from releaser.domain.notice_text import write
+from releaser.domain.notice import DELIVERY_MOVES, DeliveryKind, DeliveryState, NoticeTopic, retry_after
+from releaser.domain.notice_text import Written, write
+from releaser.domain.support_text import write_support_end
 from releaser.errors import OutsideError
 from releaser.flows.ports import Ports
 from releaser.store import moves, notice_views, outbox
@@ -61,8 +62,27 @@ def _claim(ports: Ports, delivery_id: int) -> _Claimed | None:
         delivery = outbox.claim(session, delivery_id, owner=ports.owner, now=now, until=now + LEASE_FOR)
         if delivery is None:
             return None
-        message = _message(ports, delivery, in_reply_to=outbox.first_message(session, delivery))
+        reply_to = outbox.first_message(session, delivery)
+        if delivery.notice.topic is NoticeTopic.SUPPORT_END:
+            told = notice_views.support_end(session, delivery, address=ports.address, now=now)
+            message = _on_support(delivery, write_support_end(told, language=delivery.language), in_reply_to=reply_to)
+        else:
+            message = _message(ports, delivery, in_reply_to=reply_to)
         return _Claimed(delivery_id=delivery.id, attempt=delivery.attempts, channel=delivery.channel, message=message)
+
+
+def _on_support(delivery: Delivery, written: Written, *, in_reply_to: str) -> Message:
+    """The end of a line's support is no work at an hour: it goes into no calendar."""
+    return Message(
+        message_id=delivery.message_id,
+        to=delivery.address,
+        subject=written.subject,
+        text=written.text,
+        html=written.html,
+        language=delivery.language,
+        written_at=delivery.queued_at,
+        in_reply_to=in_reply_to,
+    )
 
 
 def _message(ports: Ports, delivery: Delivery, *, in_reply_to: str) -> Message:

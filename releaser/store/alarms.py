@@ -26,7 +26,8 @@ class AlarmNotFoundError(NotFoundError):
 class Alarm(Base):
     """A tag is no longer what was read before: `was` and `now` are object ids, `now` is empty when it vanished.
 
-    `version` is the release that the tag carries, empty when it carries none. `seen_at` is when a collect last looked.
+    `version` is the release that the tag carries, empty when it carries none. `seen_at` is when a collect last looked,
+    `applied_at` when the first one after the acceptance had read the tag's new meaning.
     """
 
     __tablename__ = "tag_alarms"
@@ -43,6 +44,7 @@ class Alarm(Base):
     accepted_at: Mapped[datetime | None]
     accepted_by: Mapped[str] = mapped_column(String(200), default="")
     reason: Mapped[str] = mapped_column(Text, default="")
+    applied_at: Mapped[datetime | None]
 
 
 def standing(session: Session, product_id: int) -> Sequence[Alarm]:
@@ -72,10 +74,20 @@ def get(session: Session, product: Product, tag: str) -> Alarm:
     return found
 
 
-def keep(session: Session, product_id: int, found: Iterable[tuple[str, str, str]], *, now: datetime) -> list[Alarm]:
-    """Keep what a fetch found as `(tag, was, now)`; answers the alarms that are new. Idempotent."""
+def accepted(session: Session, product_id: int) -> Sequence[Alarm]:
+    """What a person accepted and no collect has applied yet."""
+    unapplied = (Alarm.product_id == product_id, Alarm.accepted_at.is_not(None), Alarm.applied_at.is_(None))
+    return session.scalars(select(Alarm).where(*unapplied).order_by(Alarm.id)).all()
+
+
+def by_id(session: Session, alarm_id: int) -> Alarm:
+    """The alarm with that id, which is known to be there."""
+    return session.scalars(select(Alarm).where(Alarm.id == alarm_id)).one()
+
+
+def keep(session: Session, product_id: int, found: Iterable[tuple[str, str, str]], *, now: datetime) -> None:
+    """Keep what a fetch found as `(tag, was, now)`. Idempotent."""
     known = {alarm.tag: alarm for alarm in standing(session, product_id)}
-    fresh = []
     seen = {tag: (was, is_now) for tag, was, is_now in found}
     versions = _versions(session, product_id, seen.keys() - known.keys())
     for tag, (was, is_now) in seen.items():
@@ -85,13 +97,11 @@ def keep(session: Session, product_id: int, found: Iterable[tuple[str, str, str]
                 product_id=product_id, tag=tag, was=was, version=versions.get(tag, ""), found_at=now, seen_at=now
             )
             session.add(alarm)
-            fresh.append(alarm)
         alarm.now, alarm.seen_at = is_now, now
     for tag, alarm in known.items():
         if tag not in seen:
             alarm.now, alarm.seen_at = alarm.was, now
     session.flush()
-    return fresh
 
 
 def _versions(session: Session, product_id: int, tags: Iterable[str]) -> dict[str, str]:

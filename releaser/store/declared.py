@@ -179,6 +179,14 @@ def _kept(change: Change) -> list[dict[str, Any]]:
     return [{"field": f.field, "old": _as_json(f.old), "new": _as_json(f.new)} for f in change.fields]
 
 
+def remember_change(
+    session: Session, product: str, fields: Sequence[tuple[str, Any, Any]], *, now: datetime, by: str
+) -> None:
+    """Remember a change of a declared product that was not applied from a declaration, as `(field, old, new)`."""
+    told = [{"field": field, "old": _as_json(old), "new": _as_json(new)} for field, old, new in fields]
+    session.add(DeclaredChange(at=now, by=by, noun=Noun.PRODUCT, name=product, action=Action.CHANGED, fields=told))
+
+
 def _as_json(value: Any) -> Any:  # noqa: ANN401 -- a field's value
     if isinstance(value, dict):
         return {key: _as_json(inner) for key, inner in value.items()}

@@ -134,6 +134,28 @@ def _released(session: Session, product: Product) -> dict[str, date | None]:
     return found
 
 
+def products_with_ends(session: Session) -> Sequence[Product]:
+    """The products that have a line whose end is known or follows from a rule, or was told to anybody."""
+    dated = select(Line.product_id).where(Line.supported_until_on.is_not(None))
+    told = select(Line.product_id).join(SupportNotice, SupportNotice.line_id == Line.id)
+    known = or_(Product.supported_days.is_not(None), Product.id.in_(dated.union(told).scalar_subquery()))
+    return session.scalars(select(Product).where(known).order_by(Product.name)).all()
+
+
+def successor(session: Session, product: Product, line: str, *, now: datetime) -> str:
+    """The newest version that is out on a line supported longer than this one; empty when there is none."""
+    found = standing(session, product, now=now)
+    newest = counts(session, product.id)
+    ends_on = found[line].support.supported_until_on if line in found else None
+    for name, other in found.items():
+        until = other.support.supported_until_on
+        longer = until is None or ends_on is None or until > ends_on
+        version = newest.get(name, {}).get("newest")
+        if name != line and other.phase is LinePhase.MAINTAINED and longer and version:
+            return str(version)
+    return ""
+
+
 def stated(session: Session, product: Product) -> list[Line]:
     """The lines of which a person stated something, lowest number first."""
     something = or_(

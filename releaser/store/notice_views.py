@@ -5,12 +5,16 @@ Nobody is told of another customer's installations. Pages and feeds of one custo
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
+
+from sqlalchemy.orm import Session
 
 from releaser.domain.maintnote import Entry
 from releaser.domain.notice import DeliveryKind, NoticeState, Outcome, impact_of
 from releaser.domain.notice_text import NoticeContent, TouchedWork
+from releaser.domain.support_text import SupportEnd
+from releaser.store import lines
 from releaser.store.customers import Customer
 from releaser.store.notices import Delivery, Notice, NoticeInstallation, texts
 
@@ -41,6 +45,24 @@ def content(delivery: Delivery, *, address: str) -> NoticeContent:
         emergency_reason=notice.emergency_reason,
         notes_url=f"{address}/products/{notice.product.name}/releases/{notice.version}" if notice.version else "",
         page_url=f"{address}/notices/{notice.id}",
+    )
+
+
+def support_end(session: Session, delivery: Delivery, *, address: str, now: datetime) -> SupportEnd:
+    """What a delivery says of the end of a line's support."""
+    notice = delivery.notice
+    was = notice.told_starts_at if delivery.kind is DeliveryKind.REVISED else None
+    return SupportEnd(
+        kind=delivery.kind,
+        product=notice.product.title or notice.product.name,
+        line=notice.line,
+        ends_on=notice.starts_at.astimezone(UTC).date(),
+        installations=[
+            row.installation.title or row.installation.name for row in told_of(notice, delivery.customer_id)
+        ],
+        successor=lines.successor(session, notice.product, notice.line, now=now),
+        was_on=was.astimezone(UTC).date() if was else None,
+        page_url=f"{address}/products/{notice.product.name}/lines",
     )
 
 

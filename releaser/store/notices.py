@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from releaser.domain.notice import DeliveryKind, DeliveryState, NoticeImpact, NoticeState, NoticeTopic
+from releaser.domain.notice import STANDING, DeliveryKind, DeliveryState, NoticeImpact, NoticeState, NoticeTopic
 from releaser.domain.target import Stop
 from releaser.errors import NotFoundError
 from releaser.store.base import Base, words
@@ -161,6 +161,17 @@ def newest(session: Session, *, limit: int = 50, offset: int = 0) -> Sequence[No
 def of_rollout(session: Session, rollout_id: int) -> Sequence[Notice]:
     """The notices drafted for a rollout, oldest first."""
     return session.scalars(select(Notice).where(Notice.rollout_id == rollout_id).order_by(Notice.id)).unique().all()
+
+
+def of_line(session: Session, product_id: int, line: str) -> Notice | None:
+    """The notice that tells of the end of a line's support and stands, or None."""
+    query = select(Notice).where(
+        Notice.product_id == product_id,
+        Notice.topic == NoticeTopic.SUPPORT_END,
+        Notice.line == line,
+        Notice.state.in_(STANDING),
+    )
+    return session.scalars(query).unique().one_or_none()
 
 
 def deliveries(session: Session, notice_id: int) -> Sequence[Delivery]:

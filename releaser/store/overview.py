@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from releaser.domain.history import Standing
-from releaser.domain.notice import NoticeState
+from releaser.domain.notice import NoticeState, NoticeTopic
 from releaser.domain.release import ReleaseState
 from releaser.domain.rollout import ENDED, RolloutState, UpdateState
 from releaser.domain.version import VersionKind
@@ -33,6 +33,7 @@ STANDING = frozenset({NoticeState.ANNOUNCED, NoticeState.IN_PROGRESS})
 _SHOWN = (ReleaseState.PUBLISHED, ReleaseState.YANKED)
 # Candidates found in a history count as published there, but are nobody's newest release.
 _FINAL = Release.kind != VersionKind.CANDIDATE
+_WORK = Notice.topic == NoticeTopic.WORK
 _BROUGHT = frozenset({Standing.SHOWN, Standing.REVERT})
 _DAY_OF: ColumnElement[datetime] = func.coalesce(Release.published_at, Release.tagged_at)
 
@@ -148,7 +149,7 @@ def short(release: Release) -> dict[str, Any]:
 
 def coming(session: Session, *, product_id: int | None = None, limit: int = 8) -> list[dict[str, Any]]:
     """Announced work and work in progress, the next first."""
-    query = select(Notice).where(Notice.state.in_(STANDING)).order_by(Notice.starts_at, Notice.id)
+    query = select(Notice).where(Notice.state.in_(STANDING), _WORK).order_by(Notice.starts_at, Notice.id)
     if product_id is not None:
         query = query.where(Notice.product_id == product_id)
     return [notices.facts(notice) for notice in session.scalars(query.limit(limit)).unique()]
@@ -157,7 +158,7 @@ def coming(session: Session, *, product_id: int | None = None, limit: int = 8) -
 def past_notices(session: Session, *, limit: int, offset: int) -> list[dict[str, Any]]:
     """Work that is over or was cancelled, latest first. Drafts are nobody's business yet."""
     over = [state for state in NoticeState if state not in STANDING and state is not NoticeState.DRAFT]
-    query = select(Notice).where(Notice.state.in_(over)).order_by(Notice.starts_at.desc(), Notice.id.desc())
+    query = select(Notice).where(Notice.state.in_(over), _WORK).order_by(Notice.starts_at.desc(), Notice.id.desc())
     return [notices.facts(notice) for notice in session.scalars(query.limit(limit).offset(offset)).unique()]
 
 
@@ -197,7 +198,7 @@ def lines(session: Session, product_id: int, *, limit: int, offset: int = 0) -> 
         .offset(offset)
     )
     found = session.execute(query).unique().all()
-    on_line = _installations_on_lines(session, product_id)
+    on_line = installations_on_lines(session, product_id)
     return [
         {
             "line": release.line,
@@ -209,7 +210,8 @@ def lines(session: Session, product_id: int, *, limit: int, offset: int = 0) -> 
     ]
 
 
-def _installations_on_lines(session: Session, product_id: int) -> dict[str, int]:
+def installations_on_lines(session: Session, product_id: int) -> dict[str, int]:
+    """Line -> how many installations run a version of it on any target."""
     query = (
         select(Release.line, func.count(Target.installation_id.distinct()))
         .join(Release, and_(Release.product_id == product_id, Release.version == Target.version))

@@ -15,6 +15,9 @@ from releaser.errors import NotFoundError
 from releaser.store.base import Base, words
 from releaser.store.products import Module, Product
 
+FROM_FRAGMENT = "a changelog fragment"
+"""Who wrote a note that came with its release as a fragment."""
+
 
 class ReleaseNotFoundError(NotFoundError):
     """The product has no release of that version."""
@@ -129,6 +132,12 @@ def get(session: Session, product: Product, version: str) -> Release:
             field="version",
         )
     return release
+
+
+def find(session: Session, product_id: int, version: str) -> Release | None:
+    """The release shown as `version`, or None."""
+    query = select(Release).where(Release.product_id == product_id, Release.version == version)
+    return session.scalars(query).unique().one_or_none()
 
 
 def by_id(session: Session, release_id: int) -> Release:

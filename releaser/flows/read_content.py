@@ -1,0 +1,182 @@
+"""What a cut would bring and leave out, read from the collected history: the facts of the gate that git tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy.orm import Session
+
+from releaser.domain.content import Brought, ChangeKind, brought
+from releaser.domain.gate import Frozen, TakenBack
+from releaser.domain.history import Change, Head, History, LineStatus, Standing, TicketTable
+from releaser.domain.line import SUPPORTED, TicketKind
+from releaser.domain.missing import CutPlace, Missing, Supported, missing_fixes
+from releaser.domain.release import CutKind
+from releaser.domain.ticket import TicketRelation
+from releaser.errors import ConflictError, RefusedError
+from releaser.flows.freeze_state import freeze_state
+from releaser.flows.judge_tickets import judge_tickets
+from releaser.flows.number_cut import Numbered
+from releaser.flows.open_history import open_history
+from releaser.flows.open_repository import open_repository
+from releaser.flows.ports import Facts, Ports
+from releaser.sources.source import BranchNotFoundError, Repository
+from releaser.store import lines, marks, overrides, products
+from releaser.store.products import Product
+
+
+class BranchMovedError(ConflictError):
+    """The branch moved while it was looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What is at the tip of the branch, against `numbered.previous`. `in_force` are all tickets fixed there.
+
+    `missing` are tickets that a supported line is known to lack the fix of, `uncertain` those of which nobody knows whether one
+    does. `train_on` is the slot of the train that a stable leaves with.
+    """
+
+    numbered: Numbered
+    branch: str
+    commit: str
+    brought: tuple[Brought, ...]
+    in_force: frozenset[str]
+    taken_back: tuple[TakenBack, ...]
+    frozen: tuple[Frozen, ...]
+    missing: tuple[Missing, ...]
+    uncertain: tuple[Missing, ...]
+    train_on: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What people said that bears on it."""
+
+    kinds: dict[str, TicketKind]
+    supported: tuple[Supported, ...]
+    statuses: dict[tuple[str, str], LineStatus]
+
+
+def read_content(ports: Ports, *, product: str, numbered: Numbered) -> Content:
+    """Read it as of the last collect. It touches files, so no transaction may be open.
+
+    Raises `BranchNotFoundError`, `RefusedError` (rules `no-branch`, `not-collected`), `BranchMovedError`.
+    """
+    with ports.database.reading() as session:
+        row = products.get(session, product)
+        said = _said(session, ports, row)
+    branch, commit = _tip(open_repository(ports, row), numbered, product)
+    history = open_history(ports, product=product)
+    head = next((one for one in history.heads if one.branch == branch and one.commit == commit), None)
+    if head is None:
+        raise BranchMovedError(f"Branch '{branch}' moved while it was read.", advice="Repeat the command.")
+    changes = history.pending(head, since=numbered.previous)
+    content = brought(changes, marks=said.kinds)
+    missing, uncertain = _missing(ports, product, history, _place(head, numbered, content, said), said)
+    freeze = _freeze(ports, product, numbered, branch=branch, commit=commit)
+    return Content(
+        numbered=numbered,
+        branch=branch,
+        commit=commit,
+        brought=content,
+        in_force=frozenset(key for key, force, _ in TicketTable(history).places() if force >> head.bit & 1),
+        taken_back=tuple(_taken_back(history, changes)),
+        frozen=tuple(
+            Frozen(commit=one["commit"], subject=one["subject"], tickets=tuple(one["tickets"]), why=one["why"])
+            for one in freeze["violations"]
+        ),
+        missing=missing,
+        uncertain=uncertain,
+        train_on=freeze["train"],
+    )
+
+
+def _said(session: Session, ports: Ports, product: Product) -> _Said:
+    standing = lines.standing(session, product, now=ports.clock.now()).values()
+    has_rule = product.maintained_days is not None or product.supported_days is not None
+    return _Said(
+        kinds=marks.of_product(session, product.id),
+        supported=tuple(
+            Supported(line=one.name, phase=one.phase, is_stated=has_rule or not one.says_nothing)
+            for one in standing
+            if one.phase in SUPPORTED
+        ),
+        statuses={place: one.status for place, one in overrides.by_product(session, product.id).items()},
+    )
+
+
+def _tip(repository: Repository, numbered: Numbered, product: str) -> tuple[str, str]:
+    """The first branch there is of those it may be cut from, and its newest commit."""
+    *first, last = numbered.branches
+    for branch in first:
+        try:
+            return branch, repository.tip(branch)
+        except BranchNotFoundError:
+            continue
+    branch = last or _main(repository, product)
+    return branch, repository.tip(branch)
+
+
+def _main(repository: Repository, product: str) -> str:
+    main = repository.refs().main
+    if main is None:
+        raise RefusedError(
+            f"The repository of '{product}' has no default branch.",
+            rule="no-branch",
+            advice="Name the product's branch.",
+            field="branch",
+        )
+    return main
+
+
+def _place(head: Head, numbered: Numbered, content: Sequence[Brought], said: _Said) -> CutPlace:
+    marked = {key for key, kind in said.kinds.items() if kind is TicketKind.SECURITY}
+    told = {key for one in content if one.kind is ChangeKind.SECURITY for key in one.fixes}
+    return CutPlace(
+        head=head,
+        line=numbered.line,
+        is_patch=numbered.kind is CutKind.PATCH,
+        fixes={key for one in content if one.standing is Standing.SHOWN for key in one.fixes},
+        security=marked | told,
+    )
+
+
+def _missing(
+    ports: Ports, product: str, history: History, place: CutPlace, said: _Said
+) -> tuple[tuple[Missing, ...], tuple[Missing, ...]]:
+    table = judge_tickets(ports, product=product)
+
+    def known(ticket: str, line: str) -> LineStatus | None:
+        stated = said.statuses.get((ticket, line))
+        if stated is not None or ticket not in table:
+            return stated
+        return next((one.status for one in table.judged(ticket, [line])), None)
+
+    return missing_fixes(history, place, supported=said.supported, known=known)
+
+
+def _taken_back(history: History, changes: Sequence[Change]) -> Iterator[TakenBack]:
+    """Tickets whose fix some commit of the content takes back, whether the release before had it or not."""
+    seen: set[str] = set()
+    for change in changes:
+        ids = change.reverts if change.standing is Standing.REVERT else ()
+        undone = [(one, change.commit.id) for one in ids]
+        if change.standing is Standing.REVERTED and change.reverted_by is not None:
+            undone.append((change.commit.id, change.reverted_by))
+        for target, by in undone:
+            place = history.find(target)
+            links = history.links.get(place, ()) if place is not None else ()
+            for key in (link.key for link in links if link.relation is TicketRelation.FIXES):
+                if key not in seen:
+                    seen.add(key)
+                    yield TakenBack(ticket=key, commit=by)
+
+
+def _freeze(ports: Ports, product: str, numbered: Numbered, *, branch: str, commit: str) -> Facts:
+    """What the freeze of the train says; a patch has no train."""
+    if numbered.kind is CutKind.PATCH:
+        return {"train": None, "violations": []}
+    return freeze_state(ports, product=product, commit=commit, branch=branch)
