@@ -191,7 +191,7 @@ def test_entry_that_people_wrote_stands_for_its_tickets_commits() -> None:
 def test_markdown_has_sections_in_their_order() -> None:
     told = release(commit("fix!: b_c", fixes="APP-1"), commit("feat: *a*", id_="b" * 40), yanked=True)
     assert render([told], form=Form.MARKDOWN, title="The <App>") == (
-        "# The \\<App>\n"
+        "# The &lt;App>\n"
         "\n"
         "## [1.1] - 2026-03-02 [YANKED]\n"
         "\n"

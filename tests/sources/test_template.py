@@ -21,7 +21,7 @@ def rendered(template: str, escape: Escape = Escape.MARKDOWN) -> str:
 @pytest.mark.parametrize(
     ("escape", "expected"),
     [
-        (Escape.MARKDOWN, "The \\*\\<Shop>\\*: 1\\. one,**two** <b>,"),
+        (Escape.MARKDOWN, "The \\*&lt;Shop>\\*: 1\\. one,**two** <b>,"),
         (Escape.HTML, "The *&lt;Shop&gt;*: 1. one,**two** <b>,"),
         (Escape.NONE, "The *<Shop>*: 1. one,**two** <b>,"),
     ],

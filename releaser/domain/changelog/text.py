@@ -6,6 +6,7 @@ live here: what is shown (`rendering`, `feeds`, `notes`).
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
 from typing import TYPE_CHECKING
@@ -29,14 +30,22 @@ _HIDDEN = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff\ufff0-\ufffb"
     "\ufffe\uffff\U000e0000-\U000e0fff\ud800-\udfff]"
 )
-_MARKUP = re.compile(r"[\\`*\[\]<&~]|(?<![^\W_])_|_(?![^\W_])")
+# References, not backslashes: not every reader of Markdown knows that `\<` is no tag.
+_ENTITY = re.compile(r"&(?=#?\w{1,32};)")
+_MARKUP = re.compile(r"[\\`*\[\]~]|(?<![^\W_])_|_(?![^\W_])")
 _START = re.compile(r"(?:[#+>=-]|\d{1,9}(?=[.)]))")
-MARKDOWN_ESCAPES = ((_MARKUP.pattern, r"\\\g<0>"), (r"^[#+>=-]", r"\\\g<0>"), (r"^\d{1,9}(?=[.)])", r"\g<0>\\"))
+MARKDOWN_ESCAPES = (
+    (_ENTITY.pattern, "&amp;"),
+    ("<", "&lt;"),
+    (_MARKUP.pattern, r"\\\g<0>"),
+    (r"^[#+>=-]", r"\\\g<0>"),
+    (r"^\d{1,9}(?=[.)])", r"\g<0>\\"),
+)
 """What `escape_markdown` does, as substitutions one after the other, for who has to do it elsewhere."""
 _CYRILLIC = re.compile("[\u0400-\u04ff]")
 _LATIN = re.compile("[A-Za-z]")
 _UNSAFE_IN_JSON = re.compile(
-    "[\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+    "[\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e0fff\ud800-\udfff]"
 )
 
 
@@ -65,7 +74,7 @@ def shortened(text: str) -> str:
 
 def escape_markdown(text: str) -> str:
     """One plain line as Markdown that renders as that very line."""
-    escaped = _MARKUP.sub(r"\\\g<0>", text)
+    escaped = _MARKUP.sub(r"\\\g<0>", _ENTITY.sub("&amp;", text).replace("<", "&lt;"))
     if start := _START.match(escaped):
         end = start.end() if start[0].isdigit() else 0
         escaped = f"{escaped[:end]}\\{escaped[end:]}"
@@ -79,7 +88,7 @@ def language_of(text: str) -> str:
 
 def escape_json(document: str) -> str:
     """A JSON document with the characters that could harm a terminal written as escapes; the data stays the same."""
-    return _UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", document)
+    return _UNSAFE_IN_JSON.sub(lambda match: json.dumps(match[0])[1:-1], document)
 
 
 _TAGS = {"a", "blockquote", "br", "code", "em", "h1", "h2", "h3", "h4", "hr", "li", "ol", "p", "pre", "strong", "ul"}
