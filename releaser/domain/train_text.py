@@ -5,7 +5,7 @@ What does not live here: the calendar file (`domain.train_calendar`).
 
 from __future__ import annotations
 
-from releaser.domain.train import Because, DayOff, Rhythm, Train
+from releaser.domain.train import Because, DayOff, Rhythm, Timetable, Train
 from releaser.i18n import Translator, mark
 
 _MOVED = {
@@ -32,3 +32,10 @@ def reason(train: Train, rhythm: Rhythm, t: Translator) -> str:
         return ""
     called = rhythm.rules.calendar.day_off_name(train.slot_on, language=t.language)
     return t(_MOVED[rhythm.rules.on_day_off], day=day, name=f" ({called})" if called else "")
+
+
+def late_reason(table: Timetable, t: Translator) -> str:
+    """What is said of the train that left without a stable."""
+    until = table.late_until
+    when = t.instant(until, table.rhythm.zone) if until is not None else "–"
+    return t("left without a stable: one that is cut before {when} belongs to it", when=when)

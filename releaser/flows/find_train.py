@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from releaser.domain.freeze import phases_of
 from releaser.domain.train import Because, Decision, Timetable, Train, TrainState, decided
-from releaser.domain.train_text import reason
+from releaser.domain.train_text import late_reason, reason
 from releaser.errors import RefusedError
 from releaser.flows.ports import Facts
 from releaser.i18n import Translator, translator
@@ -49,19 +49,23 @@ def train_facts(table: Timetable, train: Train, *, t: Translator | None = None) 
     """A train as plain data: the one shape that commands, the API and pages show. It is looked up anew by its slot.
 
     `train` is the slot, the train's identity; `on` and `departs_at` are None when it is skipped; `state` is scheduled, moved (by
-    the calendar), shifted or skipped (by a person or the calendar), or expected, where the calendar is not known.
+    the calendar), shifted or skipped (by a person or the calendar), expected, where the calendar is not known, or late: it left
+    without a stable, which may still be cut.
     """
     now_stands = table.at(train.slot_on) or train
     phases = phases_of(now_stands, table.rhythm)
     decision = now_stands.decision if now_stands.because is Because.PERSON else None
+    late = table.late
+    is_late = late is not None and late.slot_on == now_stands.slot_on
+    t = t or translator("en")
     return {
         "train": now_stands.slot_on,
         "on": None if now_stands.skipped else now_stands.on,
         "departs_at": None if now_stands.skipped else now_stands.departs_at,
         "version": None if now_stands.skipped else table.version_of(now_stands.slot_on),
-        "state": _state(now_stands),
+        "state": "late" if is_late else _state(now_stands),
         "because": now_stands.because.value,
-        "reason": reason(now_stands, table.rhythm, t or translator("en")),
+        "reason": late_reason(table, t) if is_late else reason(now_stands, table.rhythm, t),
         "known_until": now_stands.known_until,
         "decided_by": decision.by if decision else None,
         "decided_at": decision.at if decision else None,

@@ -22,6 +22,8 @@ MOST = 1000
 def list_trains(ports: Ports, *, product: str, count: int = PREVIEW, past: int = 0, language: str = "en") -> Facts:
     """The rhythm, the phase it is in now, the next `count` `trains` and the last `past` that `left`, oldest first.
 
+    Before the next ones stands the train that left without a stable, as long as that may still be cut.
+
     Each train is what `find_train.train_facts` tells, with how many tickets are `planned` for it and how many of those were
     `carried` to it. `language` is for the reasons. Raises `ProductNotFoundError`, `RefusedError` (rule `no-rhythm`).
     """
@@ -31,7 +33,9 @@ def list_trains(ports: Ports, *, product: str, count: int = PREVIEW, past: int =
     with ports.database.reading() as session:
         row = products.get(session, product)
         table = timetable_of(session, row, now=now)
-        coming, left = table.coming(count), table.left(past)
+        late = (table.late,) if table.late is not None else ()
+        coming = (*late, *table.coming(count))
+        left = [one for one in table.left(past + len(late)) if one not in late][-past:] if past else []
         planned, carried = _counts(session, row, table)
 
         def told(train: Train) -> Facts:

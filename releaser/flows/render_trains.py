@@ -45,7 +45,7 @@ def render_trains(ports: Ports, *, product: str, language: str = "en") -> bytes:
 def _stamped(train: Train, table: Timetable, changed_at: datetime) -> datetime:
     """When this entry's content came to be: by the rules, by a decision about it, or because numbers were given."""
     decided = [train.decision.at] if train.decision is not None else []
-    return max(changed_at, *decided, *(cut.at for cut in table.cuts if cut.at <= table.now))
+    return max([changed_at, *decided, *(cut.at for cut in table.cuts if cut.at <= table.now)])
 
 
 def _summary(product: Product, train: Train, t: Translator) -> str:

@@ -208,7 +208,9 @@ def test_declared_rules_come_back_as_they_were_and_move_trains(world: ReleaseWor
         )
         assert facts["changed"] == count
     found = list_trains(world.ports, product="shop", count=1)
-    assert (found["trains"][0]["train"], found["trains"][0]["on"]) == (date(2026, 3, 12), date(2026, 3, 11))
+    late, coming = found["trains"]
+    assert (late["train"], late["state"]) == (date(2026, 2, 26), "late")
+    assert (coming["train"], coming["on"]) == (date(2026, 3, 12), date(2026, 3, 11))
     assert found["calendar_known_until"] >= date(2026, 12, 31)
 
 

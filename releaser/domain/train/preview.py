@@ -32,13 +32,23 @@ class Timetable:
     def coming(self, count: int = PREVIEW) -> tuple[Train, ...]:
         """The next trains, with the numbers they are expected to give."""
         found = coming(self.rhythm, self.decisions, now=self.now, count=count)
-        late = [one for one in self._late() if one.slot_on not in self.given]
-        with_late = self._numbered((*late, *found))
-        return with_late[len(late) :]
+        late = self._late()
+        return self._numbered((*late, *found))[len(late) :]
+
+    @property
+    def late(self) -> Train | None:
+        """The train that left without a stable whose cut may still come, with the number it would give."""
+        return next(iter(self._numbered(self._late())), None)
+
+    @property
+    def late_until(self) -> datetime | None:
+        """Until when the late train's stable may be cut."""
+        following = self.after(self.late) if self.late is not None else None
+        return late_until(self.late, following) if self.late is not None and following is not None else None
 
     def left(self, count: int) -> tuple[Train, ...]:
         """The last trains that left, with the numbers they gave; one whose cut may still come late has the next number."""
-        known = {one.slot_on: one for one in self._numbered(self._late())}
+        known = {late.slot_on: late} if (late := self.late) is not None else {}
         found = left(self.rhythm, self.decisions, now=self.now, count=count)
         return tuple(known.get(one.slot_on) or self._given(one) for one in found)
 
