@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from releaser.channels.channel import Channel
 from releaser.clock import Clock
 from releaser.domain.history import History
+from releaser.domain.status_table import StatusTable
 from releaser.domain.target import DriverName
 from releaser.sources.source import Escape, ImageRegistry, Repositories, TemplateEngine
 from releaser.store.session import Database
@@ -42,6 +43,7 @@ class Ports:
 
     `sender` is who notices come from: a mail address, with or without a name. `histories` keeps what was read of
     products' repositories, with the fingerprint it was read at, by the product's row; see `open_history`.
+    `status_tables` keeps what was judged on them, likewise; see `judge_tickets`.
     """
 
     database: Database
@@ -57,3 +59,4 @@ class Ports:
     sender: str = "releases@example.com"
     templates: TemplateEngine = field(default_factory=NoTemplates)
     histories: dict[int, tuple[str, History]] = field(default_factory=dict)
+    status_tables: dict[int, tuple[Hashable, StatusTable]] = field(default_factory=dict)

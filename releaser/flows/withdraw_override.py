@@ -28,7 +28,7 @@ def withdraw_override(ports: Ports, *, key: str, line: str, reason: str, by: str
         if before is None:
             raise OverrideNotFoundError(
                 f"Nobody overrides {key[:120]} on line {name}.",
-                advice=f"See `releaser ticket evidence {key[:120]}`.",
+                advice=f"See `releaser evidence {key[:120]}`.",
                 field="line",
             )
         session.add(Stating(product_id=row.id, ticket=key, line=name, status=None, reason=why, by=by, at=now))

@@ -124,6 +124,14 @@ class Translator:
         # CLDR's narrow blank is missing in many fonts and terminals.
         return format_date(on, "long", locale=self._dates).replace("\u202f", "\xa0")
 
+    def short(self, on: date, *, by_day: bool, by_month: bool) -> str:
+        """For an axis: `9 Mar` by days, `Mar` by months (a January by its year), else `2026`."""
+        from babel.dates import format_date  # noqa: PLC0415 -- as in `catalogue`
+
+        if by_day:
+            return format_date(on, "d MMM", locale=self._dates)
+        return format_date(on, "LLL" if by_month and on.month > 1 else "y", locale=self._dates)
+
     def duration(self, length: timedelta) -> str:
         """`1 hour 35 minutes`: the two largest units that are not zero, the rest rounded down."""
         from babel.units import format_unit  # noqa: PLC0415 -- as in `catalogue`

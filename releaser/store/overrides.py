@@ -59,6 +59,12 @@ def facts(override: Override) -> dict[str, Any]:
     return {"status": override.status.value, "reason": override.reason, "by": override.by, "at": override.at}
 
 
+def people(session: Session, product_id: int) -> list[str]:
+    """Everybody who ever overrode a status, by name."""
+    query = select(Stating.by).where(Stating.product_id == product_id).distinct().order_by(Stating.by)
+    return list(session.scalars(query))
+
+
 def story(session: Session, product_id: int, ticket: str) -> list[dict[str, Any]]:
     """Everything that people ever said of a ticket on its lines, oldest first, as plain data."""
     query = select(Stating).where(Stating.product_id == product_id, Stating.ticket == ticket).order_by(Stating.id)

@@ -52,6 +52,17 @@ def by_key(session: Session, key: str) -> Sequence[Ticket]:
     return session.scalars(select(Ticket).where(Ticket.key == key)).all()
 
 
+def keys(session: Session, product_id: int) -> Sequence[str]:
+    """The keys of a product's requests, oldest first."""
+    return session.scalars(select(Ticket.key).where(Ticket.product_id == product_id).order_by(Ticket.id)).all()
+
+
+def own_titles(session: Session, product_id: int) -> dict[str, str]:
+    """Key -> title of the vendor's own requests; the title of a customer's request is that customer's alone."""
+    query = select(Ticket.key, Ticket.title).where(Ticket.product_id == product_id, Ticket.customer_id.is_(None))
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
 def waiting(session: Session) -> Sequence[Ticket]:
     """Requests of customers that wait for a fix, or were told that theirs runs; by product."""
     query = (

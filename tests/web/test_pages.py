@@ -25,8 +25,9 @@ from releaser.store.commits import Commit, ReleaseCommit, TicketCommit
 from releaser.store.releases import Release
 from releaser.store.rollouts import Rollout
 from releaser.web.app import create_app
+from releaser.web.pages.reasons import reason_of
 from releaser.web.pages.shown import Say, inert
-from releaser.web.pages.words import _WORDS, reason_of, tone_of, word_of
+from releaser.web.pages.words import _WORDS, tone_of, word_of
 from releaser.web.reader import Reader
 from tests.web import story
 
@@ -114,6 +115,8 @@ class Seen(HTMLParser):
             "blockquote",
             "br",
             "hr",
+            *("form", "label", "input", "select", "option", "fieldset", "legend", "button", "kbd"),
+            *("g", "line", "path", "circle", "text"),
         ]
     )
 
@@ -131,7 +134,7 @@ class Seen(HTMLParser):
                 self.wrong.append(f"{tag} {name}")
             elif name == "src" and not address.startswith("/static/"):
                 self.wrong.append(f"{tag} {name}={address}")
-            elif name in {"href", "hx-get", "data-events"} and not address.startswith(("/", "#")):
+            elif name in {"href", "hx-get", "data-events", "action"} and not address.startswith(("/", "#")):
                 if address.startswith("https://") and "nofollow" in (dict(attrs).get("rel") or ""):
                     continue  # a link that somebody wrote in Markdown
                 self.wrong.append(f"{tag} {name}={address}")
@@ -329,7 +332,7 @@ def test_rollout_page_tells_waves_steps_waiting_and_stops(client: TestClient) ->
     text = client.get("/rollouts/3").text
     for expected in [
         "Wave 2",
-        "stop old",
+        "stop the old one",
         "Waits for: the window to open",
         "measured 0.38 s",
         'data-events="/v1/rollouts/3/events"',

@@ -2,9 +2,22 @@
 
 from fastapi import APIRouter
 
-from releaser.web.api import customers, declaration, events, notices, products, releases, rollouts, system, tickets
+from releaser.web.api import (
+    customers,
+    declaration,
+    events,
+    fixes,
+    history,
+    notices,
+    products,
+    releases,
+    rollouts,
+    system,
+    tickets,
+)
 from releaser.web.problems import RESPONSES
 
 router = APIRouter(prefix="/v1", responses=RESPONSES)
-for noun in (products, releases, customers, declaration, rollouts, events, notices, tickets, system):
+# The evidence of a ticket stands before tickets, whose keys may hold slashes.
+for noun in (history, fixes, products, releases, customers, declaration, rollouts, events, notices, tickets, system):
     router.include_router(noun.router)

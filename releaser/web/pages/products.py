@@ -20,6 +20,7 @@ from releaser.store import lines as lines_of
 from releaser.store import notes, overview, products, releases
 from releaser.store.products import Product
 from releaser.web.asked import Asked, Reading
+from releaser.web.pages.history import evidence_of
 from releaser.web.pages.shown import shown, titled
 from releaser.web.paging import FARTHEST
 
@@ -160,4 +161,5 @@ def ticket(request: Request, ports: Asked, reader: Reading, name: str, key: str)
         ticket=facts,
         note=to_html(told[-1]["text"]) if told else "",
         first=[one for one in facts["releases"] if one["new"]],
+        **evidence_of(ports, product=name, key=key),
     )

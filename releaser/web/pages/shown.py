@@ -18,7 +18,8 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
-from releaser.web.pages.words import reason_of, tone_of, word_of
+from releaser.web.pages.reasons import reason_of, step_of
+from releaser.web.pages.words import tone_of, word_of
 from releaser.web.reader import LANGUAGE_COOKIE, Reader
 
 HERE = Path(__file__).parent.parent
@@ -109,6 +110,10 @@ class Say:
         """Why something came to be: the reasons that need no particulars in the reader's words, others as they are."""
         return reason_of(reason, self._t)
 
+    def step(self, name: str) -> str:
+        """A step of an update in the reader's words."""
+        return step_of(name, self._t)
+
     def instant(self, at: datetime | None) -> str:
         """`21 November 2026, 10:00 (Moscow, UTC+03:00)`, a dash for none."""
         return self._t.instant(at, self._zone) if at else "–"
@@ -126,6 +131,10 @@ class Say:
         if isinstance(on, datetime):
             return self._t.instant(on, self._zone).partition(", ")[0]
         return self._t.day(on) if on else "–"
+
+    def tick(self, on: date, *, by_day: bool, by_month: bool) -> str:
+        """A date on an axis: `9 Mar`, or `Mar`, and at the turn of a year its number."""
+        return self._t.short(on, by_day=by_day, by_month=by_month)
 
     def iso(self, at: datetime | date | None) -> str:
         """For machines: the `datetime` attribute."""

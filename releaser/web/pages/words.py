@@ -1,12 +1,10 @@
 """The states of everything in a reader's words, and the tone in which a page shows them.
 
 A tone is one of five: `good` (done, runs), `busy` (under way), `wait` (somebody or something is awaited), `bad` (failed,
-needs a person), `calm` (over, or not begun).
+needs a person), `calm` (over, or not begun). What does not live here: reasons and steps (`reasons`).
 """
 
 from __future__ import annotations
-
-import re
 
 from releaser.i18n import Translator, mark
 
@@ -86,13 +84,17 @@ _WORDS = {
     "verified": mark("verified"),
     "wontfix": mark("will not be fixed"),
     "unknown": mark("unknown"),
-}
-
-_REASONS = {
-    "every wave succeeded": mark("every wave succeeded"),
-    "already installed everywhere": mark("already installed everywhere"),
-    "nothing stops": mark("nothing stops"),
-    "the state before is back": mark("the state before is back"),
+    "found_in": mark("found in"),
+    "planned_for": mark("planned for"),
+    "via_self": mark("the commit itself"),
+    "via_pick": mark("a copy of the fix"),
+    "via_ticket": mark("another commit of the ticket"),
+    "relation_fixes": mark("says that it fixes it"),
+    "relation_refs": mark("only mentions it"),
+    "layer_trailer": mark("its message says so"),
+    "layer_patch-id": mark("the same change of the same files"),
+    "layer_authorship": mark("the same author, date and subject"),
+    "layer_ticket": mark("the same ticket only"),
 }
 
 _TONES = {
@@ -110,16 +112,6 @@ _TONE_OF = {state: tone for tone, states in _TONES.items() for state in states.s
 def word_of(state: str, t: Translator) -> str:
     """The state in the reader's words; one that has none is shown as it is."""
     return t(_WORDS[state]) if state in _WORDS else state.replace("_", " ")
-
-
-_FAILED = re.compile(r"(?P<failed>\d+) of (?P<total>\d+) targets of wave (?P<wave>\d+) failed, (?P<threshold>\d+) may")
-
-
-def reason_of(reason: str, t: Translator) -> str:
-    """A reason that the service gives by itself, in the reader's words; any other as it is."""
-    if failed := _FAILED.fullmatch(reason):
-        return t("Wave {wave}: {failed} of {total} targets failed, allowed are {threshold}", **failed.groupdict())
-    return t(_REASONS[reason]) if reason in _REASONS else reason
 
 
 def tone_of(state: str) -> str:

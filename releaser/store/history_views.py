@@ -1,0 +1,60 @@
+"""What the pages of a product's history ask of the rows: releases as dots, lines as tracks, subjects of tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from releaser.domain.line import NO_RULE
+from releaser.domain.release import ReleaseState
+from releaser.domain.ticket import TicketRelation
+from releaser.domain.timeline import Dot
+from releaser.store import lines
+from releaser.store.commits import Commit, TicketCommit
+from releaser.store.products import Product
+from releaser.store.releases import Release
+
+
+def dots(session: Session, product_id: int) -> list[Dot]:
+    """Every release that has a time and was not abandoned, lowest version first."""
+    at = func.coalesce(Release.published_at, Release.tagged_at, Release.cut_at)
+    query = (
+        select(Release.version, Release.line, Release.kind, Release.state, at)
+        .where(Release.product_id == product_id, Release.state != ReleaseState.ABANDONED, at.is_not(None))
+        .order_by(Release.sort_key, Release.id)
+    )
+    return [Dot(version=row[0], line=row[1], kind=row[2], state=row[3], at=row[4]) for row in session.execute(query)]
+
+
+def supports(session: Session, product: Product, *, now: datetime) -> dict[str, lines.Standing]:
+    """Line -> how it stands as of now; nothing where neither a person nor a rule says until when lines are supported."""
+    if lines.rule(product) == NO_RULE and not lines.stated(session, product):
+        return {}
+    return lines.standing(session, product, now=now)
+
+
+def subjects(session: Session, product_id: int, keys: Collection[str]) -> dict[str, str]:
+    """Ticket -> the subject of a commit that names it: of one that fixes it, where there is such a one, and the oldest."""
+    query = (
+        select(TicketCommit.ticket, TicketCommit.relation, Commit.subject)
+        .join(Commit, Commit.id == TicketCommit.commit_id)
+        .where(TicketCommit.product_id == product_id, TicketCommit.ticket.in_(list(keys)))
+        .order_by(Commit.committed_at, Commit.id)
+    )
+    found: dict[str, tuple[bool, str]] = {}
+    for ticket, relation, subject in session.execute(query):
+        fixes = relation == TicketRelation.FIXES.value
+        if ticket not in found or (fixes and not found[ticket][0]):
+            found[ticket] = (fixes, subject)
+    return {ticket: subject for ticket, (_, subject) in found.items()}
+
+
+def states(session: Session, product_id: int) -> dict[str, str]:
+    """Version -> the release's state, of every release that was not abandoned."""
+    query = select(Release.version, Release.state).where(
+        Release.product_id == product_id, Release.state != ReleaseState.ABANDONED
+    )
+    return {row[0]: row[1].value for row in session.execute(query)}

@@ -1,0 +1,139 @@
+"""Why something came to be, in a reader's words: what the service and its drivers say by themselves is known here by its form.
+
+What people wrote, and what engines and programs said, is shown as it is.
+"""
+
+from __future__ import annotations
+
+import re
+
+from releaser.i18n import Translator, mark
+
+_PLAIN = {
+    "every wave succeeded": mark("every wave succeeded"),
+    "already installed everywhere": mark("already installed everywhere"),
+    "nothing stops": mark("nothing stops"),
+    "the state before is back": mark("the state before is back"),
+    "nothing runs, as before the rollout": mark("nothing runs, as before the rollout"),
+    "the engine did not answer": mark("the engine did not answer"),
+    "a target is inconsistent and needs a person": mark("a target is inconsistent and needs a person"),
+    "prepare did not end in time": mark("the preparation did not end in time"),
+    "cut-over did not end in time": mark("the cutover did not end in time"),
+    "roll-back did not end in time": mark("the roll-back did not end in time"),
+    "The fix runs.": mark("The fix runs."),
+    "The fix does not run any more: an older version was installed.": mark(
+        "The fix does not run any more: an older version was installed."
+    ),
+}
+_LEADING = {
+    "not healthy in time: ": mark("not healthy in time: {why}"),
+    "failed while soaking: ": mark("failed while soaking: {why}"),
+    "could not be rolled back: ": mark("could not be rolled back: {why}"),
+    "left over: ": mark("left over: {why}"),
+    "trying again: ": mark("trying again: {why}"),
+}
+_NAME = r"(?P<name>\S+)"
+_LOG = r"(?: \(exit code (?P<code>\S+): (?P<log>.*)\))?"
+_FORMS = tuple(
+    (re.compile(pattern, re.DOTALL), message)
+    for pattern, message in (
+        (
+            r"(?P<failed>\d+) of (?P<total>\d+) targets of wave (?P<wave>\d+) failed, (?P<threshold>\d+) may",
+            mark("Wave {wave}: {failed} of {total} targets failed, allowed are {threshold}"),
+        ),
+        (r"no container of target (?P<target>\d+) runs (?P<version>\S+)", mark("no container runs {version}")),
+        (rf"{_NAME} is not started yet", mark("{name} is not started yet")),
+        (rf"{_NAME} is paused", mark("{name} is paused")),
+        (rf"{_NAME} is being removed", mark("{name} is being removed")),
+        (
+            rf"{_NAME} runs (?P<digest>\S+), not the wanted (?P<wanted>.+)",
+            mark("{name} runs {digest}, not the wanted {wanted}"),
+        ),
+        (
+            rf"{_NAME} was made from another configuration than the wanted one",
+            mark("{name} was made from another configuration than the wanted one"),
+        ),
+        (
+            rf"the engine's check of {_NAME} has not passed yet{_LOG}",
+            mark("the engine's check of {name} has not passed yet"),
+        ),
+        (rf"the engine's check of {_NAME} fails{_LOG}", mark("the engine's check of {name} fails")),
+        (rf"{_NAME} has no address to probe yet \((?P<url>.*)\)", mark("{name} has no address to probe yet ({url})")),
+        (r"(?P<url>\S+) does not answer: (?P<error>.*)", mark("{url} does not answer: {error}")),
+        (
+            r"(?P<url>\S+) answers (?P<status>\d+), not (?P<expected>\d+)",
+            mark("{url} answers {status}, not {expected}"),
+        ),
+        (rf"{_NAME} is up, the engine's check passes", mark("{name} is up, the engine's check passes")),
+        (
+            rf"{_NAME} is up, (?P<url>\S+) answers (?P<status>\d+)(?: and the engine's check passes)?",
+            mark("{name} is up, {url} answers {status}"),
+        ),
+        (rf"{_NAME} is up for (?P<up>\S+) of (?P<whole>\S+) s", mark("{name} is up for {up} of {whole} s")),
+        (
+            rf"{_NAME} stayed up for (?P<whole>\S+) s \(no check and no probe\)",
+            mark("{name} stayed up for {whole} s (no check and no probe)"),
+        ),
+        (r"revision (?P<n>\d+)", mark("revision {n}")),
+        (r"(?P<version>\S+) was yanked", mark("{version} was yanked")),
+    )
+)
+_EXITED = re.compile(
+    rf"{_NAME} (?:exited|was restarted (?P<times>\d+) times) \(exit code (?P<code>-?\d+)(?P<oom>, out of memory)?\)"
+    r"(?:; its last words: (?P<said>.*)|, without a word)",
+    re.DOTALL,
+)
+_STEPS = {
+    "pull": mark("pull the image"),
+    "create": mark("create the new one"),
+    "disable-restart": mark("keep the old one from restarting"),
+    "stop-old": mark("stop the old one"),
+    "rename-old": mark("set the old one's name aside"),
+    "rename-new": mark("give the new one the name"),
+    "start-new": mark("start the new one"),
+    "attach-alias": mark("lead the traffic to the new one"),
+    "detach-old": mark("take the old one off the traffic"),
+    "remove-old": mark("remove the old one"),
+    "restore-old": mark("put the old one back"),
+    "start-old": mark("start the old one"),
+    "attach-old": mark("lead the traffic to the old one"),
+    "stop-new": mark("stop the new one"),
+    "rename-back": mark("give the old one its name back"),
+    "remove-new": mark("remove the new one"),
+}
+
+
+def reason_of(reason: str, t: Translator) -> str:
+    """A reason that the service or a driver gives by itself, in the reader's words; any other as it is."""
+    if reason in _PLAIN:
+        return t(_PLAIN[reason])
+    for beginning, message in _LEADING.items():
+        if reason.startswith(beginning):
+            return t(message, why=reason_of(reason.removeprefix(beginning), t))
+    if exited := _EXITED.fullmatch(reason):
+        return _exited(exited, t)
+    for form, message in _FORMS:
+        if found := form.fullmatch(reason):
+            values = found.groupdict()
+            text = t(message, **values)
+            return t("{what} (exit code {code}: {log})", what=text, **values) if values.get("log") else text
+    return reason
+
+
+def _exited(found: re.Match[str], t: Translator) -> str:
+    name, code, times = found["name"], found["code"], found["times"]
+    said = (
+        t("{name} was restarted {times} times, exit code {code}", name=name, times=times, code=code)
+        if times
+        else t("{name} ended with exit code {code}", name=name, code=code)
+    )
+    if found["oom"]:
+        said = t("{what}, out of memory", what=said)
+    return t("{what}; its last words: {words}", what=said, words=found["said"]) if found["said"] else said
+
+
+def step_of(name: str, t: Translator) -> str:
+    """A step of an update in the reader's words; what follows a colon is the name of something and stays."""
+    step, colon, of = name.partition(":")
+    told = t(_STEPS[step]) if step in _STEPS else step.replace("-", " ")
+    return f"{told}: {of}" if colon else told
