@@ -121,9 +121,11 @@ def _record(ports: Ports, cut: _Cut, step: CutStep, following: CutStep, store: _
 
 
 def _freeze(hands: _Hands, cut: _Cut) -> _Store:
-    drafts = freeze_notes(hands.ports, release_id=cut.release_id, repository=hands.repository)
+    frozen = freeze_notes(hands.ports, release_id=cut.release_id, repository=hands.repository)
     now = hands.ports.clock.now()
-    return lambda session, release: notes.freeze(session, release, drafts, now=now)
+    return lambda session, release: notes.freeze(
+        session, release, frozen.drafts, now=now, internal=frozen.internal, written=frozen.written
+    )
 
 
 def _tag(hands: _Hands, cut: _Cut) -> _Store:

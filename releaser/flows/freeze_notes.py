@@ -1,6 +1,7 @@
 """Freeze the notes of a release that is being cut: what customers will read is fixed before the tag is.
 
-The history is read as if the tag stood already, so that the notes are made by the same rules as of any other release.
+The history is read as if the tag stood already, so that the notes are made by the same rules as of any other release. A
+fix that was picked to another line has the note of its ticket there, which is looked up when notes are told.
 """
 
 from __future__ import annotations
@@ -8,16 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from releaser.domain.changelog import ReleaseNote, commit_of, draft_notes
+from releaser.domain.changelog import Fragment, ReleaseNote, commit_of, draft_internal, draft_notes
+from releaser.domain.changelog.keeping import ChangelogKeeping
 from releaser.domain.history import Change, HistoryBuilder, TagRef
 from releaser.domain.ticket import TicketPatterns
 from releaser.domain.version import Scheme, TagFormat, parse
 from releaser.errors import ConflictError
 from releaser.flows.ports import Ports
-from releaser.sources.source import HistorySource
+from releaser.flows.read_fragments import read_fragments
+from releaser.sources.source import HistorySource, Repository
 from releaser.store import notes, releases
+from releaser.store.plain import load
 from releaser.store.releases import Release
-from releaser.store.session import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +36,34 @@ class _Asked:
     commit: str
     tagged_at: datetime | None
     burned: frozenset[str]
+    fragments: str
 
 
-def freeze_notes(ports: Ports, *, release_id: int, repository: HistorySource) -> tuple[ReleaseNote, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenNotes:
+    """The drafts for customers and for internal readers, and the fragments that customers' drafts came from."""
+
+    drafts: tuple[ReleaseNote, ...]
+    internal: tuple[ReleaseNote, ...]
+    written: tuple[Fragment, ...]
+
+
+def freeze_notes(ports: Ports, *, release_id: int, repository: Repository) -> FrozenNotes:
     """Draft the notes from the history up to the release's commit; nothing is stored yet (the step's move does it)."""
     with ports.database.reading() as session:
         release = releases.by_id(session, release_id)
-        titles = notes.public_titles(session, release.product_id)
+        public = notes.public_titles(session, release.product_id)
+        private = notes.private_titles(session, release.product_id)
         asked = _asked(release, releases.abandoned_tags(session, release.product_id))
-    drafts = draft_notes(map(commit_of, _changes(repository, asked)), titles=titles)
-    return _inherited(ports.database, release_id, drafts)
+    changes, previous = _changes(repository, asked)
+    came = read_fragments(repository, folder=asked.fragments, releases={asked.version: (asked.commit, previous)})
+    commits = tuple(map(commit_of, changes))
+    written = came.get(asked.version, ())
+    return FrozenNotes(
+        drafts=draft_notes(commits, titles=public, fragments=written),
+        internal=draft_internal(commits, private_titles=private),
+        written=written,
+    )
 
 
 def _asked(release: Release, burned: frozenset[str]) -> _Asked:
@@ -57,10 +78,12 @@ def _asked(release: Release, burned: frozenset[str]) -> _Asked:
         commit=release.commit,
         tagged_at=release.tagged_at,
         burned=burned,
+        fragments=load(ChangelogKeeping, product.changelog).fragments,
     )
 
 
-def _changes(repository: HistorySource, asked: _Asked) -> tuple[Change, ...]:
+def _changes(repository: HistorySource, asked: _Asked) -> tuple[tuple[Change, ...], str | None]:
+    """What is new in the release, and the commit of the release that it is told against."""
     refs = repository.refs().without_tags({*asked.burned, asked.tag})
     ours = TagRef(name=asked.tag, object_id=asked.commit, commit=asked.commit, tagged_at=asked.tagged_at)
     refs = replace(refs, tags=(*refs.tags, ours))
@@ -80,20 +103,5 @@ def _changes(repository: HistorySource, asked: _Asked) -> tuple[Change, ...]:
             advice="Abandon this cut and cut again: the next number will be taken.",
             tag=release.tag if release else None,
         )
-    return history.changes(release)
-
-
-def _inherited(database: Database, release_id: int, drafts: tuple[ReleaseNote, ...]) -> tuple[ReleaseNote, ...]:
-    """A fix picked to another line keeps what a person wrote of its ticket."""
-    with database.reading() as session:
-        release = releases.by_id(session, release_id)
-        written = notes.written_before(session, release, [draft.ticket for draft in drafts])
-        texts = {place: note.text for place, note in written.items()}
-    found = [replace(draft, text=texts.pop((draft.ticket, draft.language), draft.text)) for draft in drafts]
-    sections = {draft.ticket: draft for draft in drafts}
-    found += [
-        replace(sections[ticket], language=language, text=text)
-        for (ticket, language), text in texts.items()
-        if ticket in sections
-    ]
-    return tuple(found)
+    previous = history.release(release.previous) if release.previous else None
+    return history.changes(release), previous.commit if previous else None

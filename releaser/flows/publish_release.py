@@ -1,4 +1,4 @@
-"""Publish a promoted release: customers can see it; its changelog and notes are written as files."""
+"""Publish a promoted release: customers can see it; its changelog and notes are written as files, and committed if wanted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from releaser.domain.release import MOVES, ReleaseState
 from releaser.domain.version import VersionKind
 from releaser.errors import RefusedError
 from releaser.flows.ports import Facts, Ports
-from releaser.flows.write_changelog import write_changelog
+from releaser.flows.rewrite_release import rewrite_release
 from releaser.store import moves, products, releases
 from releaser.store.releases import Release
 
@@ -17,12 +17,13 @@ class NotPromotedError(RefusedError):
     """The release was not promoted, so it is not proved to be what was tested."""
 
 
-def publish_release(ports: Ports, *, product: str, version: str, by: str) -> Facts:
+def publish_release(ports: Ports, *, product: str, version: str, by: str, commit: bool = False) -> Facts:
     """Publish; of a release that is published already only the files are written again (`unchanged` true).
 
-    The facts hold `supersedes` (the newest earlier release of the line, if any) and `files`.
-    Raises `ProductNotFoundError`, `ReleaseNotFoundError`, `NotPromotedError`, `ChangelogNotWrittenError` (the release is
-    published then; the same command writes the files).
+    With `commit`, or where the product says so, the changelog is committed to the product's repository. The facts hold
+    `supersedes` (the newest earlier release of the line, if any), `files` and `commits`.
+    Raises `ProductNotFoundError`, `ReleaseNotFoundError`, `NotPromotedError`, and what `rewrite_release` raises (the
+    release is published then; the same command writes and commits the files).
     """
     now = ports.clock.now()
     with ports.database.transaction() as session:
@@ -40,9 +41,9 @@ def publish_release(ports: Ports, *, product: str, version: str, by: str) -> Fac
                 )
             moves.move(session, release, ReleaseState.PUBLISHED, moves=MOVES, now=now, by=by, published_at=now)
         facts = {**releases.facts(release), "unchanged": unchanged, "supersedes": _superseded(session, release)}
-    files = write_changelog(ports, product=product, version=facts["version"])["files"]
+    written = rewrite_release(ports, product=product, version=facts["version"], by=by, commit=commit)
     ports.wake()
-    return {**facts, "files": files}
+    return {**facts, **written}
 
 
 def _superseded(session: Session, release: Release) -> str | None:

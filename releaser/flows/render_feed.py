@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy.orm import Session
@@ -25,10 +26,11 @@ class FeedForm(StrEnum):
 
 
 def render_feed(ports: Ports, *, product: str, form: FeedForm, feed_path: str, language: str = DEFAULT_LANGUAGE) -> str:
-    """The newest published releases with their notes; `feed_path` is where readers get the feed itself.
+    """The newest published releases with their notes for customers; `feed_path` is where readers get the feed itself.
 
     Raises `ProductNotFoundError`.
     """
+    now = ports.clock.now()
     with ports.database.reading() as session:
         row = products.get(session, product)
         link = f"{ports.address}/products/{row.name}"
@@ -40,13 +42,13 @@ def render_feed(ports: Ports, *, product: str, form: FeedForm, feed_path: str, l
             link=link,
             address=ports.address + feed_path,
             language=language,
-            items=tuple(_item(session, release, link, language) for release in newest[:LONGEST]),
+            items=tuple(_item(session, release, link, language, now) for release in newest[:LONGEST]),
         )
     return atom(feed) if form is FeedForm.ATOM else json_feed(feed)
 
 
-def _item(session: Session, release: Release, link: str, language: str) -> FeedItem:
-    page = notes.page(session, release)
+def _item(session: Session, release: Release, link: str, language: str, now: datetime) -> FeedItem:
+    page = notes.page(session, release, now=now)
     published = release.published_at or release.tagged_at or release.product.created_at
     return FeedItem(
         version=release.version,
@@ -54,5 +56,5 @@ def _item(session: Session, release: Release, link: str, language: str) -> FeedI
         html=notes_html(page, language=language),
         text=notes_text(page, language=language),
         published_at=published,
-        updated_at=release.yanked_at or published,
+        updated_at=max(at for at in (published, release.yanked_at, page.changed_at) if at is not None),
     )

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from releaser.domain.changelog import Audience
 from releaser.flows.ports import Facts, Ports
-from releaser.store import products, releases
+from releaser.flows.show_notes import show_notes
+from releaser.store import embargoes, gates, products, releases
 
 
-def show_release(ports: Ports, *, product: str, version: str) -> Facts:
-    """One release with its notes. Raises `ProductNotFoundError`, `ReleaseNotFoundError`, `InvalidVersionError`."""
+def show_release(ports: Ports, *, product: str, version: str, audience: Audience = Audience.CUSTOMER) -> Facts:
+    """One release with its notes as `audience` may read them, and what the gate found when it was cut here.
+
+    Raises `ProductNotFoundError`, `ReleaseNotFoundError`, `InvalidVersionError`.
+    """
     with ports.database.reading() as session:
         release = releases.get(session, products.get(session, product), version)
-        notes = [
-            {"ticket": n.ticket, "section": n.section, "audience": n.audience, "language": n.language, "text": n.text}
-            for n in release.notes
-        ]
-        return {**releases.facts(release), "notes": notes}
+        kept = gates.of_release(session, release.id)
+        gate = gates.facts(kept) if kept else None
+        if gate is not None and audience is Audience.CUSTOMER:
+            hidden = embargoes.hidden(session, release.product_id, now=ports.clock.now())
+            gate["findings"] = [one for one in gate["findings"] if not any(key in str(one) for key in hidden)]
+        facts = releases.facts(release)
+    notes = show_notes(ports, product=product, version=version, audience=audience)
+    return {**facts, "notes": notes, "gate": gate}
 
 
 def list_releases(

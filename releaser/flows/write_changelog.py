@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from releaser.domain.changelog import Form, notes_markdown, render
+from releaser.domain.changelog import Form, notes_markdown
+from releaser.domain.changelog.keeping import ChangelogKeeping
 from releaser.errors import OutsideError
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.replace_file import replace_file
+from releaser.flows.write_out import stored_template, write_out
 from releaser.i18n import LANGUAGES
-from releaser.store import notes, products, releases
+from releaser.store import changelog, notes, products, releases
+from releaser.store.plain import load
 
 
 class ChangelogNotWrittenError(OutsideError):
@@ -19,14 +22,27 @@ class ChangelogNotWrittenError(OutsideError):
 def write_changelog(ports: Ports, *, product: str, version: str) -> Facts:
     """Write `<home>/changelogs/<product>/<version>.md` and `<version>.notes.<language>.md`; answers `{"files": [...]}`.
 
-    Repeating it writes the same files. Raises `ProductNotFoundError`, `ReleaseNotFoundError`, `ChangelogNotWrittenError`.
+    They hold what customers may read now. Repeating it writes the same files.
+    Raises `ProductNotFoundError`, `ReleaseNotFoundError`, `ChangelogNotWrittenError`, and what `write_out` raises.
     """
+    now = ports.clock.now()
     with ports.database.reading() as session:
-        release = releases.get(session, products.get(session, product), version)
-        told = notes.changelog_of(session, [release])
-        page = notes.page(session, release)
+        row = products.get(session, product)
+        release = releases.get(session, row, version)
+        keeping = load(ChangelogKeeping, row.changelog)
+        told = changelog.of_releases(session, [release], now=now, language=keeping.language)
+        page = notes.page(session, release, now=now)
         name = release.version
-    texts = {f"{name}.md": render(told, form=Form.MARKDOWN, title=f"{page.title} {name}")}
+    texts = {
+        f"{name}.md": write_out(
+            told,
+            form=Form.MARKDOWN,
+            title=f"{page.title} {name}",
+            language=keeping.language,
+            template=stored_template(keeping, Form.MARKDOWN, product=product),
+            engine=ports.templates,
+        )
+    }
     for language in LANGUAGES:
         texts[f"{name}.notes.{language}.md"] = notes_markdown(page, language=language)
     # A product's name is no path: `..` and `/` in it must not lead elsewhere.

@@ -11,7 +11,7 @@ from releaser.domain.rollout import ROLLOUT_MOVES, RolloutState
 from releaser.errors import InvalidError
 from releaser.flows.finish_work import finish_work
 from releaser.flows.ports import Facts, Ports
-from releaser.flows.write_changelog import write_changelog
+from releaser.flows.rewrite_release import rewrite_release
 from releaser.store import moves, products, releases, rollouts
 from releaser.store.releases import Release
 
@@ -25,30 +25,33 @@ class MissingReasonError(InvalidError):
 def yank_release(ports: Ports, *, product: str, version: str, reason: str, by: str) -> Facts:
     """Yank; a release that is yanked already is answered as it is, with `unchanged` true.
 
-    Raises `ProductNotFoundError`, `ReleaseNotFoundError`, `MissingReasonError`, `MoveConflictError`.
+    Files, and the changelog in the product's repository where it is kept there, say so afterwards. Raises
+    `ProductNotFoundError`, `ReleaseNotFoundError`, `MissingReasonError`, `MoveConflictError`, and what `rewrite_release`
+    raises (the release is yanked then; the same command writes the files).
     """
     reason = checked_reason(reason)
     now = ports.clock.now()
     with ports.database.transaction() as session:
         release = releases.get(session, products.get(session, product), version)
-        if release.state is ReleaseState.YANKED:
-            return {**releases.facts(release), "unchanged": True}
-        moves.move(
-            session,
-            release,
-            ReleaseState.YANKED,
-            moves=MOVES,
-            now=now,
-            by=by,
-            reason=reason,
-            yanked_at=now,
-            yank_reason=reason,
-        )
-        _end_planned(session, release, now=now, by=by)
+        unchanged = release.state is ReleaseState.YANKED
+        if not unchanged:
+            moves.move(
+                session,
+                release,
+                ReleaseState.YANKED,
+                moves=MOVES,
+                now=now,
+                by=by,
+                reason=reason,
+                yanked_at=now,
+                yank_reason=reason,
+            )
+            _end_planned(session, release, now=now, by=by)
         facts = releases.facts(release)
-    write_changelog(ports, product=product, version=facts["version"])
+    # Also again: what was interrupted behind the move is completed by the same command.
+    rewrite_release(ports, product=product, version=facts["version"], by=by)
     ports.wake()
-    return {**facts, "unchanged": False}
+    return {**facts, "unchanged": unchanged}
 
 
 def _end_planned(session: Session, release: Release, *, now: datetime, by: str) -> None:

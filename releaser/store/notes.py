@@ -1,98 +1,186 @@
-"""Queries of release notes and changelogs; their tables stand in `releases` and `commits`."""
+"""Queries of release notes, whose table stands in `releases`.
+
+Whatever is told here is told to somebody: customers get nothing of a ticket under embargo, internal readers all of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from releaser.domain.changelog import (
-    CUSTOMER,
-    ChangelogCommit,
-    ChangelogRelease,
+    Audience,
+    Fragment,
+    KeptNote,
     NotesPage,
     ReleaseNote,
     Section,
+    draft_internal,
     draft_notes,
+    notes_for,
 )
 from releaser.domain.release import ReleaseState
-from releaser.domain.ticket import TicketLink, TicketRelation
-from releaser.store.commits import Commit, ReleaseCommit, TicketCommit
-from releaser.store.releases import Note, Release
+from releaser.store import changelog, embargoes, fragments
+from releaser.store.commits import ReleaseCommit, TicketCommit
+from releaser.store.releases import FROM_FRAGMENT, Note, Release
 from releaser.store.tickets import Ticket
 
+VISIBLE = frozenset({ReleaseState.PUBLISHED, ReleaseState.YANKED})
+_SOME = 500
 
-def freeze(session: Session, release: Release, drafts: Iterable[ReleaseNote], *, now: datetime) -> None:
-    """Keep drafts as the release's notes for customers; notes that a person wrote stay as they are."""
-    session.execute(delete(Note).where(Note.release_id == release.id, Note.written_by == "", Note.audience == CUSTOMER))
-    written = {
-        (note.ticket, note.language)
-        for note in session.scalars(select(Note).where(Note.release_id == release.id, Note.audience == CUSTOMER))
-    }
-    for draft in drafts:
-        if (draft.ticket, draft.language) not in written:
+
+def freeze(
+    session: Session,
+    release: Release,
+    drafts: Iterable[ReleaseNote],
+    *,
+    now: datetime,
+    internal: Iterable[ReleaseNote] = (),
+    written: Iterable[Fragment] = (),
+) -> None:
+    """Keep drafts as the release's notes; notes that a person wrote here stay as they are.
+
+    A draft whose ticket is in `written` came as a fragment: it is a person's text.
+    """
+    session.execute(delete(Note).where(Note.release_id == release.id, Note.written_by.in_(("", FROM_FRAGMENT))))
+    stand = {(note.ticket, note.audience, note.language) for note in _rows(session, release)}
+    authored = {one.ticket or one.slug for one in written}
+    for audience, found in ((Audience.CUSTOMER, drafts), (Audience.INTERNAL, internal)):
+        for draft in found:
+            if (draft.ticket, audience, draft.language) in stand:
+                continue
             session.add(
                 Note(
                     release_id=release.id,
                     ticket=draft.ticket,
                     section=draft.section.value,
-                    audience=CUSTOMER,
+                    audience=audience.value,
                     language=draft.language,
                     text=draft.text,
                     needs_action=draft.needs_action,
                     written_at=now,
+                    written_by=FROM_FRAGMENT if audience is Audience.CUSTOMER and draft.ticket in authored else "",
                 )
             )
     session.flush()
 
 
-def find(session: Session, release: Release, *, ticket: str, language: str) -> Note | None:
-    """One note for customers, or None."""
+def find(session: Session, release: Release, *, ticket: str, language: str, audience: Audience) -> Note | None:
+    """One note, or None."""
     return session.scalars(
         select(Note).where(
             Note.release_id == release.id,
             Note.ticket == ticket,
-            Note.audience == CUSTOMER,
+            Note.audience == audience.value,
             Note.language == language,
         )
     ).one_or_none()
 
 
-def of_release(session: Session, release: Release) -> tuple[ReleaseNote, ...]:
-    """The release's notes for customers, in the order they were drafted."""
-    rows = session.scalars(
-        select(Note).where(Note.release_id == release.id, Note.audience == CUSTOMER).order_by(Note.id)
+def of_ticket(session: Session, release: Release, ticket: str) -> Sequence[Note]:
+    """Every note of a ticket in a release."""
+    return session.scalars(
+        select(Note).where(Note.release_id == release.id, Note.ticket == ticket).order_by(Note.id)
     ).all()
-    return tuple(
-        ReleaseNote(
-            ticket=row.ticket,
-            section=Section(row.section) if row.section in set(Section) else Section.CHANGED,
-            language=row.language,
-            text=row.text,
-            needs_action=row.needs_action,
-        )
-        for row in rows
+
+
+def _rows(session: Session, release: Release) -> Sequence[Note]:
+    return session.scalars(select(Note).where(Note.release_id == release.id).order_by(Note.id)).all()
+
+
+def of_release(
+    session: Session, release: Release, *, now: datetime, audience: Audience = Audience.CUSTOMER
+) -> tuple[ReleaseNote, ...]:
+    """The release's notes for `audience`, in the order they were drafted; an imported one is told by its commits."""
+    own = [_kept(row) for row in _rows(session, release)]
+    if release.imported:
+        own += _drafted(session, release, {note.ticket for note in own})
+    return notes_for(
+        audience,
+        own,
+        _elsewhere(session, release, {note.ticket for note in own}),
+        embargoes=embargoes.of_product(session, release.product_id),
+        published_at=None if release.imported else release.published_at,
+        now=now,
     )
 
 
-def page(session: Session, release: Release) -> NotesPage:
-    """The release's notes with what stands around them; a release found in the history is told by its commits."""
+def _kept(row: Note) -> KeptNote:
+    return KeptNote(
+        ticket=row.ticket,
+        section=Section(row.section) if row.section in set(Section) else Section.CHANGED,
+        audience=Audience(row.audience),
+        language=row.language,
+        text=row.text,
+        needs_action=row.needs_action,
+        is_written=bool(row.written_by),
+        written_at=row.written_at,
+        corrected_at=row.corrected_at,
+    )
+
+
+def _drafted(session: Session, release: Release, known: set[str]) -> list[KeptNote]:
+    """Drafts of a release that was found in the history, for tickets that nobody wrote of."""
+    commits = changelog.commits_of(session, [release.id])[release.id]
+    came = fragments.of_releases(session, [release.id]).get(release.id, [])
+    both = (
+        (
+            Audience.CUSTOMER,
+            draft_notes(commits, titles=public_titles(session, release.product_id), fragments=came),
+        ),
+        (Audience.INTERNAL, draft_internal(commits, private_titles=private_titles(session, release.product_id))),
+    )
+    return [
+        KeptNote(
+            ticket=draft.ticket,
+            section=draft.section,
+            audience=audience,
+            language=draft.language,
+            text=draft.text,
+            needs_action=draft.needs_action,
+            is_written=False,
+            written_at=release.product.created_at,
+        )
+        for audience, drafts in both
+        for draft in drafts
+        if draft.ticket not in known
+    ]
+
+
+def _elsewhere(session: Session, release: Release, tickets: Iterable[str]) -> list[KeptNote]:
+    """What persons wrote of these tickets for other releases of the product."""
+    wanted = sorted(tickets)
+    found: list[KeptNote] = []
+    for start in range(0, len(wanted), _SOME):
+        query = (
+            select(Note)
+            .join(Release, Release.id == Note.release_id)
+            .where(
+                Release.product_id == release.product_id,
+                Release.id != release.id,
+                Note.written_by != "",
+                Note.ticket.in_(wanted[start : start + _SOME]),
+            )
+        )
+        found += [_kept(row) for row in session.scalars(query)]
+    return found
+
+
+def page(session: Session, release: Release, *, now: datetime, audience: Audience = Audience.CUSTOMER) -> NotesPage:
+    """The release's notes for `audience`, with what stands around them."""
     product = release.product
-    found = of_release(session, release)
-    if not found and release.imported:
-        told = changelog_of(session, [release])
-        found = draft_notes(told[0].commits, titles=public_titles(session, release.product_id))
     return NotesPage(
         title=product.title or product.name,
         version=release.version,
-        notes=found,
+        notes=of_release(session, release, now=now, audience=audience),
         is_imported=release.imported,
         published_at=release.published_at,
         yank_reason=release.yank_reason if release.state is ReleaseState.YANKED else "",
         zone=product.zone,
+        audience=audience,
     )
 
 
@@ -106,97 +194,28 @@ def public_titles(session: Session, product_id: int) -> dict[str, str]:
     return {row.key: row.title for row in rows}
 
 
-def written_before(session: Session, release: Release, tickets: Iterable[str]) -> dict[tuple[str, str], Note]:
-    """What persons wrote of these tickets for other releases of the product: (ticket, language) -> the newest note."""
-    rows = session.scalars(
-        select(Note)
-        .join(Release, Release.id == Note.release_id)
-        .where(
-            Release.product_id == release.product_id,
-            Release.id != release.id,
-            Note.audience == CUSTOMER,
-            Note.written_by != "",
-        )
-        .order_by(Note.written_at)
-    )
-    wanted = set(tickets)
-    return {(note.ticket, note.language): note for note in rows if note.ticket in wanted}
-
-
-def changelog_of(session: Session, found: Sequence[Release]) -> tuple[ChangelogRelease, ...]:
-    """What the changelog tells of releases, in the order given."""
-    ids = [release.id for release in found]
-    links = _links(session, ids)
-    commits: dict[int, list[ChangelogCommit]] = {release_id: [] for release_id in ids}
+def private_titles(session: Session, product_id: int) -> dict[str, str]:
+    """Titles of customers' own requests, for internal readers."""
     rows = session.execute(
-        select(
-            ReleaseCommit.release_id,
-            ReleaseCommit.standing,
-            ReleaseCommit.picked_from,
-            ReleaseCommit.reverted_by,
-            Commit.id,
-            Commit.sha,
-            Commit.subject,
-            Commit.is_merge,
+        select(Ticket.key, Ticket.title).where(
+            Ticket.product_id == product_id, Ticket.customer_id.is_not(None), Ticket.title != ""
         )
-        .join(Commit, Commit.id == ReleaseCommit.commit_id)
-        .where(ReleaseCommit.release_id.in_(ids))
-        .order_by(ReleaseCommit.release_id, ReleaseCommit.position)
     )
-    for row in rows:
-        commits[row.release_id].append(
-            ChangelogCommit(
-                id=row.sha,
-                subject=row.subject,
-                tickets=links.get(row.id, ()),
-                picked_from=row.picked_from or None,
-                reverted_by=row.reverted_by or None,
-                standing=row.standing,
-                is_merge=row.is_merge,
-            )
-        )
-    tags = _tags(session, found)
-    return tuple(_told(release, tuple(commits[release.id]), tags) for release in found)
+    return {row.key: row.title for row in rows}
 
 
-def _told(release: Release, commits: tuple[ChangelogCommit, ...], tags: dict[str, str]) -> ChangelogRelease:
-    return ChangelogRelease(
-        version=release.version,
-        tag=release.tag,
-        line=release.line,
-        released_on=_day(release),
-        previous=tags.get(release.previous),
-        commits=commits,
-        is_yanked=release.state is ReleaseState.YANKED,
+def telling(session: Session, product_id: int, ticket: str) -> Sequence[Release]:
+    """The releases that customers can see, cut here, whose notes or commits name the ticket; oldest number first."""
+    noted = exists().where(Note.release_id == Release.id, Note.ticket == ticket)
+    committed = (
+        exists()
+        .where(ReleaseCommit.release_id == Release.id)
+        .where(TicketCommit.commit_id == ReleaseCommit.commit_id, TicketCommit.ticket == ticket)
     )
-
-
-def _day(release: Release) -> date | None:
-    """The day it was released by the calendar of the product's zone."""
-    at = release.published_at or release.tagged_at
-    zone = ZoneInfo(release.product.zone) if release.product.zone != "UTC" else UTC
-    return at.astimezone(zone).date() if at else None
-
-
-def _links(session: Session, release_ids: Sequence[int]) -> dict[int, tuple[TicketLink, ...]]:
-    found: dict[int, list[TicketLink]] = {}
-    rows = session.execute(
-        select(TicketCommit.commit_id, TicketCommit.ticket, TicketCommit.relation)
-        .join(ReleaseCommit, ReleaseCommit.commit_id == TicketCommit.commit_id)
-        .where(ReleaseCommit.release_id.in_(release_ids))
-        .order_by(TicketCommit.commit_id, TicketCommit.ticket)
-        .distinct()
+    query = (
+        select(Release)
+        .where(Release.product_id == product_id, Release.state.in_(VISIBLE), Release.imported.is_(False))
+        .where(noted | committed)
+        .order_by(Release.sort_key)
     )
-    for commit_id, ticket, relation in rows:
-        found.setdefault(commit_id, []).append(TicketLink(key=ticket, relation=TicketRelation(relation)))
-    return {commit_id: tuple(links) for commit_id, links in found.items()}
-
-
-def _tags(session: Session, found: Sequence[Release]) -> dict[str, str]:
-    """Version -> tag of the releases that `found` are told against."""
-    previous = {release.previous for release in found if release.previous}
-    product_ids = {release.product_id for release in found}
-    rows = session.execute(
-        select(Release.version, Release.tag).where(Release.product_id.in_(product_ids), Release.version.in_(previous))
-    )
-    return {row.version: row.tag for row in rows}
+    return session.scalars(query).unique().all()

@@ -43,7 +43,10 @@ def rows(world: ReleaseWorld) -> dict[str, tuple[str, bool]]:
 def note_texts(world: ReleaseWorld, version: str) -> dict[tuple[str, str], str]:
     with world.database.reading() as session:
         release = releases.get(session, products.get(session, "shop"), version)
-        return {(note.ticket, note.language): note.text for note in notes.of_release(session, release)}
+        return {
+            (note.ticket, note.language): note.text
+            for note in notes.of_release(session, release, now=world.clock.now())
+        }
 
 
 def test_stable_cut_makes_a_candidate_of_the_tip(world: ReleaseWorld) -> None:

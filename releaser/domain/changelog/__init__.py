@@ -1,10 +1,12 @@
 """Changelog (complete, technical) and release notes (for customers), made of a release's commits and fragments.
 
-`entries` holds the data and says which section a commit belongs to, `rendering` writes changelogs, `notes` drafts and
-writes release notes, `feeds` writes Atom and JSON Feed, `fragments` reads what people wrote, `text` makes untrusted text
-harmless. All pure.
+`entries` holds the data and says which section a commit belongs to, `rendering` writes changelogs, `chapters` puts a release
+into a changelog kept by hand, `template_data` is what users' templates get; `drafts` drafts release notes, `telling` says who
+reads which, `notes` writes them; `feeds` writes Atom and JSON Feed, `fragments` reads what people wrote, `text` makes
+untrusted text harmless. All pure.
 """
 
+from releaser.domain.changelog.drafts import draft_internal, draft_notes
 from releaser.domain.changelog.entries import (
     TITLES,
     ChangelogCommit,
@@ -20,22 +22,25 @@ from releaser.domain.changelog.entries import (
 from releaser.domain.changelog.feeds import Feed, FeedItem, atom, json_feed
 from releaser.domain.changelog.fragments import Fragment, InvalidFragmentError, entries_from, parse_fragment
 from releaser.domain.changelog.notes import (
-    CUSTOMER,
+    NO_TICKET,
+    Audience,
     NotesPage,
     ReleaseNote,
     ShownNote,
-    draft_notes,
     notes_html,
+    notes_json,
     notes_markdown,
     notes_text,
     shown_notes,
     statement,
 )
 from releaser.domain.changelog.rendering import Form, as_json, as_markdown, as_text, render
+from releaser.domain.changelog.telling import KeptNote, notes_for, without_tickets
 
 __all__ = [
-    "CUSTOMER",
+    "NO_TICKET",
     "TITLES",
+    "Audience",
     "ChangelogCommit",
     "ChangelogRelease",
     "Entry",
@@ -44,6 +49,7 @@ __all__ = [
     "Form",
     "Fragment",
     "InvalidFragmentError",
+    "KeptNote",
     "NotesPage",
     "ReleaseNote",
     "Section",
@@ -54,12 +60,15 @@ __all__ = [
     "atom",
     "by_section",
     "commit_of",
+    "draft_internal",
     "draft_notes",
     "entries_from",
     "entries_of",
     "entry_of",
     "json_feed",
+    "notes_for",
     "notes_html",
+    "notes_json",
     "notes_markdown",
     "notes_text",
     "parse_fragment",
@@ -67,4 +76,5 @@ __all__ = [
     "render",
     "shown_notes",
     "statement",
+    "without_tickets",
 ]

@@ -1,65 +1,65 @@
-"""Release notes: what customers are told of a release, one note per ticket and language.
+"""Release notes: what readers are told of a release, one note per ticket and language, as Markdown, HTML, JSON and text.
 
-Rules: only commits that name a ticket make notes, merges and what was taken back do not. The default text is the
-commit's trailer `Release-note: ...` (or `Release-note-ru: ...`; `none` keeps the ticket out), else the ticket's title where
-it may be shown, else the commit's subject. A note without a text in the reader's language is shown in the one it has,
-and marked. What a person wrote stands as it is: drafts are only the beginning.
+Rules: a note without a text in the reader's language is shown in the one it has, and marked. A text that was corrected
+after it was published says so, and when.
 
-What does not live here: where notes are kept and who may change them.
+What does not live here: how notes are drafted (`drafts`), who may read which (`telling`), and where they are kept.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+import json
+import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from types import MappingProxyType
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
 
-from releaser.domain.changelog.entries import TITLES, ChangelogCommit, Entry, Section, entry_of, keys_of
+from releaser.domain.changelog.entries import TITLES, Section
 from releaser.domain.changelog.text import (
+    escape_json,
     escape_markdown,
     indented,
-    language_of,
     plain,
     plain_lines,
-    shortened,
     to_html,
     to_text,
 )
-from releaser.domain.history import Standing
-from releaser.domain.ticket import TicketRelation
-from releaser.i18n import LANGUAGES, Translator, mark, translator
+from releaser.i18n import Translator, known_zone, mark, translator
 
-CUSTOMER = "customer"
-"""The audience of these notes."""
+MAIL_WIDTH = 76
+NO_TICKET = "+"
+"""What the key of a note without a ticket begins with; it tells such notes apart and is not shown."""
 
-_NO_TITLES: Mapping[str, str] = MappingProxyType({})
-_TRAILER = re.compile(
-    r"^(?P<name>release-note|action-needed)(?:-(?P<language>[a-z]{2}))?:[ \t]*(?P<text>.*(?:\n[ \t]+\S.*)*)$",
-    re.IGNORECASE | re.MULTILINE,
-)
-_SILENT = {"none", "no", "-", "нет"}
 _FOREIGN = {"en": mark("in English"), "ru": mark("in Russian")}
 _ELSE = mark("in another language")
-# Of several commits of one ticket, the one whose section says most leads.
-_WEIGHT = {
-    section: weight
-    for weight, section in enumerate(
-        (Section.SECURITY, Section.REMOVED, Section.DEPRECATED, Section.ADDED, Section.FIXED, Section.CHANGED)
-    )
-}
+
+
+class Audience(StrEnum):
+    """Who reads. Internal readers see all that customers do, and what is kept from them."""
+
+    CUSTOMER = "customer"
+    INTERNAL = "internal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseNote:
-    """One note. `text` is Markdown, never trusted; `needs_action` says that the customer has to do something."""
+    """One note. `text` is Markdown, never trusted; `needs_action` says that the customer has to do something.
+
+    `corrected_at` is when its text was changed after the release was published, `disclosed_at` when an embargo ended
+    after that; `embargo_until` is the end of one that holds, which internal readers alone see.
+    """
 
     ticket: str
     section: Section
     language: str
     text: str
     needs_action: bool = False
+    audience: Audience = Audience.CUSTOMER
+    corrected_at: datetime | None = None
+    disclosed_at: datetime | None = None
+    embargo_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,90 +76,39 @@ class NotesPage:
     yank_reason: str = ""
     zone: str = "UTC"
     is_imported: bool = False
+    audience: Audience = Audience.CUSTOMER
 
+    @property
+    def corrected_at(self) -> datetime | None:
+        """When any of the texts was corrected last."""
+        return max((note.corrected_at for note in self.notes if note.corrected_at), default=None)
 
-def draft_notes(
-    commits: Iterable[ChangelogCommit], *, titles: Mapping[str, str] = _NO_TITLES
-) -> tuple[ReleaseNote, ...]:
-    """The notes a release starts with, in the order the commits stand.
-
-    `titles` are titles of tickets that may be shown to every customer; a private one must not be among them.
-    """
-    of_ticket: dict[str, list[ChangelogCommit]] = {}
-    for commit in commits:
-        if not commit.is_merge and commit.standing in {Standing.SHOWN, Standing.REVERT}:
-            for key in keys_of(commit):
-                of_ticket.setdefault(key, []).append(commit)
-    drafts = (note for key, found in of_ticket.items() for note in _notes_of(key, found, plain(titles.get(key, ""))))
-    return tuple(drafts)
-
-
-def _notes_of(key: str, commits: list[ChangelogCommit], title: str) -> list[ReleaseNote]:
-    told, actions = _trailers(commits, "release-note"), _trailers(commits, "action-needed")
-    if any(text.lower() in _SILENT for text in told.values()):
-        return []
-    leading = min(commits, key=lambda commit: (not _fixes(commit, key), _WEIGHT[entry_of(commit).section]))
-    entry = entry_of(leading)
-    default = title or _subject_text(leading, entry)
-    texts = told or {language_of(default): default}
-    needs_action = bool(actions) or any(entry_of(commit).is_breaking for commit in commits)
-    return [
-        ReleaseNote(
-            ticket=key,
-            section=entry.section,
-            language=language,
-            text=_with_action(shortened(text), actions, language),
-            needs_action=needs_action,
-        )
-        for language, text in texts.items()
-    ]
-
-
-def _fixes(commit: ChangelogCommit, key: str) -> bool:
-    return any(link.key == key and link.relation is TicketRelation.FIXES for link in commit.tickets)
-
-
-def _subject_text(commit: ChangelogCommit, entry: Entry) -> str:
-    text = entry.text
-    if commit.standing is not Standing.REVERT and text[:1].islower() and text.split(" ", 1)[0].isalpha():
-        return text[:1].upper() + text[1:]
-    return text
-
-
-def _with_action(text: str, actions: Mapping[str, str], language: str) -> str:
-    action = actions.get(language) or next(iter(actions.values()), "")
-    escaped = escape_markdown(text)
-    if not action:
-        return escaped
-    return f"{escaped} **{translator(language)('Action needed:')}** {escape_markdown(shortened(action))}"
-
-
-def _trailers(commits: Iterable[ChangelogCommit], name: str) -> dict[str, str]:
-    """Language -> the first trailer of that name in it."""
-    found: dict[str, str] = {}
-    for commit in commits:
-        for match in _TRAILER.finditer(commit.message) if ":" in commit.message else ():
-            text = plain(match["text"])
-            if match["name"].lower() == name and text:
-                language = (match["language"] or "").lower() or ("en" if language_of(text) == "en" else "ru")
-                if language in LANGUAGES:
-                    found.setdefault(language, text)
-    return found
+    @property
+    def changed_at(self) -> datetime | None:
+        """When readers saw anything change last: a publishing, a correction, the end of an embargo."""
+        instants = [self.published_at, self.corrected_at, *(note.disclosed_at for note in self.notes)]
+        return max((at for at in instants if at is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownNote:
-    """A note as one reader sees it; `mark` names the language it is in when that is not the reader's."""
+    """A note as one reader sees it; `mark` names the language it is in when that is not the reader's.
+
+    `remarks` tell of corrections and embargoes, in the reader's words; `ticket` is empty for a note without one.
+    """
 
     ticket: str
+    section: Section
+    language: str
     text: str
     html: str
     mark: str
     needs_action: bool
+    remarks: tuple[str, ...] = ()
 
 
-def shown_notes(notes: Iterable[ReleaseNote], *, language: str) -> dict[Section, list[ShownNote]]:
-    """Notes for a reader of `language`, under their sections."""
+def shown_notes(notes: Iterable[ReleaseNote], *, language: str, zone: str = "UTC") -> dict[Section, list[ShownNote]]:
+    """Notes for a reader of `language` in `zone`, under their sections."""
     t = translator(language)
     chosen: dict[str, ReleaseNote] = {}
     for note in notes:
@@ -168,16 +117,37 @@ def shown_notes(notes: Iterable[ReleaseNote], *, language: str) -> dict[Section,
             chosen[note.ticket] = note
     grouped: dict[Section, list[ShownNote]] = {section: [] for section in Section}
     for note in chosen.values():
-        text = plain_lines(note.text)
-        shown = ShownNote(
-            ticket=plain(note.ticket),
-            text=text,
-            html=to_html(text),
-            mark="" if note.language == t.language else t(_FOREIGN.get(note.language, _ELSE)),
-            needs_action=note.needs_action,
-        )
-        grouped[note.section].append(shown)
+        grouped[note.section].append(_shown(note, t, zone))
     return {section: found for section, found in grouped.items() if found}
+
+
+def _shown(note: ReleaseNote, t: Translator, zone: str) -> ShownNote:
+    text = plain_lines(note.text)
+    return ShownNote(
+        ticket="" if note.ticket.startswith(NO_TICKET) else plain(note.ticket),
+        section=note.section,
+        language=note.language,
+        text=text,
+        html=to_html(text),
+        mark="" if note.language == t.language else t(_FOREIGN.get(note.language, _ELSE)),
+        needs_action=note.needs_action,
+        remarks=_remarks(note, t, zone),
+    )
+
+
+def _remarks(note: ReleaseNote, t: Translator, zone: str) -> tuple[str, ...]:
+    found = []
+    if note.embargo_until:
+        found.append(t("under embargo until {when}", when=t.instant(note.embargo_until, zone)))
+    if note.disclosed_at:
+        found.append(t("made public on {day}", day=_day(note.disclosed_at, t, zone)))
+    if note.corrected_at:
+        found.append(t("corrected on {day}", day=_day(note.corrected_at, t, zone)))
+    return tuple(found)
+
+
+def _day(at: datetime, t: Translator, zone: str) -> str:
+    return t.day(at.astimezone(known_zone(zone) or UTC).date())
 
 
 def statement(notes: Iterable[ReleaseNote], t: Translator) -> str:
@@ -191,7 +161,7 @@ def notes_markdown(page: NotesPage, *, language: str) -> str:
     """The notes of a release as a Markdown document in `language`."""
     t = translator(language)
     lines = [f"# {escape_markdown(heading(page, t))}", "", *(escape_markdown(line) for line in preface(page, t))]
-    for section, notes in shown_notes(page.notes, language=language).items():
+    for section, notes in shown_notes(page.notes, language=language, zone=page.zone).items():
         lines += ["", f"## {t(TITLES[section])}", ""]
         for note in notes:
             lines.append(f"- {indented(note.text)}{escape_markdown(_behind(note))}")
@@ -199,19 +169,65 @@ def notes_markdown(page: NotesPage, *, language: str) -> str:
 
 
 def notes_html(page: NotesPage, *, language: str) -> str:
-    """The notes of a release as safe HTML."""
+    """The notes of a release as safe HTML, to stand in a page or a mail."""
     return to_html(notes_markdown(page, language=language))
 
 
 def notes_text(page: NotesPage, *, language: str) -> str:
-    """The notes of a release as plain text, for mail."""
+    """The notes of a release as plain text, for mail: no line is longer than mail programs like, but for addresses."""
     t = translator(language)
     title = heading(page, t)
-    lines = [title, "=" * len(title), "", *preface(page, t)]
-    for section, notes in shown_notes(page.notes, language=language).items():
+    lines = [title, "=" * min(len(title), MAIL_WIDTH), "", *(_wrapped(line) for line in preface(page, t))]
+    for section, notes in shown_notes(page.notes, language=language, zone=page.zone).items():
         lines += ["", f"{t(TITLES[section])}:"]
-        lines += [f"  * {to_text(note.text)}{_behind(note)}" for note in notes]
+        lines += [_wrapped(f"{to_text(note.text)}{_behind(note)}", first="  * ", rest="    ") for note in notes]
     return "\n".join(lines) + "\n"
+
+
+def _wrapped(line: str, *, first: str = "", rest: str = "") -> str:
+    return textwrap.fill(
+        line,
+        MAIL_WIDTH,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def notes_json(page: NotesPage, *, language: str) -> str:
+    """The notes of a release as JSON: what stands around them, and each note as Markdown, HTML and plain text."""
+    t = translator(language)
+    shown = shown_notes(page.notes, language=language, zone=page.zone)
+    document: dict[str, Any] = {
+        "title": plain(heading(page, t)),
+        "version": page.version,
+        "language": t.language,
+        "audience": page.audience.value,
+        "published_at": _instant(page.published_at),
+        "corrected_at": _instant(page.corrected_at),
+        "yank_reason": plain(page.yank_reason) or None,
+        "statement": None if page.is_imported else statement(page.notes, t),
+        "notes": [
+            {
+                "ticket": note.ticket or None,
+                "section": note.section.value,
+                "language": note.language,
+                "markdown": note.text,
+                "html": note.html,
+                "text": to_text(note.text),
+                "needs_action": note.needs_action,
+                "remarks": list(note.remarks),
+            }
+            for notes in shown.values()
+            for note in notes
+        ],
+    }
+    return escape_json(json.dumps(document, ensure_ascii=False, indent=2)) + "\n"
+
+
+def _instant(at: datetime | None) -> str | None:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
 
 
 def heading(page: NotesPage, t: Translator) -> str:
@@ -226,13 +242,17 @@ def preface(page: NotesPage, t: Translator) -> list[str]:
         lines += [t("This release was withdrawn: {reason}", reason=plain(page.yank_reason)), ""]
     if page.published_at:
         lines += [t("Published on {day}.", day=t.instant(page.published_at, page.zone)), ""]
+    if page.corrected_at:
+        lines += [t("Text corrected on {day}.", day=_day(page.corrected_at, t, page.zone)), ""]
     if not page.notes:
         lines += [t("This release has internal changes only."), ""]
     if not page.is_imported:
         lines.append(statement(page.notes, t))
+    while lines and not lines[-1]:
+        lines.pop()
     return lines
 
 
 def _behind(note: ShownNote) -> str:
-    parts = [part for part in (note.ticket, note.mark) if part]
+    parts = [part for part in (note.ticket, note.mark, *note.remarks) if part]
     return f" ({', '.join(parts)})" if parts else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -11,13 +10,10 @@ from starlette.responses import Response
 
 from releaser.domain.changelog import TITLES, Form, render, shown_notes, statement
 from releaser.domain.changelog.text import to_html
-from releaser.domain.train import next_trains, train_before
-from releaser.domain.version import next_stable, parse
 from releaser.flows.ports import Ports
 from releaser.flows.show_ticket import show_ticket
-from releaser.i18n import known_zone
+from releaser.store import changelog, embargoes, notes, overview, products, releases, trains
 from releaser.store import lines as lines_of
-from releaser.store import notes, overview, products, releases
 from releaser.store.products import Product
 from releaser.web.asked import Asked, Reading
 from releaser.web.pages.history import evidence_of
@@ -98,50 +94,38 @@ def _releases(session: Session, row: Product, *, offset: int, line: str | None) 
 
 
 def _trains(session: Session, ports: Ports, row: Product) -> dict[str, Any]:
-    """The next trains with the number each would carry, as far as it can be told, and the one before."""
-    today = _today(ports.clock.now(), row.zone)
-    dates = next_trains(first_on=row.first_train_on, cadence_days=row.cadence_days, today=today, count=TRAINS)
-    known = [parse(one, scheme=row.scheme) for one in overview.versions(session, row.id)] if dates else []
-    numbers: list[str] = []
-    for _ in dates:
-        number = next_stable(known, scheme=row.scheme)
-        known.append(number)
-        numbers.append(number.text)
-    return {
-        "coming": [{"on": on, "version": number} for on, number in zip(dates, numbers, strict=True)],
-        "before": train_before(first_on=row.first_train_on, cadence_days=row.cadence_days, today=today),
-        "every": row.cadence_days,
-    }
-
-
-def _today(now: datetime, zone: str) -> date:
-    known = known_zone(zone)
-    return now.astimezone(known).date() if known else now.date()
+    """The next trains with the number each would carry, as far as it can be told."""
+    table = trains.timetable(session, row, now=ports.clock.now())
+    coming = table.coming(TRAINS) if table is not None else ()
+    return {"coming": coming, "every": row.cadence_days}
 
 
 @router.get("/products/{name}/releases/{version}")
 def release(request: Request, ports: Asked, reader: Reading, name: str, version: str) -> Response:
     """A release's public notes, its tickets, at how many installations it runs, and its changelog."""
+    now = ports.clock.now()
     with ports.database.reading() as session:
         row = releases.get(session, products.get(session, name), version)
-        page = notes.page(session, row)
-        changelog = notes.changelog_of(session, [row])
+        page = notes.page(session, row, now=now)
+        told = changelog.of_releases(session, [row], now=now, language=reader.language)
+        hidden = embargoes.hidden(session, row.product_id, now=now)
         context: dict[str, Any] = {
             "product": products.facts(row.product),
             "release": releases.facts(row),
             "at": row.published_at or row.tagged_at,
-            "tickets": overview.tickets_of(session, row),
+            "tickets": [one for one in overview.tickets_of(session, row) if one["key"] not in hidden],
             "where": overview.runs_at(session, row.product_id, row.version),
         }
-    told = shown_notes(page.notes, language=reader.language)
+    shown_by_section = shown_notes(page.notes, language=reader.language, zone=reader.zone)
     return shown(
         request,
         reader,
         "release.html",
-        notes=[(reader.t(TITLES[section]), found) for section, found in told.items()],
+        notes=[(reader.t(TITLES[section]), found) for section, found in shown_by_section.items()],
+        corrected_at=page.corrected_at,
         # Of a release found in the history nobody has said whether customers have to do anything.
         statement="" if row.imported else statement(page.notes, reader.t),
-        changelog=render(changelog, form=Form.HTML, language=reader.language),
+        changelog=render(told, form=Form.HTML, language=reader.language),
         **context,
     )
 

@@ -1,0 +1,168 @@
+"""The notes a release starts with, drafted from its commits and fragments.
+
+Rules: only commits that name a ticket make notes, merges and what was taken back do not. A fragment's text is a person's
+and stands for its ticket; else the default is the commit's trailer `Release-note: ...` (or `Release-note-ru: ...`; `none`
+keeps the ticket out), else the ticket's title where it may be shown, else the commit's subject. Internal readers get a
+text of their own where there is one for them: a trailer `Internal-note: ...`, a title that customers must not see, or a
+ticket that is kept from customers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from releaser.domain.changelog.entries import ChangelogCommit, Entry, Section, entry_of, keys_of
+from releaser.domain.changelog.fragments import Fragment
+from releaser.domain.changelog.notes import ReleaseNote
+from releaser.domain.changelog.text import escape_markdown, language_of, plain, shortened
+from releaser.domain.history import Standing
+from releaser.domain.ticket import TicketRelation
+from releaser.i18n import LANGUAGES, translator
+
+_NO_TITLES: Mapping[str, str] = MappingProxyType({})
+_TRAILER = re.compile(
+    r"^(?P<name>release-note|internal-note|action-needed)(?:-(?P<language>[a-z]{2}))?:[ \t]*"
+    r"(?P<text>.*(?:\n[ \t]+\S.*)*)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SILENT = {"none", "no", "-", "нет"}
+# Of several commits of one ticket, the one whose section says most leads.
+_WEIGHT = {
+    section: weight
+    for weight, section in enumerate(
+        (Section.SECURITY, Section.REMOVED, Section.DEPRECATED, Section.ADDED, Section.FIXED, Section.CHANGED)
+    )
+}
+
+
+def draft_notes(
+    commits: Iterable[ChangelogCommit], *, titles: Mapping[str, str] = _NO_TITLES, fragments: Iterable[Fragment] = ()
+) -> tuple[ReleaseNote, ...]:
+    """The notes for customers: by ticket in the order the commits stand, then what only fragments tell.
+
+    `titles` are titles of tickets that may be shown to every customer; a private one must not be among them.
+    """
+    of_ticket = _by_ticket(commits)
+    written = _by_fragment(fragments)
+    drafts: list[ReleaseNote] = []
+    for key, found in of_ticket.items():
+        drafts += _notes_of(key, found, plain(titles.get(key, "")), written.get(key, ()))
+    for key, pieces in written.items():
+        if key not in of_ticket:
+            drafts += _written(key, pieces, needs_action=False)
+    return tuple(drafts)
+
+
+def draft_internal(
+    commits: Iterable[ChangelogCommit], *, private_titles: Mapping[str, str] = _NO_TITLES
+) -> tuple[ReleaseNote, ...]:
+    """The notes that only internal readers get, where they differ from the customers' ones."""
+    drafts: list[ReleaseNote] = []
+    for key, found in _by_ticket(commits).items():
+        texts = _trailers(found, "internal-note")
+        is_silent = _is_silent(_trailers(found, "release-note"))
+        title = plain(private_titles.get(key, ""))
+        if texts or is_silent or title:
+            leading, entry = _leading(found, key)
+            default = title or _subject_text(leading, entry)
+            drafts += [
+                ReleaseNote(ticket=key, section=entry.section, language=language, text=escape_markdown(shortened(text)))
+                for language, text in (texts or {language_of(default): default}).items()
+            ]
+    return tuple(drafts)
+
+
+def _by_ticket(commits: Iterable[ChangelogCommit]) -> dict[str, list[ChangelogCommit]]:
+    found: dict[str, list[ChangelogCommit]] = {}
+    for commit in commits:
+        if not commit.is_merge and commit.standing in {Standing.SHOWN, Standing.REVERT}:
+            for key in keys_of(commit):
+                found.setdefault(key, []).append(commit)
+    return found
+
+
+def _by_fragment(fragments: Iterable[Fragment]) -> dict[str, list[Fragment]]:
+    """Ticket, or the name of a fragment without one -> its fragments; those that say most first."""
+    found: dict[str, list[Fragment]] = {}
+    for one in sorted(fragments, key=lambda f: (_WEIGHT[f.section], f.slug, f.number, f.language)):
+        found.setdefault(one.ticket or one.slug, []).append(one)
+    return found
+
+
+def _written(key: str, fragments: Iterable[Fragment], *, needs_action: bool) -> list[ReleaseNote]:
+    """What people wrote of a ticket in its fragments, a paragraph for each."""
+    texts: dict[str, list[str]] = {}
+    sections = [one.section for one in fragments]
+    for one in fragments:
+        texts.setdefault(one.language, []).append(one.text)
+    return [
+        ReleaseNote(
+            ticket=key, section=sections[0], language=language, text="\n\n".join(parts), needs_action=needs_action
+        )
+        for language, parts in texts.items()
+    ]
+
+
+def _notes_of(key: str, commits: list[ChangelogCommit], title: str, fragments: Iterable[Fragment]) -> list[ReleaseNote]:
+    told, actions = _trailers(commits, "release-note"), _trailers(commits, "action-needed")
+    needs_action = bool(actions) or any(entry_of(commit).is_breaking for commit in commits)
+    if fragments:
+        return _written(key, fragments, needs_action=needs_action)
+    if _is_silent(told):
+        return []
+    leading, entry = _leading(commits, key)
+    default = title or _subject_text(leading, entry)
+    texts = told or {language_of(default): default}
+    return [
+        ReleaseNote(
+            ticket=key,
+            section=entry.section,
+            language=language,
+            text=_with_action(shortened(text), actions, language),
+            needs_action=needs_action,
+        )
+        for language, text in texts.items()
+    ]
+
+
+def _leading(commits: list[ChangelogCommit], key: str) -> tuple[ChangelogCommit, Entry]:
+    leading = min(commits, key=lambda commit: (not _fixes(commit, key), _WEIGHT[entry_of(commit).section]))
+    return leading, entry_of(leading)
+
+
+def _fixes(commit: ChangelogCommit, key: str) -> bool:
+    return any(link.key == key and link.relation is TicketRelation.FIXES for link in commit.tickets)
+
+
+def _subject_text(commit: ChangelogCommit, entry: Entry) -> str:
+    text = entry.text
+    if commit.standing is not Standing.REVERT and text[:1].islower() and text.split(" ", 1)[0].isalpha():
+        return text[:1].upper() + text[1:]
+    return text
+
+
+def _is_silent(told: Mapping[str, str]) -> bool:
+    return any(text.lower() in _SILENT for text in told.values())
+
+
+def _with_action(text: str, actions: Mapping[str, str], language: str) -> str:
+    action = actions.get(language) or next(iter(actions.values()), "")
+    escaped = escape_markdown(text)
+    if not action:
+        return escaped
+    return f"{escaped} **{translator(language)('Action needed:')}** {escape_markdown(shortened(action))}"
+
+
+def _trailers(commits: Iterable[ChangelogCommit], name: str) -> dict[str, str]:
+    """Language -> the first trailer of that name in it."""
+    found: dict[str, str] = {}
+    for commit in commits:
+        for match in _TRAILER.finditer(commit.message) if ":" in commit.message else ():
+            text = plain(match["text"])
+            if match["name"].lower() == name and text:
+                language = (match["language"] or "").lower() or ("en" if language_of(text) == "en" else "ru")
+                if language in LANGUAGES:
+                    found.setdefault(language, text)
+    return found
