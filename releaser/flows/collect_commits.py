@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from releaser.domain.changelog import Fragment
+from releaser.domain.changelog.keeping import ChangelogKeeping
 from releaser.domain.history import History, Refs
 from releaser.domain.ticket import TicketPatterns
 from releaser.domain.train import TrainRules
@@ -14,10 +16,11 @@ from releaser.domain.version import TagFormat
 from releaser.flows.keep_alarms import are_news, fetch_accepted, keep_alarms
 from releaser.flows.open_repository import open_repository
 from releaser.flows.ports import Facts, Ports, Progress, silent
+from releaser.flows.read_fragments import read_fragments
 from releaser.flows.read_history import read_history
 from releaser.flows.see_heads import see_heads
 from releaser.sources.source import Fetched, Repository
-from releaser.store import collected, commits, freezes, products, releases
+from releaser.store import collected, commits, fragments, freezes, products, releases
 from releaser.store.plain import load
 from releaser.store.products import Product
 
@@ -33,6 +36,7 @@ class _Read:
     refs: Refs
     fingerprint: str
     seen_at: datetime
+    fragments: Mapping[str, tuple[Fragment, ...]]
 
 
 def collect_commits(ports: Ports, *, product: str, progress: Progress = silent) -> Facts:
@@ -59,6 +63,7 @@ def collect_commits(ports: Ports, *, product: str, progress: Progress = silent) 
     with ports.database.transaction() as session:
         row = products.get(session, product)
         new = collected.keep(session, row, read.history)
+        fragments.keep(session, row.id, read.fragments)
         see_heads(session, row, read.refs, seen_at=read.seen_at)
         keep_alarms(session, row, fetched, read.history, now=read.seen_at)
         row.fingerprint, row.collected_at = read.fingerprint, read.seen_at
@@ -96,7 +101,25 @@ def _read(
         line_branch=product.line_branch,
         progress=_part(progress, "commits"),
     )
-    return _Read(history=history, refs=refs, fingerprint=fingerprint, seen_at=seen_at)
+    return _Read(
+        history=history,
+        refs=refs,
+        fingerprint=fingerprint,
+        seen_at=seen_at,
+        fragments=_fragments(repository, product, history),
+    )
+
+
+def _fragments(repository: Repository, product: Product, history: History) -> dict[str, tuple[Fragment, ...]]:
+    """Version -> the changelog fragments that came with it; versions are written as the history writes them."""
+    commits = {one.version: one.commit for one in history.releases}
+    return read_fragments(
+        repository,
+        folder=load(ChangelogKeeping, product.changelog).fragments,
+        releases={
+            one.version.text: (one.commit, commits[one.previous] if one.previous else None) for one in history.releases
+        },
+    )
 
 
 def _fingerprint(refs: Refs, product: Product, burned: frozenset[str]) -> str:
@@ -107,6 +130,8 @@ def _fingerprint(refs: Refs, product: Product, burned: frozenset[str]) -> str:
         product.line_branch,
         *product.ticket_patterns,
         *sorted(burned),
+        *(f"path {path}" for path in product.paths),
+        *(f"fragments {folder}" for folder in [product.changelog.get("fragments")] if folder),
     )
     return hashlib.sha256("\0".join([refs.fingerprint, *rules]).encode()).hexdigest()
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Table, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
+from releaser.domain.changelog import breaking_of
 from releaser.domain.history import History, TaggedRelease
 from releaser.domain.history.history import instant
 from releaser.domain.history.table import TicketTable
@@ -135,6 +136,7 @@ def _keep_commits(session: Session, product_id: int, history: History) -> list[i
             for bits, n in numbers.items()
         ),
     )
+    _complete_subjects(session, product_id, history)
     known = {row.sha: row for row in session.execute(_KNOWN.where(Commit.product_id == product_id))}
     ids = history.graph.ids
     _insert(
@@ -158,6 +160,15 @@ def _keep_commits(session: Session, product_id: int, history: History) -> list[i
         session.connection().execute(renew, moved)
     rows = {row.sha: row.id for row in session.execute(_KNOWN.where(Commit.product_id == product_id))}
     return [rows[sha] for sha in ids]
+
+
+def _complete_subjects(session: Session, product_id: int, history: History) -> None:
+    """What was outside the product's paths when it was kept has no subject; paths change."""
+    bare = select(Commit).where(Commit.product_id == product_id, Commit.subject == "")
+    for row in session.scalars(bare):
+        index = history.find(row.sha)
+        if index is not None and (subject := history.subject(index)):
+            row.subject = subject[:_LONGEST_SUBJECT]
 
 
 _KNOWN = select(Commit.id, Commit.sha, Commit.release_set)
@@ -189,6 +200,7 @@ def _release_commits(
                 "standing": change.standing,
                 "picked_from": (change.picked_from or "")[:64],
                 "reverted_by": (change.reverted_by or "")[:64],
+                "breaking": breaking_of(change.commit.message),
             }
 
 

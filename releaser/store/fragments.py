@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from releaser.domain.changelog import Fragment, parse_fragment
 from releaser.store.base import Base
+from releaser.store.releases import Release
 
 
 class ReleaseFragment(Base):
@@ -23,14 +24,18 @@ class ReleaseFragment(Base):
     text: Mapped[str] = mapped_column(Text)
 
 
-def keep(session: Session, found: Mapping[int, Iterable[Fragment]]) -> None:
-    """Keep the fragments of releases (row id -> fragments) in place of what was kept of them."""
-    ids = list(found)
-    for start in range(0, len(ids), 500):
-        session.execute(delete(ReleaseFragment).where(ReleaseFragment.release_id.in_(ids[start : start + 500])))
+def keep(session: Session, product_id: int, found: Mapping[str, Iterable[Fragment]]) -> None:
+    """Keep the fragments of a product's releases (version -> fragments) in place of all that were kept."""
+    ids = {
+        row.version: row.id
+        for row in session.execute(select(Release.version, Release.id).where(Release.product_id == product_id))
+    }
+    mine = select(Release.id).where(Release.product_id == product_id).scalar_subquery()
+    session.execute(delete(ReleaseFragment).where(ReleaseFragment.release_id.in_(mine)))
     rows = [
-        {"release_id": release_id, "name": one.name, "text": one.text}
-        for release_id, fragments in found.items()
+        {"release_id": ids[version], "name": one.name, "text": one.text}
+        for version, fragments in found.items()
+        if version in ids
         for one in fragments
     ]
     if rows:

@@ -8,7 +8,7 @@ and branches, `picks` and `reverts` how commits relate, `evidence` where a chang
 from releaser.domain.history.builder import HistoryBuilder
 from releaser.domain.history.graph import members
 from releaser.domain.history.history import Columns, History
-from releaser.domain.history.records import BranchHead, CommitBatch, Refs, TagRef
+from releaser.domain.history.records import OUTSIDE, BranchHead, CommitBatch, Refs, TagRef
 from releaser.domain.history.table import TicketTable
 from releaser.domain.history.views import (
     Carried,
@@ -30,6 +30,7 @@ from releaser.domain.history.views import (
 )
 
 __all__ = [
+    "OUTSIDE",
     "BranchHead",
     "Carried",
     "Change",

@@ -15,6 +15,7 @@ from functools import cached_property
 from releaser.domain.history.evidence import Evidence, Track, tracks
 from releaser.domain.history.graph import Graph, members
 from releaser.domain.history.picks import Copies, quoted_sources
+from releaser.domain.history.records import OUTSIDE
 from releaser.domain.history.releases import NewCommits
 from releaser.domain.history.reverts import InForce
 from releaser.domain.history.views import (
@@ -122,7 +123,8 @@ class History:
 
     def subject(self, commit: int) -> str:
         """The commit's first paragraph on one line."""
-        return subject_of(self.columns.messages[commit])
+        message = self.columns.messages[commit]
+        return "" if message == OUTSIDE else subject_of(message)
 
     def commit(self, commit: int) -> Commit:
         """One commit as people see it."""
@@ -142,9 +144,12 @@ class History:
 
     @cached_property
     def _commits_by_set(self) -> Mapping[int, Sequence[int]]:
+        """The commits of each release set, those of other products in the same repository left out."""
         found: dict[int, list[int]] = {}
+        messages = self.columns.messages
         for commit, number in enumerate(self.set_of):
-            found.setdefault(number, []).append(commit)
+            if messages[commit] != OUTSIDE:
+                found.setdefault(number, []).append(commit)
         return found
 
     @cached_property

@@ -45,6 +45,13 @@ class Refs:
         return replace(self, tags=tuple(tag for tag in self.tags if tag.name not in names))
 
 
+OUTSIDE = "\0"
+"""The message of a commit that touches nothing of a product which shares its repository: it only holds the graph together.
+
+No message of git's can be this, because none holds a NUL.
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitBatch:
     """Some commits as columns, one entry per commit in each, newest first.
