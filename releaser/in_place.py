@@ -13,9 +13,9 @@ from releaser.sources.git import GitRepositories
 from releaser.sources.source import Repository
 
 
-def clone(path: Path) -> Repository:
-    """The repository at `path`, or above it. Raises `NotARepositoryError`, `IncompleteRepositoryError`."""
-    return GitRepositories().in_place(path)
+def clone(path: Path | None) -> Repository:
+    """The repository at `path` (here when None), or above it. Raises `NotARepositoryError`, `IncompleteRepositoryError`."""
+    return GitRepositories().in_place(path or Path())
 
 
 def fragments(folder: Path) -> tuple[Fragment, ...]:

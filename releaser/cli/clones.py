@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-from releaser.cli.light import Option
+from releaser.cli.light import Option, UsageError
+from releaser.cli.show import Output
 from releaser.domain.ticket import DEFAULT_PATTERN
 from releaser.domain.version import Scheme
 from releaser.flows.read_in_place import Habits
+from releaser.sources.source import Progress
 
 RepoOption = Annotated[Path | None, Option("Read this clone as it is.", default=".")]
 TagFormatOption = Annotated[str, Option("How release tags are called, such as app-{version}.", default="guessed")]
@@ -17,6 +22,11 @@ PatternOption = Annotated[
     Option("How ticket keys look, in RE2 syntax; repeatable.", ("--ticket-pattern",), default=DEFAULT_PATTERN),
 ]
 SchemeOption = Annotated[Scheme, Option("How versions are numbered.")]
+OutputOption = Annotated[Output, Option("text for people, json for programs.", ("-o", "--output"))]
+LimitOption = Annotated[int, Option("How many rows of a list people are shown; 0 for all. JSON has them all.")]
+ProductOption = Annotated[str, Option("Ask about this product, from the database, and not about a clone.")]
+
+ROWS = 40
 
 
 def habits(*, scheme: Scheme, tag_format: str, ticket_patterns: list[str] | None) -> Habits:
@@ -26,3 +36,27 @@ def habits(*, scheme: Scheme, tag_format: str, ticket_patterns: list[str] | None
         tag_format=tag_format,
         ticket_patterns=tuple(ticket_patterns) if ticket_patterns else (DEFAULT_PATTERN,),
     )
+
+
+def check_product_alone(product: str, **options: object) -> None:
+    """Refuse what a product says itself. Raises `UsageError`."""
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value]
+    if product and given:
+        raise UsageError(
+            f"{' and '.join(given)} and a product exclude each other.",
+            advice="A product has its own repository, tags and tickets; leave one out.",
+            field=given[0][2:],
+        )
+
+
+@contextmanager
+def watched() -> Iterator[Progress | None]:
+    """Progress of reading commits for somebody at a terminal; None where nobody looks: then nothing needs to be counted."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield None
+        return
+    # Start-up: only a terminal is shown progress.
+    from releaser.cli.progress import progress_bar  # noqa: PLC0415 -- see above
+
+    with progress_bar() as report:
+        yield lambda done, total: report("commits", done, total)

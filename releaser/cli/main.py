@@ -25,6 +25,9 @@ from releaser.errors import OutsideError, ReleaserError
 
 COMMANDS = {
     "product": ("product", "Products: what is released."),
+    "line": ("line", "Lines: how long each is supported, and what may go into it."),
+    "train": ("train", "Trains: when stable releases leave, and what is planned for them."),
+    "freeze": ("freeze", "Freezes: what landed too late for a train, and who lets it in."),
     "collect": ("release", "Read the product's git history."),
     "cut": ("release", "Cut the next version, or see what is being cut."),
     "promote": ("release", "Make a candidate the release."),
@@ -32,10 +35,14 @@ COMMANDS = {
     "yank": ("release", "Withdraw a published release."),
     "abandon": ("release", "Stop a cut before publishing."),
     "release": ("release", "Releases: what there is and what is in it."),
+    "tag": ("tag", "Tags: those that moved or vanished, until somebody accepts them."),
     "history": ("history", "Show a product's lines in time."),
     "matrix": ("history", "Show tickets by lines."),
     "evidence": ("history", "Show what speaks for a ticket's fix."),
     "changelog": ("changelog", "Tell what changed, of a product or of any clone."),
+    "contains": ("contains", "Tell every release and line that has a commit or a ticket."),
+    "backports": ("backports", "Tell what is fixed here and missing there."),
+    "upgrade": ("upgrade", "Tell what an upgrade gains and what it would lose."),
     "note": ("note", "Release notes: what customers read of a release."),
     "feed": ("note", "Write a product's feed of published releases."),
     "ticket": ("ticket", "Tickets: requests, their fixes, and where these run."),
@@ -57,7 +64,7 @@ COMMANDS = {
 }
 """Command -> the module of `releaser.cli` that has it, and what the list of commands tells of it."""
 
-LIGHT = frozenset({"changelog"})
+LIGHT = frozenset({"changelog", "contains", "backports", "upgrade"})
 """The commands that are light: their module has a `COMMAND`."""
 _COMPLETION = "_RELEASER_COMPLETE"
 

@@ -8,6 +8,7 @@ import typer
 
 from releaser.cli.exits import Exit
 from releaser.cli.group import commands, noun
+from releaser.cli.light import UsageError
 from releaser.cli.progress import progress_bar
 from releaser.cli.run import ByOption, LimitOption, OffsetOption, OutputOption, running, who
 from releaser.cli.show import Output, joined, listing, moment, show, table
@@ -18,9 +19,11 @@ from releaser.flows.check_gate import check_gate
 from releaser.flows.collect_commits import collect_commits
 from releaser.flows.cut_release import cut_release
 from releaser.flows.cut_status import cut_status
+from releaser.flows.lift_stop import lift_stop
 from releaser.flows.ports import Ports
 from releaser.flows.promote_release import promote_release
 from releaser.flows.publish_release import publish_release
+from releaser.flows.require_stop import require_stop
 from releaser.flows.show_release import list_releases, show_release
 from releaser.flows.yank_release import yank_release
 
@@ -51,6 +54,8 @@ def release_text(facts: Any) -> str:  # noqa: ANN401 -- facts
     ]
     if facts["yank_reason"]:
         rows.append(("yanked", facts["yank_reason"]))
+    if facts["required_stop"]:
+        rows.append(("required stop", facts["required_stop"]))
     return listing(rows)
 
 
@@ -232,6 +237,32 @@ def show_command(product: ProductArgument, version: VersionArgument, output: Out
     with running() as ports:
         facts = show_release(ports, product=product, version=version)
     show(facts, output, _with_notes)
+
+
+@release.command(
+    "stop",
+    epilog="Examples: releaser release stop shop 2.0 --reason 'converts the baskets; later versions no longer can';  "
+    "releaser release stop shop 2.0 --clear",
+)
+def stop_command(
+    product: ProductArgument,
+    version: VersionArgument,
+    reason: Annotated[str, typer.Option(help="Why no upgrade may pass it by; shown to whoever tries.")] = "",
+    clear: Annotated[  # noqa: FBT002 -- a flag
+        bool, typer.Option("--clear", help="Let upgrades pass it by again.")
+    ] = False,
+    output: OutputOption = Output.TEXT,
+    by: ByOption = "",
+) -> None:
+    """Make a release a required stop: what runs an older version has to run it before it goes past."""
+    if clear and reason:
+        raise UsageError("--reason and --clear exclude each other.", advice="Use one.", field="clear")
+    with running() as ports:
+        if clear:
+            facts = lift_stop(ports, product=product, version=version, by=who(by))
+        else:
+            facts = require_stop(ports, product=product, version=version, reason=reason, by=who(by))
+    show(facts, output, release_text)
 
 
 def _with_notes(facts: Any) -> str:  # noqa: ANN401 -- facts

@@ -111,6 +111,16 @@ def tell(text: str) -> None:
         muted(sys.stderr)
 
 
+_COLOURS = {"red": "31", "yellow": "33"}
+
+
+def coloured(text: str, colour: str) -> str:
+    """The text in a colour, line by line, where a terminal shows it and nobody asked for none (https://no-color.org)."""
+    if sys.stdout is None or not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return "\n".join(f"\x1b[{_COLOURS[colour]}m{line}\x1b[0m" if line else line for line in text.split("\n"))
+
+
 def moment(value: datetime | None) -> str:
     """An instant for people: UTC, to the second."""
     return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ") if value else "-"

@@ -3,7 +3,7 @@
 Compared are *places*: lines, oldest number first, and the main branch, which is newest. A ticket that is fixed on some place
 looked at and not on another is a gap there:
 
-- *reverted*: it was there and was taken back; that is certain;
+- *reverted*: it was there and was taken back, or somebody says that the fault is there; that is certain;
 - *forward-port*: an older place has it, so whoever upgrades from that loses the fix;
 - *backport*: only newer places have it. Whether this one ever had the fault is not known, so it is a candidate, and never passed
   over as fine.
@@ -14,7 +14,7 @@ branch or a patch, and it moved within a year before whatever moved last.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -32,6 +32,8 @@ ALIVE_FOR = timedelta(days=365)
 EVERY_LINE = "all"
 MAIN = "main"
 MOST_GAPS = 100_000
+DONE = (LineStatus.FIXED, LineStatus.VERIFIED)
+OPEN = (LineStatus.AFFECTED, LineStatus.UNKNOWN)
 _NAMED = 8
 
 
@@ -70,7 +72,7 @@ class Place:
 class Gap:
     """One ticket missing on one place. `fixed_on` is what is known of the places that have it, oldest first.
 
-    `status` is affected where it was taken back, by `reverted_by`, else unknown; `commits` are all that bring it, oldest first.
+    `status` is affected where it was taken back, by `reverted_by`, or is said to be; else unknown; `commits` are all that bring it, oldest first.
     """
 
     ticket: str
@@ -160,8 +162,12 @@ def alive(history: History, every: Sequence[Place]) -> tuple[Place, ...]:
     return tuple(one for one in kept if one.is_main or (last is not None and one.moved_at >= last - ALIVE_FOR))
 
 
-def gaps(history: History, looked_at: Sequence[Place]) -> Backports:
-    """What is fixed on some of these places and missing on others. Raises `TooManyGapsError`."""
+Judge = Callable[[str, tuple[LineStatus, ...]], tuple[LineStatus, ...]]
+"""`(ticket, statuses)` -> what counts on the places looked at, when it is not only the history that is asked."""
+
+
+def gaps(history: History, looked_at: Sequence[Place], *, judged_by: Judge | None = None) -> Backports:
+    """What is done on some of these places and open on others. Raises `TooManyGapsError`."""
     table = TicketTable(history)
     rows: list[tuple[str, tuple[LineStatus, ...]]] = []
     tickets = count = 0
@@ -175,10 +181,11 @@ def gaps(history: History, looked_at: Sequence[Place]) -> Backports:
                 status_on(place.track, in_force=in_force, contained=contained) for place in looked_at
             )
         tickets += 1
-        fixed = statuses.count(LineStatus.FIXED)
-        if 0 < fixed < len(statuses):
-            rows.append((key, statuses))
-            count += len(statuses) - fixed
+        counting = statuses if judged_by is None else judged_by(key, statuses)
+        still_open = sum(map(counting.count, OPEN))
+        if still_open and any(one in counting for one in DONE):
+            rows.append((key, counting))
+            count += still_open
     if count > MOST_GAPS:
         raise TooManyGapsError(
             f"These {len(looked_at)} lines have {count} gaps, which nobody can read.",
@@ -199,11 +206,11 @@ def _gaps_of(
     statuses: Sequence[LineStatus],
 ) -> Iterable[Gap]:
     assert evidence is not None  # noqa: S101 -- its place is known, so it is
-    having = [n for n, status in enumerate(statuses) if status is LineStatus.FIXED]
+    having = [n for n, status in enumerate(statuses) if status in DONE]
     fixed_on = tuple(evidence.on_line(looked_at[n].track, history.releases) for n in having)
     commits = tuple(sorted(commit for commit, _ in evidence.brought))
     for n, status in enumerate(statuses):
-        if status is LineStatus.FIXED:
+        if status not in OPEN:
             continue
         reverted = status is LineStatus.AFFECTED
         carried = GapKind.FORWARD_PORT if having[0] < n else GapKind.BACKPORT

@@ -15,9 +15,10 @@ from releaser.domain.release import ReleaseState
 from releaser.domain.target import Assignment, ContainerSpec, Desired, DriverName, Health, Observation
 from releaser.domain.version import parse
 from releaser.domain.waves import split
+from releaser.domain.way import RequiredStop, stops_on_way
 from releaser.errors import InvalidError, NotFoundError, OutsideError, RefusedError
 from releaser.flows.ports import Ports
-from releaser.store import installations, products, releases
+from releaser.store import installations, products, releases, ways
 from releaser.store.installations import Installation, Target
 from releaser.store.plain import load
 from releaser.store.releases import Release
@@ -67,6 +68,7 @@ def make_plan(ports: Ports, *, product: str, version: str, selector: str, option
         row = products.get(session, product)
         release = releases.get(session, row, version)
         chosen = _chosen(installations.everything(session, product_id=row.id), parsed, release)
+        _check_stops(chosen, release, ways.required_stops(session, row))
         waves = split([one.name for one in chosen], sizes=options.waves)
         wave_of = {name: number for number, names in enumerate(waves, start=1) for name in names}
         wanted = [
@@ -126,6 +128,27 @@ def _chosen(
             field="selector",
         )
     return sorted(chosen, key=lambda one: (one.ring != "canary", one.ring, one.name))
+
+
+def _check_stops(chosen: Sequence[Installation], release: Release, stops: Sequence[RequiredStop]) -> None:
+    """Refuse to pass a required stop by. Going back passes none."""
+    upto = parse(release.version, scheme=release.product.scheme)
+    for installation in chosen:
+        for target in installation.targets:
+            if not target.version:
+                continue
+            since = parse(target.version, scheme=upto.scheme)
+            for stop in stops_on_way(stops, since, upto):
+                raise RefusedError(
+                    f"Installation '{installation.name}' runs {since}; on the way to {upto} it must not pass {stop.version} "
+                    f"by: {stop.reason}",
+                    rule="required-stop",
+                    advice=f"First: releaser plan {release.product.name} {stop.version} --to "
+                    f"installation={installation.name}.",
+                    field="version",
+                    required_stop=stop.version.text,
+                    installation=installation.name,
+                )
 
 
 def _facts(installation: Installation, release: Release) -> dict[str, str]:

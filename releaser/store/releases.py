@@ -29,7 +29,8 @@ class Release(Base):
     `version` is the shown form, `version_key` the normalised one that is unique in the product, `sort_key` its rank
     among all of the product's versions (bigger is newer), `rank` its bit in the sets of the last collect, None while that
     read no tag of it. `imported` releases were found in the history. `cut_step`
-    is the last durable step of a cut; `tag_object` the id of the tag on the remote, once known.
+    is the last durable step of a cut; `tag_object` the id of the tag on the remote, once known. With a `stop_reason` it is
+    a required stop: no upgrade may pass it by.
     """
 
     __tablename__ = "releases"
@@ -61,6 +62,9 @@ class Release(Base):
     published_at: Mapped[datetime | None]
     yanked_at: Mapped[datetime | None]
     yank_reason: Mapped[str] = mapped_column(Text, default="")
+    stop_reason: Mapped[str] = mapped_column(Text, default="")
+    stop_by: Mapped[str] = mapped_column(String(200), default="")
+    stop_set_at: Mapped[datetime | None]
     planned_on: Mapped[date | None]
 
     product: Mapped[Product] = relationship(lazy="joined", innerjoin=True)
@@ -237,5 +241,7 @@ def facts(release: Release) -> dict[str, Any]:
         "published_at": release.published_at,
         "yanked_at": release.yanked_at,
         "yank_reason": release.yank_reason,
+        "required_stop": release.stop_reason or None,
+        "required_stop_by": release.stop_by,
         "images": [{"module": i.module.name, "image": i.image, "digest": i.digest} for i in release.images],
     }

@@ -6,6 +6,7 @@ from releaser.web.api import (
     customers,
     declaration,
     events,
+    fixes,
     history,
     notices,
     products,
@@ -18,5 +19,5 @@ from releaser.web.problems import RESPONSES
 
 router = APIRouter(prefix="/v1", responses=RESPONSES)
 # The evidence of a ticket stands before tickets, whose keys may hold slashes.
-for noun in (history, products, releases, customers, declaration, rollouts, events, notices, tickets, system):
+for noun in (history, fixes, products, releases, customers, declaration, rollouts, events, notices, tickets, system):
     router.include_router(noun.router)

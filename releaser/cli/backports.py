@@ -1,0 +1,111 @@
+"""`releaser backports`: what is fixed on one line and missing on another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+from releaser.cli.clones import (
+    ROWS,
+    LimitOption,
+    OutputOption,
+    PatternOption,
+    ProductOption,
+    RepoOption,
+    SchemeOption,
+    TagFormatOption,
+    check_product_alone,
+    habits,
+    watched,
+)
+from releaser.cli.light import Light, Option
+from releaser.cli.show import Output, coloured, joined, show, table
+from releaser.domain.version import Scheme
+from releaser.flows.read_backports import read_backports
+from releaser.in_place import clone
+
+_SHORT = 12
+_TITLES = {
+    "reverted": "Taken back there",
+    "forward-port": "Fixed on an older line: who upgrades loses the fix",
+    "backport": "Candidates: fixed on a newer line only, and nobody said whether the older one has the fault",
+}
+
+
+def backports_command(
+    lines: Annotated[
+        list[str] | None,
+        Option(
+            "Lines to compare, such as 3.4,3.5 or 3.*, or all; repeatable. The main branch is always compared.",
+            default="those with a branch or a patch that moved within the last year",
+        ),
+    ] = None,
+    product: ProductOption = "",
+    repo: RepoOption = None,
+    tag_format: TagFormatOption = "",
+    ticket_pattern: PatternOption = None,
+    scheme: SchemeOption = Scheme.TWO_PART,
+    limit: LimitOption = ROWS,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Tell what is fixed here and missing there: ticket by ticket, line by line. In any clone, with nothing set up."""
+    check_product_alone(product, repo=repo, tag_format=tag_format, ticket_pattern=ticket_pattern)
+    named = [one.strip() for text in lines or () for one in text.split(",") if one.strip()]
+    if product:
+        # Start-up: a clone is read without loading the database and the drivers.
+        from releaser.cli.run import running  # noqa: PLC0415 -- see above
+        from releaser.flows.show_backports import show_backports  # noqa: PLC0415 -- see above
+
+        with running() as ports:
+            facts = show_backports(ports, product=product, lines=named)
+    else:
+        with watched() as progress:
+            said = habits(scheme=scheme, tag_format=tag_format, ticket_patterns=ticket_pattern)
+            facts = read_backports(clone(repo), lines=named, habits=said, progress=progress)
+    show(facts, output, lambda found: _text(found, limit))
+
+
+COMMAND = Light(
+    function=backports_command,
+    name="backports",
+    epilog="Examples: releaser backports;  releaser backports --repo . --lines 3.4,3.5 -o json;  "
+    "releaser backports --product shop",
+)
+
+
+def _text(facts: Any, limit: int) -> str:  # noqa: ANN401 -- facts
+    names = [one["line"] for one in facts["lines"]]
+    parts = [f"Compared {joined(names) or 'nothing'}; {facts['lines_left_out']} other lines were not looked at."]
+    if not facts["gaps"]:
+        return f"{parts[0]}\n\nNo gap among {facts['tickets']} tickets that are fixed somewhere."
+    for kind, title in _TITLES.items():
+        gaps = [gap for gap in facts["gaps"] if gap["kind"] == kind]
+        if gaps:
+            parts.append(_part(kind, title, gaps, limit))
+    parts.append(f"{len(facts['gaps'])} gaps among {facts['tickets']} tickets that are fixed somewhere.")
+    return "\n\n".join(parts)
+
+
+def _part(kind: str, title: str, gaps: Sequence[Any], limit: int) -> str:
+    rows = list(_tickets(gaps))
+    shown = rows[:limit] if limit else rows
+    text = table(("ticket", "missing on", "fixed on", "commit", "subject"), shown)
+    more = (
+        f"\n... and {len(rows) - len(shown)} more tickets; see --limit, or -o json." if len(rows) > len(shown) else ""
+    )
+    heading = f"{title} ({len(gaps)}):"
+    return f"{heading if kind == 'backport' else coloured(heading, 'red')}\n{text}{more}"
+
+
+def _tickets(gaps: Sequence[Any]) -> Iterator[tuple[object, ...]]:
+    """Gaps of one kind, a row for every ticket, in their order."""
+    by_ticket: dict[str, list[Any]] = {}
+    for gap in gaps:
+        by_ticket.setdefault(gap["ticket"], []).append(gap)
+    for ticket, mine in by_ticket.items():
+        fixed = [
+            f"{one['line']} ({one['first_version']})" if one["first_version"] else one["line"]
+            for one in mine[0]["fixed_on"]
+        ]
+        missing = joined([gap["line"] for gap in mine])
+        yield ticket, missing, joined(fixed), mine[0]["commits"][0][:_SHORT], mine[0]["subject"]

@@ -1,0 +1,143 @@
+"""`releaser upgrade`: what an upgrade gains, what it would lose, and what it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+from releaser.cli.clones import (
+    ROWS,
+    LimitOption,
+    OutputOption,
+    PatternOption,
+    RepoOption,
+    SchemeOption,
+    TagFormatOption,
+    check_product_alone,
+    habits,
+    watched,
+)
+from releaser.cli.light import Argument, Light
+from releaser.cli.show import Output, coloured, joined, seconds, show, table
+from releaser.domain.version import Scheme
+from releaser.flows.read_upgrade import read_upgrade
+from releaser.in_place import clone
+
+_SHORT = 12
+_LACKS = {"absent": "not there", "reverted": "taken back there", "same-ticket": "other commits of the ticket are there"}
+
+
+def upgrade_command(
+    first: Annotated[str, Argument("The product; of a clone, the version to upgrade from.", metavar="PRODUCT|FROM")],
+    second: Annotated[
+        str, Argument("The version to upgrade from; of a clone, the one to upgrade to.", metavar="FROM|TO")
+    ],
+    third: Annotated[str, Argument("Of a product, the version to upgrade to.", metavar="TO")] = "",
+    repo: RepoOption = None,
+    tag_format: TagFormatOption = "",
+    ticket_pattern: PatternOption = None,
+    scheme: SchemeOption = Scheme.TWO_PART,
+    limit: LimitOption = ROWS,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Tell what an upgrade gains and what it would lose, from any version to any other, across lines too."""
+    product = first if third else ""
+    check_product_alone(product, repo=repo, tag_format=tag_format, ticket_pattern=ticket_pattern)
+    if product:
+        # Start-up: a clone is read without loading the database and the drivers.
+        from releaser.cli.run import running  # noqa: PLC0415 -- see above
+        from releaser.flows.show_upgrade import show_upgrade  # noqa: PLC0415 -- see above
+
+        with running() as ports:
+            facts = show_upgrade(ports, product=product, since=second, upto=third)
+    else:
+        with watched() as progress:
+            said = habits(scheme=scheme, tag_format=tag_format, ticket_patterns=ticket_pattern)
+            facts = read_upgrade(clone(repo), since=first, upto=second, habits=said, progress=progress)
+    show(facts, output, lambda found: _text(found, limit))
+
+
+COMMAND = Light(
+    function=upgrade_command,
+    name="upgrade",
+    epilog="Examples: releaser upgrade --repo . 3.4.2 3.6;  releaser upgrade 3.4.2 3.6 -o json;  "
+    "releaser upgrade shop 3.4.2 3.6",
+)
+
+
+def _text(facts: Any, limit: int) -> str:  # noqa: ANN401 -- facts
+    way = f"{facts['from']} to {facts['to']}" + (", which goes back to an older version" if facts["goes_back"] else "")
+    parts = [f"From {way}: {_count(facts['gained'])} gained, {_count(facts['lost'])} lost."]
+    if facts["lost"]:
+        lost = _part(f"LOST: {facts['from']} has it, {facts['to']} has not:", facts["lost"], limit)
+        parts.append(coloured(lost, "red"))
+    if facts["perhaps_lost"]:
+        doubt = f"Perhaps lost: {facts['to']} has other commits of the same tickets:"
+        parts.append(coloured(_part(doubt, facts["perhaps_lost"], limit), "yellow"))
+    parts += _way(facts)
+    if facts["gained"]:
+        parts.append(_part("Gained:", facts["gained"], limit))
+    if facts["perhaps_gained"]:
+        parts.append(
+            _part(
+                f"Perhaps gained: {facts['from']} has other commits of these tickets:", facts["perhaps_gained"], limit
+            )
+        )
+    return "\n\n".join(parts)
+
+
+def _count(entries: Sequence[Any]) -> str:
+    tickets = sum(one["ticket"] is not None for one in entries)
+    commits = len(entries) - tickets
+    return f"{tickets} tickets and {commits} other commits"
+
+
+def _part(title: str, entries: Sequence[Any], limit: int) -> str:
+    shown = entries[:limit] if limit else entries
+    rows = [(*one, _why(entry)) for one, entry in zip(_rows(shown), shown, strict=True)]
+    headers = ("ticket", "commit", "since", "subject", "why")
+    # What is gained is simply new; only why something is lacking is worth a column.
+    is_plain = all(entry["lack"] == "absent" for entry in shown)
+    text = table(headers[:4], [row[:4] for row in rows]) if is_plain else table(headers, rows)
+    more = len(entries) - len(shown)
+    return f"{title}\n{text}" + (f"\n... and {more} more; see --limit, or -o json." if more else "")
+
+
+def _rows(entries: Sequence[Any]) -> Iterator[tuple[object, ...]]:
+    for one in entries:
+        yield one["ticket"] or joined(one["tickets"]), one["commit"][:_SHORT], one["first_version"], one["subject"]
+
+
+def _why(entry: Any) -> str:  # noqa: ANN401 -- facts
+    by = f" by {entry['reverted_by'][:_SHORT]}" if entry["reverted_by"] else ""
+    return _LACKS[entry["lack"]] + by
+
+
+def _way(facts: Any) -> Iterator[str]:  # noqa: ANN401 -- facts
+    """What only a service knows."""
+    if "downtime" not in facts:
+        yield "Required stops, actions and downtime are known of products only: releaser upgrade PRODUCT FROM TO."
+        return
+    if facts["required_stops"]:
+        rows = [(one["version"], one["reason"]) for one in facts["required_stops"]]
+        yield coloured(f"Required stops on the way:\n{table(('version', 'reason'), rows)}", "yellow")
+    else:
+        yield "No required stop on the way."
+    if facts["actions"]:
+        actions = [(one["version"], one["ticket"], one["language"], one["text"]) for one in facts["actions"]]
+        yield f"Actions needed:\n{table(('version', 'ticket', 'language', 'what'), actions)}"
+    else:
+        yield "No release on the way asks for an action."
+    yield _downtime(facts["downtime"])
+
+
+def _downtime(expected: Any) -> str:  # noqa: ANN401 -- facts
+    if expected["expected_s"] is None:
+        return "Expected downtime: not known; nothing of the product runs anywhere, and no earlier update was measured."
+    said = [
+        f"{one['module']} {seconds(one['stop_s'])} ({one['basis']}"
+        + (f", median of {one['count']})" if one["count"] > 1 else ")")
+        for one in expected["modules"]
+    ]
+    times = f" for {expected['updates']} updates" if expected["updates"] > 1 else ""
+    return f"Expected downtime: {seconds(expected['expected_s'])}{times}; each: {joined(said)}."

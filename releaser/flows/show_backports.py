@@ -1,0 +1,53 @@
+"""Tell what is fixed on one of a product's lines and open on another, by what the history shows and what people said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from releaser.domain.backports import Judge, Place, alive, as_json, chosen, gaps, places
+from releaser.domain.history import History, LineStatus
+from releaser.domain.line import LinePhase
+from releaser.domain.status_table import StatusTable
+from releaser.flows.judge_tickets import judge_tickets
+from releaser.flows.open_history import open_history
+from releaser.flows.ports import Facts, Ports
+from releaser.store import lines as kept_lines
+from releaser.store import overrides, products, stated
+
+
+def show_backports(ports: Ports, *, product: str, lines: Sequence[str] = ()) -> Facts:
+    """`domain.backports.as_json` of these lines, else of those that are alive and not at the end of their life.
+
+    It may touch files, so no transaction may be open. Raises `UnknownPlaceError`, `TooManyGapsError`, and what
+    `open_history` raises.
+    """
+    history = open_history(ports, product=product)
+    table = judge_tickets(ports, product=product)
+    with ports.database.reading() as session:
+        row = products.get(session, product)
+        said = {ticket for ticket, _ in overrides.by_product(session, row.id)} | set(stated.found_in(session, row.id))
+        dead = {
+            name
+            for name, one in kept_lines.standing(session, row, now=ports.clock.now()).items()
+            if one.phase is LinePhase.END_OF_LIFE
+        }
+    looked_at = chosen(history, lines) if lines else _living(history, dead)
+    found = gaps(history, looked_at, judged_by=_judge(table, looked_at, said))
+    return {"product": product, **as_json(found, history)}
+
+
+def _living(history: History, dead: set[str]) -> tuple[Place, ...]:
+    return tuple(one for one in alive(history, places(history)) if one.is_main or one.name not in dead)
+
+
+def _judge(table: StatusTable, looked_at: Sequence[Place], said: set[str]) -> Judge:
+    """What people said of a ticket counts on lines; the main branch is judged by the history alone."""
+    names = [place.name for place in looked_at if not place.is_main]
+
+    def judged(ticket: str, statuses: tuple[LineStatus, ...]) -> tuple[LineStatus, ...]:
+        if ticket not in said:
+            return statuses
+        counting = {one.line: one.status for one in table.judged(ticket, names)}
+        return tuple(counting.get(place.name, shown) for place, shown in zip(looked_at, statuses, strict=True))
+
+    return judged

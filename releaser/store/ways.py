@@ -1,0 +1,84 @@
+"""What the ways of upgrades are judged by: required stops, and how long earlier updates stopped the service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from releaser.domain.release import ReleaseState
+from releaser.domain.rollout import UpdateState
+from releaser.domain.version import parse
+from releaser.domain.way import RequiredStop
+from releaser.store.installations import Installation, Target
+from releaser.store.products import Module, Product
+from releaser.store.releases import Note, Release
+from releaser.store.rollouts import Rollout, TargetUpdate
+
+_WITHDRAWN = (ReleaseState.YANKED, ReleaseState.ABANDONED)
+NEWEST = 200
+"""So many updates and targets are looked at: more change no median, and what was long ago says little."""
+
+
+def set_stop(release: Release, *, reason: str, by: str, now: datetime | None) -> None:
+    """Make the release a required stop, or with an empty reason none."""
+    release.stop_reason, release.stop_by, release.stop_set_at = reason, by, now
+
+
+def required_stops(session: Session, product: Product) -> tuple[RequiredStop, ...]:
+    """The product's required stops. What was withdrawn cannot be run, so it is none any more."""
+    rows = session.execute(
+        select(Release.version, Release.stop_reason).where(
+            Release.product_id == product.id, Release.stop_reason != "", Release.state.not_in(_WITHDRAWN)
+        )
+    )
+    return tuple(
+        RequiredStop(version=parse(row.version, scheme=product.scheme), reason=row.stop_reason) for row in rows
+    )
+
+
+def needing_action(session: Session, product: Product, versions: Sequence[str]) -> list[Release]:
+    """Of these versions the releases with a note that asks somebody to act, oldest number first."""
+    noted = select(Note.release_id).where(Note.needs_action)
+    rows = session.scalars(
+        select(Release).where(Release.product_id == product.id, Release.id.in_(noted)).order_by(Release.sort_key)
+    ).unique()
+    wanted = set(versions)
+    return [row for row in rows if row.version in wanted]
+
+
+def measured_stops(session: Session, product: Product) -> dict[str, list[float]]:
+    """Seconds that the product's newest successful updates stopped each module, where that was measured."""
+    rows = session.execute(
+        select(Module.name, TargetUpdate.stopped_at, TargetUpdate.served_at)
+        .join(Rollout, Rollout.id == TargetUpdate.rollout_id)
+        .join(Target, Target.id == TargetUpdate.target_id)
+        .join(Module, Module.id == Target.module_id)
+        .where(
+            Rollout.product_id == product.id,
+            TargetUpdate.state == UpdateState.SUCCEEDED,
+            TargetUpdate.served_at.is_not(None),
+        )
+        .order_by(TargetUpdate.id.desc())
+        .limit(NEWEST)
+    )
+    found: dict[str, list[float]] = {}
+    for module, stopped_at, served_at in rows:
+        if served_at is not None:
+            seconds = (served_at - stopped_at).total_seconds() if stopped_at is not None else 0.0
+            found.setdefault(module, []).append(seconds)
+    return found
+
+
+def running(session: Session, product: Product) -> Sequence[Target]:
+    """The product's targets that something is recorded to run on, a few hundred at most."""
+    query = (
+        select(Target)
+        .join(Installation, Installation.id == Target.installation_id)
+        .where(Installation.product_id == product.id, Target.version != "", Target.running_spec.is_not(None))
+        .order_by(Target.id)
+        .limit(NEWEST)
+    )
+    return session.scalars(query).unique().all()

@@ -1,0 +1,91 @@
+"""Where fixes are: which releases have a change, what is missing on which line, and what an upgrade gains and loses."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import AfterValidator, BaseModel, ConfigDict
+from starlette.responses import Response
+
+from releaser.flows.find_fix import find_fix
+from releaser.flows.lift_stop import lift_stop
+from releaser.flows.require_stop import require_stop
+from releaser.flows.show_backports import show_backports
+from releaser.flows.show_upgrade import show_upgrade
+from releaser.web.answers import FactsResponse
+from releaser.web.asked import Actor, Asked, Text
+
+router = APIRouter(tags=["fixes"])
+
+
+def _named(texts: list[str]) -> list[str]:
+    """`3.4,3.5` is two."""
+    return [one.strip() for text in texts for one in text.split(",") if one.strip()]
+
+
+class RequiredStop(BaseModel):
+    """Why no upgrade may pass a release by."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Text
+
+
+@router.get("/products/{product}/contains", summary="Where a commit or a ticket is", response_class=FactsResponse)
+def contains(
+    ports: Asked,
+    product: str,
+    query: Annotated[
+        str, Query(description="A ticket's key, a commit's id or its start, a tag or a branch.", max_length=300)
+    ],
+) -> Response:
+    """Every release and line that has it, and whether by itself, by a pick, or by another commit of the ticket."""
+    return FactsResponse(find_fix(ports, product=product, query=query))
+
+
+@router.get(
+    "/products/{product}/backports", summary="What is fixed here and missing there", response_class=FactsResponse
+)
+def backports(
+    ports: Asked,
+    product: str,
+    lines: Annotated[
+        list[Annotated[str, Query(max_length=200)]],
+        Query(description="Lines to compare, such as 3.4 or 3.*, or `all`; several by commas.", max_length=200),
+        AfterValidator(_named),
+    ] = [],  # noqa: B006 -- never changed
+) -> Response:
+    """Ticket by ticket and line by line, gravest first. Without `lines`: those alive and not at the end of their life."""
+    return FactsResponse(show_backports(ports, product=product, lines=lines))
+
+
+@router.get("/products/{product}/upgrade", summary="What an upgrade gains and loses", response_class=FactsResponse)
+def upgrade(
+    ports: Asked,
+    product: str,
+    since: Annotated[str, Query(alias="from", max_length=128)],
+    upto: Annotated[str, Query(alias="to", max_length=128)],
+) -> Response:
+    """By ticket and by commit, across lines; with required stops, actions and expected downtime."""
+    return FactsResponse(show_upgrade(ports, product=product, since=since, upto=upto))
+
+
+@router.put(
+    "/products/{product}/releases/{version}/stop",
+    summary="Make a release a required stop",
+    response_class=FactsResponse,
+)
+def require(ports: Asked, actor: Actor, product: str, version: str, why: RequiredStop) -> Response:
+    """No upgrade may pass it by. The same again changes nothing."""
+    return FactsResponse(require_stop(ports, product=product, version=version, reason=why.reason, by=actor))
+
+
+@router.delete(
+    "/products/{product}/releases/{version}/stop",
+    summary="Let upgrades pass a release by again",
+    response_class=FactsResponse,
+)
+def lift(ports: Asked, actor: Actor, product: str, version: str) -> Response:
+    """Of a release that is no required stop nothing is changed."""
+    return FactsResponse(lift_stop(ports, product=product, version=version, by=actor))
