@@ -9,7 +9,8 @@ What does not live here: how that is found out (`domain.history`), and what peop
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from releaser.domain.changelog.text import plain, shortened
@@ -18,14 +19,17 @@ from releaser.domain.history import (
     Head,
     History,
     OnLine,
+    Pick,
     TaggedRelease,
     TicketCommit,
+    TicketHistory,
     TicketTable,
     Via,
     members,
 )
 from releaser.domain.history.evidence import Evidence
 from releaser.domain.nearest import ids_starting, nearest_ids, nearest_tickets
+from releaser.domain.ticket import TicketRelation
 from releaser.errors import InvalidError, NotFoundError
 
 LONGEST_QUERY = 300
@@ -54,7 +58,7 @@ class Whereabouts:
     """Where what was asked for is. `commit` is None for a ticket, `ticket` for a commit.
 
     `commits` are those that bring it, with what they say of the ticket; `lines` has every line, oldest number first;
-    `heads` are the branches it is in force on.
+    `heads` are the branches it is in force on; `by_patch` are the picks among them that only their patches tell.
     """
 
     query: str
@@ -65,37 +69,85 @@ class Whereabouts:
     taken_back: tuple[TakenBack, ...]
     lines: tuple[OnLine, ...]
     heads: tuple[Head, ...]
+    by_patch: tuple[Pick, ...] = ()
 
 
-def whereabouts(history: History, query: str) -> Whereabouts:
-    """Find a commit or a ticket. Raises `UnknownChangeError`, which names the nearest, and `AmbiguousCommitError`."""
+Comparing = Callable[[Collection[int]], Sequence[Pick]]
+"""Given commits, the picks of or by them that equal patches tell; see `domain.history.patches`."""
+
+
+def whereabouts(history: History, query: str, *, comparing: Comparing | None = None) -> Whereabouts:
+    """Find a commit or a ticket; with `comparing` also where only patches tell.
+
+    Raises `UnknownChangeError`, which names the nearest, and `AmbiguousCommitError`.
+    """
+    found, evidence = _told(history, query)
+    decides = any(one.relation is not TicketRelation.REFS for one in found.commits)
+    if comparing is None or not decides:
+        return found
+    picks = tuple(comparing([commit for commit, _ in evidence.brought]))
+    return _deepened(history, found, dict(evidence.brought), picks) if picks else found
+
+
+def _deepened(history: History, found: Whereabouts, brought: dict[int, Via], picks: tuple[Pick, ...]) -> Whereabouts:
+    """The same with what equal patches add: commits that bring it too."""
+    known = {one.commit: one for one in found.commits}
+    for pick in picks:
+        if pick.source is not None:
+            brought.setdefault(pick.source, Via.PICK)
+        if brought.get(pick.commit) is not Via.SELF or found.ticket is not None:
+            brought[pick.commit] = Via.PICK
+    for commit, via in brought.items():
+        relation = known[commit].relation if commit in known else None
+        known[commit] = TicketCommit(commit=commit, id=history.graph.ids[commit], relation=relation, via=via)
+    evidence = history.evidence(brought.items())
+    order = sorted(known) if found.ticket is not None else [commit for commit, _ in evidence.brought]
+    return replace(
+        found,
+        commits=tuple(known[commit] for commit in order),
+        releases=evidence.carried(history.releases),
+        taken_back=_taken_back(history, evidence),
+        lines=tuple(evidence.on_line(track, history.releases) for track in history.tracks),
+        heads=tuple(head for head in history.heads if evidence.in_force >> head.bit & 1),
+        by_patch=picks,
+    )
+
+
+def _told(history: History, query: str) -> tuple[Whereabouts, Evidence]:
     wanted = query.strip()
     table = TicketTable(history)
     ticket = table.show(wanted)
     if ticket is not None:
         evidence = table.evidence(wanted)
         assert evidence is not None  # noqa: S101 -- what is shown is known
-        return Whereabouts(
-            query=wanted,
-            commit=None,
-            ticket=wanted,
-            commits=ticket.commits,
-            releases=ticket.releases,
-            taken_back=_taken_back(history, evidence),
-            lines=ticket.lines,
-            heads=ticket.heads,
-        )
+        return _of_ticket(history, ticket, evidence), evidence
     commit = _named_commit(history, wanted)
     if commit is None:
         raise _unknown(history, table, wanted)
     evidence = history.evidence_of(commit)
+    return _of_commit(history, wanted, commit, evidence), evidence
+
+
+def _of_ticket(history: History, ticket: TicketHistory, evidence: Evidence) -> Whereabouts:
     return Whereabouts(
-        query=wanted,
-        commit=history.graph.ids[commit],
+        query=ticket.key,
+        commit=None,
+        ticket=ticket.key,
+        commits=ticket.commits,
+        releases=ticket.releases,
+        taken_back=_taken_back(history, evidence),
+        lines=ticket.lines,
+        heads=ticket.heads,
+    )
+
+
+def _of_commit(history: History, query: str, commit: int, evidence: Evidence) -> Whereabouts:
+    ids = history.graph.ids
+    return Whereabouts(
+        query=query,
+        commit=ids[commit],
         ticket=None,
-        commits=tuple(
-            TicketCommit(commit=one, id=history.graph.ids[one], relation=None, via=via) for one, via in evidence.brought
-        ),
+        commits=tuple(TicketCommit(commit=one, id=ids[one], relation=None, via=via) for one, via in evidence.brought),
         releases=evidence.carried(history.releases),
         taken_back=_taken_back(history, evidence),
         lines=tuple(evidence.on_line(track, history.releases) for track in history.tracks),
@@ -190,7 +242,7 @@ def as_json(found: Whereabouts, history: History) -> dict[str, Any]:
         "lines": [line_json(one) for one in found.lines],
         "branches": [one.branch for one in found.heads],
         "reverted": [{"version": one.release.version.text, "reverted_by": one.reverted_by} for one in found.taken_back],
-        "evidence": [_commit_json(one, history) for one in found.commits],
+        "evidence": [_commit_json(one, history, found.by_patch) for one in found.commits],
     }
 
 
@@ -207,9 +259,10 @@ def line_json(one: OnLine) -> dict[str, Any]:
     }
 
 
-def _commit_json(one: TicketCommit, history: History) -> dict[str, Any]:
+def _commit_json(one: TicketCommit, history: History, by_patch: Sequence[Pick]) -> dict[str, Any]:
     commit = history.commit(one.commit)
-    picks = history.copies.picks_of.get(one.commit, ())
+    picks = [*history.copies.picks_of.get(one.commit, ()), *(pick for pick in by_patch if pick.commit == one.commit)]
+    how = picks or [pick for pick in by_patch if pick.source == one.commit]
     return {
         "id": one.id,
         "subject": shortened(commit.subject),
@@ -219,5 +272,5 @@ def _commit_json(one: TicketCommit, history: History) -> dict[str, Any]:
         "relation": one.relation.value if one.relation is not None else None,
         "tickets": [link.key for link in commit.tickets],
         "picked_from": picks[0].source_id if picks else None,
-        "layer": picks[0].layer.value if picks and one.via is Via.PICK else None,
+        "layer": how[0].layer.value if how and one.via is Via.PICK else None,
     }

@@ -1,8 +1,7 @@
 """Repositories over git: reading history, keeping a mirror, publishing tags.
 
 A mirror is a bare repository of ours. It is fetched by explicit refs: branches follow the remote, tags are only ever
-added; a tag that moved or vanished on the remote is reported and keeps its old meaning here. Tags made here are kept
-under `refs/releaser/tags/` and enter `refs/tags/` only with a fetch, after the remote has them.
+added; a tag that moved or vanished on the remote is reported and keeps its old meaning here.
 
 What does not live here: how git is run (`git_process`), how its log is read (`git_log`), what it all means
 (`domain.history`).
@@ -10,29 +9,25 @@ What does not live here: how git is run (`git_process`), how its log is read (`g
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from releaser.domain.history import BranchHead, CommitBatch, Refs, TagRef
-from releaser.errors import InvalidError
-from releaser.sources import git_branch, git_log, git_objects, git_paths
-from releaser.sources.git_process import Answer, GitProcess, showable
+from releaser.sources import git_branch, git_log, git_objects, git_patches, git_paths, git_tags
+from releaser.sources.git_locks import alone
+from releaser.sources.git_process import Answer, GitProcess, redacted, showable
 from releaser.sources.git_remote import (
-    UNREACHED,
     kind_of,
     local_path,
     not_a_repository,
-    reason,
     remote_error,
-    tag_object,
-    taken,
 )
+from releaser.sources.git_ssh import ssh_surroundings
 from releaser.sources.git_start import Starter, started_by_library, started_plainly
+from releaser.sources.git_tags import TAGS
 from releaser.sources.source import (
     BranchNotFoundError,
     EmptyRepositoryError,
@@ -40,25 +35,21 @@ from releaser.sources.source import (
     GitFailedError,
     IncompleteRepositoryError,
     Progress,
-    PushRefusedError,
     RefusedAddressError,
     TagAlarm,
 )
 
 _ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_TAGS = "refs/tags/"
-_MADE = "refs/releaser/tags/"
 _REF_FORMAT = (
     "%(refname)%00%(objectname)%00%(objecttype)%00%(*objectname)%00%(*objecttype)%00%(taggerdate:unix)%00%(symref)"
 )
 
 
-class InvalidTagNameError(InvalidError):
-    """git accepts no tag of that name."""
-
-
 class GitRepositories:
-    """Makes repositories that share one set of limits. Durations in seconds; `tagger` is a name and a mail address."""
+    """Makes repositories that share one set of limits. Durations in seconds; `tagger` is a name and a mail address.
+
+    `ssh_key` and `ssh_known_hosts` are files of this service's own; without them ssh's configuration holds.
+    """
 
     def __init__(
         self,
@@ -67,11 +58,14 @@ class GitRepositories:
         protocols: Sequence[str] = ("file", "https", "ssh"),
         answers_in_s: float = 60.0,
         streams_in_s: float = 900.0,
+        ssh_key: Path | None = None,
+        ssh_known_hosts: Path | None = None,
     ) -> None:
         self._tagger = tagger
         self._protocols = tuple(protocols)
         self._answers_in_s = answers_in_s
         self._streams_in_s = streams_in_s
+        self._surroundings = ssh_surroundings(key=ssh_key, known_hosts=ssh_known_hosts)
 
     def mirror(self, address: str, *, folder: Path) -> GitRepository:
         """The bare mirror of `address` kept in `folder`; made empty if it is not there. Then `fetch()`."""
@@ -79,7 +73,7 @@ class GitRepositories:
         process = self._process(folder, starter=started_by_library)
         if not (folder / "HEAD").exists():
             folder.mkdir(parents=True, exist_ok=True)
-            with _alone(folder):
+            with alone(folder):
                 # The folder is git's own: an empty template brings in neither hooks nor anything else.
                 process.ask("init", "--quiet", "--bare", "--template=", "--initial-branch=main")
         return GitRepository(process, address=checked, tagger=self._tagger)
@@ -97,6 +91,7 @@ class GitRepositories:
             answers_in_s=self._answers_in_s,
             streams_in_s=self._streams_in_s,
             starter=starter,
+            surroundings=self._surroundings,
         )
 
     def _checked(self, address: str) -> str:
@@ -107,17 +102,6 @@ class GitRepositories:
         self.in_place(path)
         folder = _git_folder(path)
         return str(folder.parent if folder.name == ".git" else folder)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One at a time, of all threads and processes: git's own locks make the second one fail instead of wait.
-
-    The lock ends with its process, and what is done under it is bounded in time, so nobody waits forever.
-    """
-    with (folder / "releaser.lock").open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _git_folder(path: Path) -> Path:
@@ -160,9 +144,14 @@ class GitRepository:
             raise IncompleteRepositoryError(
                 "The repository is a partial clone: some of its objects are missing.",
                 permanent=True,
-                advice="Clone it again without `--filter`.",
+                advice=f"Clone it again without `--filter`: git clone {self._origin()} WHOLE",
                 field="repository",
             )
+
+    def _origin(self) -> str:
+        """Where a clone came from, fit to be shown; a word for it when that cannot be told."""
+        found = redacted(self._process.run("config", "--local", "--get", "remote.origin.url").text)
+        return found if found and found.isprintable() and len(found) < 300 else "URL"
 
     def refs(self) -> Refs:
         """Every tag and branch now. In a working copy the branches of `origin` count too, where no local one hides them."""
@@ -255,6 +244,10 @@ class GitRepository:
         """The commits reachable from `tips`, and not from `known`, that change anything at one of `paths`."""
         return git_paths.touching(self._process, list(paths), _revisions(tips, known))
 
+    def patch_ids(self, commits: Iterable[str]) -> Mapping[str, str]:
+        """Commit -> what names its patch; merges and commits that change nothing are absent."""
+        return git_patches.patch_ids(self._process, list(dict.fromkeys(map(_checked_id, commits))))
+
     # --- keeping a mirror --------------------------------------------------------------------------------------------
 
     def fetch(self, *, progress: Progress | None = None) -> Fetched:
@@ -263,17 +256,17 @@ class GitRepository:
             return Fetched(changed=False)
         if progress is not None:
             progress(0, None)
-        with _alone(self._process.folder):
+        with alone(self._process.folder):
             return self._fetched(progress)
 
     def _fetched(self, progress: Progress | None) -> Fetched:
         theirs, main = self._remote_refs()
         ours = self._own_refs()
         moved = {
-            name: theirs.get(name) for name, was in ours.items() if name.startswith(_TAGS) and theirs.get(name) != was
+            name: theirs.get(name) for name, was in ours.items() if name.startswith(TAGS) and theirs.get(name) != was
         }
         wanted = [name for name, one in theirs.items() if ours.get(name) != one and name not in moved]
-        gone = [name for name in ours if name not in theirs and not name.startswith(_TAGS)]
+        gone = [name for name in ours if name not in theirs and not name.startswith(TAGS)]
         if gone:
             # Before fetching: a branch `a` stands in the way of a new branch `a/b`.
             self._process.ask("update-ref", "--stdin", "-z", feed=_bytes(f"delete {name}\0\0" for name in gone))
@@ -284,17 +277,17 @@ class GitRepository:
         if progress is not None:
             progress(1, 1)
         alarms = (
-            TagAlarm(name=showable(name.removeprefix(_TAGS)), was=ours[name], now=now)
+            TagAlarm(name=showable(name.removeprefix(TAGS)), was=ours[name], now=now)
             for name, now in sorted(moved.items())
         )
         return Fetched(changed=bool(wanted or gone), alarms=tuple(alarms))
 
     def accept(self, alarm: TagAlarm) -> None:
         """Forget the old meaning of a tag, as a person decided; the next fetch reads what the remote has."""
-        with _alone(self._process.folder):
+        with alone(self._process.folder):
             kept = self._own_refs()
             # The alarm's name is fit to be shown; what git calls it may be no text at all.
-            names = [name for name, held in kept.items() if showable(name) == _TAGS + alarm.name and held == alarm.was]
+            names = [name for name, held in kept.items() if showable(name) == TAGS + alarm.name and held == alarm.was]
             feed = _bytes(f"delete {name}\0{alarm.was}\0" for name in names)
             self._process.ask("update-ref", "--stdin", "-z", feed=feed)
 
@@ -311,7 +304,7 @@ class GitRepository:
             one, _, name = line.partition("\t")
             if one.startswith("ref: "):
                 main = one.removeprefix("ref: ")
-            elif name.startswith(("refs/heads/", _TAGS)) and not name.endswith("^{}"):
+            elif name.startswith(("refs/heads/", TAGS)) and not name.endswith("^{}"):
                 found[name] = one
         return found, main
 
@@ -327,7 +320,7 @@ class GitRepository:
             "--stdin",
             "--end-of-options",
             self._where(),
-            feed=_bytes(f"{'' if name.startswith(_TAGS) else '+'}{name}:{name}\n" for name in names),
+            feed=_bytes(f"{'' if name.startswith(TAGS) else '+'}{name}:{name}\n" for name in names),
             long=True,
         )
         self.check_whole()
@@ -365,77 +358,17 @@ class GitRepository:
 
     def remote_tag(self, name: str) -> str | None:
         """The object id the remote's tag has right now."""
-        ref = self._tag_ref(name)
-        rows = (
-            line.partition("\t") for line in self._remote("ls-remote", "--end-of-options", self._where(), ref).lines
-        )
-        return next((one for one, _, found in rows if found == ref), None)
+        return git_tags.remote_tag(self._process, self._where(), name)
 
     def make_tag(self, name: str, *, commit: str, message: str, tagged_at: datetime) -> str:
         """Make an annotated tag object and keep it; the same again returns the same id."""
-        ref = self._tag_ref(name)
-        _checked_id(commit)
-        made = self._resolved(_MADE + name)
-        if made is not None:
-            if self._resolved(f"{_MADE}{name}^{{commit}}") == commit:
-                return made
-            raise taken(name, made)
-        body = tag_object(name, commit=commit, message=message, tagger=self._tagger, tagged_at=tagged_at)
-        object_id = self._process.ask("hash-object", "-t", "tag", "-w", "--stdin", feed=body).strip()
-        standing = self._resolved(ref)
-        if standing is not None and standing != object_id:
-            raise taken(name, standing)
-        # The empty old value: fails if somebody made one in between.
-        self._process.ask("update-ref", _MADE + name, object_id, "")
-        return object_id
+        return git_tags.make_tag(
+            self._process, name, commit=_checked_id(commit), message=message, tagger=self._tagger, tagged_at=tagged_at
+        )
 
     def push_tag(self, name: str, *, object_id: str) -> None:
         """Push, expecting no tag of that name there, and confirm by reading it back."""
-        ref = self._tag_ref(name)
-        _checked_id(object_id)
-        if self._is_there(name, object_id):
-            return
-        answer = self._process.run(
-            "push",
-            "--quiet",
-            "--no-verify",
-            "--no-follow-tags",
-            "--recurse-submodules=no",
-            f"--force-with-lease={ref}:",
-            "--end-of-options",
-            self._where(),
-            f"{object_id}:{ref}",
-            remote=True,
-        )
-        # Whatever the push said: what the remote has now is what counts.
-        if self._is_there(name, object_id):
-            return
-        if UNREACHED.search(answer.errors):
-            raise remote_error(self._where(), answer.errors)
-        raise PushRefusedError(
-            f"The remote refused tag '{name}': {reason(answer.errors)}.",
-            permanent=True,
-            advice="Let the releaser's account create tags there, then run the same command again.",
-        )
-
-    def _is_there(self, name: str, object_id: str) -> bool:
-        there = self.remote_tag(name)
-        if there is not None and there != object_id:
-            raise taken(name, there)
-        return there is not None
-
-    def _tag_ref(self, name: str) -> str:
-        ref = f"refs/tags/{name}"
-        if not name.isprintable() or self._process.run("check-ref-format", ref).status:
-            raise InvalidTagNameError(
-                f"git accepts no tag named {name[:80]!a}.", advice="Change the product's tag format.", field="tag"
-            )
-        return ref
-
-    def _resolved(self, name: str) -> str | None:
-        """The object a full ref name stands for; callers pass checked names behind a `refs/...` prefix."""
-        answer = self._process.run("rev-parse", "--verify", "--quiet", name)
-        return answer.text.strip() if not answer.status else None
+        git_tags.push_tag(self._process, self._where(), name, object_id=_checked_id(object_id))
 
     # --- committing files --------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ import re
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -98,8 +98,10 @@ class GitProcess:
         answers_in_s: float,
         streams_in_s: float,
         starter: Starter = started_plainly,
+        surroundings: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
+        self._surroundings = dict(surroundings or {})
         self._starter = starter
         self._protocols = ":".join(protocols)
         self._answers_in_s = answers_in_s
@@ -164,11 +166,29 @@ class GitProcess:
         if process.returncode:
             raise failed(arguments[0], redacted(b"".join(errors).decode(errors="replace")))
 
+    def piped(self, first: Sequence[str], second: Sequence[str], *, feed: bytes) -> Answer:
+        """Run `first` on `feed`, and `second` on what it writes, which is nowhere kept; the answer is the second's.
+
+        That answer must fit into a pipe: it is read when all is written. Raises `GitFailedError`.
+        """
+        with self._started(second, remote=False) as process:
+            _, _, into = _pipes(process)
+            with contextlib.suppress(BrokenPipeError):
+                for piece in self.stream(*first, feed=feed):
+                    into.write(piece)
+            try:
+                output, errors = process.communicate(timeout=self._answers_in_s)
+            except subprocess.TimeoutExpired as error:
+                raise _too_long(second[0], self._answers_in_s, remote=False) from error
+        if process.returncode:
+            raise failed(second[0], redacted(errors[:MOST_ERRORS].decode(errors="replace")))
+        return Answer(status=0, output=output, errors="")
+
     @contextlib.contextmanager
     def _started(self, arguments: Sequence[str], *, remote: bool) -> Iterator[subprocess.Popen[bytes]]:
         """A running git that is gone, with everything it started, when the block is left."""
         settings = [part for setting in _SETTINGS for part in ("-c", setting)]
-        surroundings = dict(_SURROUNDINGS)
+        surroundings = {**_SURROUNDINGS, **self._surroundings}
         surroundings["GIT_ALLOW_PROTOCOL"] = self._protocols if remote else "none"
         command = ["git", f"--git-dir={self.folder}", *settings, *arguments]
         with self._starter(command, self.folder, surroundings) as process:

@@ -136,6 +136,17 @@ class HistorySource(Protocol):
         ...
 
 
+class PatchReader(Protocol):
+    """What commits change, for whoever doubts that two are the same."""
+
+    def patch_ids(self, commits: Iterable[str]) -> Mapping[str, str]:
+        """Commit (full id) -> what names its patch, equal for equal patches; merges and empty commits are absent.
+
+        A millisecond or two each: ask for few. Raises `GitFailedError`.
+        """
+        ...
+
+
 class TagPublisher(Protocol):
     """How a tag comes to the remote, once, and never over somebody else's."""
 

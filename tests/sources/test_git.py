@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import threading
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from releaser.domain.history import Refs
-from releaser.sources.git import GitRepositories, GitRepository, InvalidTagNameError
+from releaser.sources.git import GitRepositories, GitRepository
+from releaser.sources.git_tags import InvalidTagNameError
 from releaser.sources.source import (
     BranchNotFoundError,
     EmptyRepositoryError,
@@ -260,33 +262,66 @@ def test_what_is_no_repository_is_named_so(tmp_path: Path) -> None:
         GitRepositories().in_place(broken)
 
 
-def test_shallow_clone_is_refused_with_the_command_that_mends_it(world: GitWorld, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "option",
+    ["--depth=1", "--shallow-since=2023-11-14T22:14:30Z", "--shallow-exclude=refs/tags/v1.0", "--depth=1 --no-tags"],
+)
+def test_shallow_clone_is_refused_with_the_command_that_mends_it(world: GitWorld, tmp_path: Path, option: str) -> None:
     shallow = tmp_path / "shallow"
-    subprocess.run(["git", "clone", "--quiet", "--depth=1", f"file://{world.folder}", str(shallow)], check=True)
+    subprocess.run(["git", "clone", "--quiet", *option.split(), f"file://{world.folder}", str(shallow)], check=True)
     repositories = GitRepositories()
     reads: list[Callable[[], GitRepository]] = [
         lambda: repositories.in_place(shallow),
         lambda: repositories.mirror(str(shallow), folder=tmp_path / "m1.git"),
         lambda: repositories.mirror(f"file://{shallow}", folder=tmp_path / "m2.git"),
     ]
+    commands = set()
     for read in reads:
         with pytest.raises(IncompleteRepositoryError, match="shallow") as caught:
             read()
-        assert "git fetch --unshallow" in caught.value.advice
-    subprocess.run(["git", "-C", str(shallow), "fetch", "--quiet", "--unshallow", "--tags"], check=True)
-    assert len(GitRepositories().in_place(shallow).refs().tags) == 2
+        commands |= set(re.findall("`git (fetch [^`]*)`", caught.value.advice))
+    [command] = commands
+    subprocess.run(["git", "-C", str(shallow), *command.split()], check=True, capture_output=True)
+    mended = GitRepositories().in_place(shallow)
+    assert len(mended.refs().tags) == 2
+    assert len(every_message(mended)) == 3
 
 
-def test_partial_clone_is_refused(world: GitWorld, tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["tree:0", "blob:none", "blob:limit=1k", "object:type=commit"])
+def test_partial_clone_is_refused_with_the_command_that_mends_it(world: GitWorld, tmp_path: Path, what: str) -> None:
     world.git("config", "uploadpack.allowFilter", "true")
     partial = tmp_path / "partial"
-    subprocess.run(
-        ["git", "clone", "--quiet", "--no-checkout", "--filter=tree:0", f"file://{world.folder}", str(partial)],
-        check=True,
-    )
+    origin = f"file://{world.folder}"
+    subprocess.run(["git", "clone", "--quiet", "--no-checkout", f"--filter={what}", origin, str(partial)], check=True)
     with pytest.raises(IncompleteRepositoryError, match="partial clone") as caught:
         GitRepositories().in_place(partial)
-    assert "--filter" in caught.value.advice
+    assert caught.value.advice.endswith(f"git clone {origin} WHOLE")
+    subprocess.run(["git", "clone", "--quiet", origin, str(tmp_path / "WHOLE")], check=True)
+    assert len(GitRepositories().in_place(tmp_path / "WHOLE").refs().tags) == 2
+
+
+def test_partial_clone_does_not_tell_the_secret_of_its_address(world: GitWorld, tmp_path: Path) -> None:
+    world.git("config", "remote.origin.promisor", "true")
+    world.git("config", "remote.origin.url", "https://ann:hunter2@example.org/\x1b[31mshop.git")
+    with pytest.raises(IncompleteRepositoryError) as caught:
+        GitRepositories().in_place(world.folder)
+    assert caught.value.advice.endswith("git clone https://example.org/[31mshop.git WHOLE")
+
+
+def test_pretended_parents_do_not_change_what_is_read(world: GitWorld, tmp_path: Path) -> None:
+    before = every_message(GitRepositories().in_place(world.folder))
+    tip, first = world.git("rev-parse", "main"), world.git("rev-parse", "v1.0")
+    world.git("replace", "--graft", tip)
+    (world.folder / "info").mkdir(exist_ok=True)
+    (world.folder / "info" / "grafts").write_text(f"{world.git('rev-parse', 'v1.1^{commit}')}\n{first} {tip}\n")
+    repository = GitRepositories().in_place(world.folder)
+    assert every_message(repository) == before
+    assert not any("replace" in head.name for head in repository.refs().heads)
+    shared = tmp_path / "shared"
+    subprocess.run(["git", "clone", "--quiet", "--shared", "--bare", str(world.folder), str(shared)], check=True)
+    world.folder.rename(tmp_path / "gone")
+    with pytest.raises(GitFailedError, match="missing object"):
+        GitRepositories().in_place(shared).refs()
 
 
 def test_empty_repository_is_named_so(tmp_path: Path) -> None:

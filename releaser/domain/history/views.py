@@ -84,6 +84,8 @@ class PickLayer(StrEnum):
     """How a pick was recognised, surest first."""
 
     TRAILER = "trailer"
+    PATCH = "patch"
+    """Only where it was asked for: see `patches`."""
     AUTHORSHIP = "authorship"
     TICKET = "ticket"
 
