@@ -12,9 +12,11 @@ from releaser.domain.rollout import ROLLOUT_MOVES, RolloutState
 from releaser.flows.ports import Ports
 from releaser.store import moves
 from releaser.store.rollouts import Rollout
+from tests.fakes.history_world import HistoryWorld
 from tests.needs import program
 from tests.web import story
 from tests.web.conftest import Served
+from tests.web.test_history import PAGES as HISTORY_PAGES
 from tests.web.test_pages import PAGES
 
 ARGUMENTS = [
@@ -165,3 +167,121 @@ def test_pages_are_whole_without_scripts(browser: Browser, served: Served) -> No
     expect(page.locator(".target")).to_have_count(3)
     assert page.locator("noscript meta[http-equiv=refresh]").count() == 1
     context.close()
+
+
+@pytest.fixture(scope="module")
+def history_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A service over a product with a real history; nobody changes it."""
+    world = HistoryWorld(tmp_path_factory.mktemp("history"))
+    world.many_lines(40)
+    with Served(world.ports) as made:
+        yield made
+    world.close()
+
+
+def focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.getAttribute('aria-label') ?? ''")).partition(",")[0]
+
+
+def test_history_pages_open_cleanly_wide_and_narrow_light_and_dark(
+    context: BrowserContext, history_served: Served
+) -> None:
+    watched = Watched(context, history_served)
+    for path in HISTORY_PAGES:
+        page = watched.open(path)
+        for scheme, width in SCREENS:
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": width, "height": 800})
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, f"{path} is {wide} wide on a screen of {width}"
+        page.set_viewport_size({"width": WIDE, "height": 800})
+    assert watched.wrong == []
+
+
+def test_releases_are_reached_and_opened_by_keyboard(context: BrowserContext, history_served: Served) -> None:
+    watched = Watched(context, history_served)
+    page = watched.open("/products/shop/history?from=2025-06-01&to=2026-03-02")
+    # One stop of the Tab key: the newest release of the uppermost line that has one.
+    stops = page.locator("a.dot[tabindex='0']")
+    expect(stops).to_have_count(1)
+    page.locator(".zooms a").last.focus()
+    seen = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        seen.append(focused(page))
+        if page.evaluate("document.activeElement.classList.contains('dot')"):
+            break
+    assert page.evaluate("document.activeElement.classList.contains('dot')"), seen
+    page.locator("a.dot[href$='/releases/1.1']").focus()
+    for key, expected in [
+        ("ArrowRight", "1.1.1-rc.1"),
+        ("ArrowRight", "1.1.1"),
+        ("ArrowRight", "1.1.1"),
+        ("ArrowUp", "1.2"),
+        ("ArrowDown", "1.1.1"),
+        ("Home", "1.1"),
+        ("ArrowLeft", "1.1"),
+        ("ArrowDown", "1.0.1"),
+        ("ArrowLeft", "1.0"),
+        ("End", "1.0.1"),
+    ]:
+        page.keyboard.press(key)
+        assert focused(page) == expected, key
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    expect(stops).to_have_count(1)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/releases/1.0.1")
+    assert watched.wrong == []
+
+
+def test_part_of_time_is_changed_by_keyboard_and_kept_in_the_address(
+    context: BrowserContext, history_served: Served
+) -> None:
+    watched = Watched(context, history_served)
+    page = watched.open("/products/shop/history")
+    before = page.locator("#window").inner_text()
+    page.keyboard.press("+")
+    expect(page.locator("#window")).not_to_have_text(before)
+    closer = page.locator("#window").inner_text()
+    assert "from=" in page.url
+    page.keyboard.press("-")
+    expect(page.locator("#window")).not_to_have_text(closer)
+    page.keyboard.press("0")
+    expect(page.locator(".zooms [data-key='0']")).to_have_count(0)
+    page.go_back()
+    expect(page.locator(".zooms [data-key='0']")).to_have_count(1)
+    page.locator(".filters input[name=from]").focus()
+    page.keyboard.press("ArrowUp")
+    assert watched.wrong == []
+
+
+def test_history_is_whole_without_scripts(browser: Browser, history_served: Served) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{history_served.address}/products/shop/history?from=2025-06-01&to=2026-03-02")
+    before = page.locator("#window").inner_text()
+    page.locator(".zooms [data-key='+']").click()
+    expect(page.locator("#window")).not_to_have_text(before)
+    page.goto(f"{history_served.address}/products/shop/matrix")
+    page.get_by_label("said by a person").check()
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator(".matrix tbody tr")).to_have_count(1)
+    assert "only=overridden" in page.url
+    page.locator(".matrix td a").nth(1).click()
+    expect(page.locator("#line-1\\.1")).to_be_visible()
+    context.close()
+
+
+def test_headings_of_the_matrix_stay_in_sight(context: BrowserContext, history_served: Served) -> None:
+    watched = Watched(context, history_served)
+    page = watched.open("/products/shop/matrix?lines=all")
+    page.set_viewport_size({"width": NARROW, "height": 500})
+    page.evaluate("document.querySelector('.tall').scrollTo(300, 120)")
+    box = page.locator(".tall").bounding_box()
+    head = page.locator(".matrix thead th").nth(1).bounding_box()
+    name = page.locator(".matrix tbody th").nth(3).bounding_box()
+    assert box is not None
+    assert head is not None
+    assert name is not None
+    assert abs(head["y"] - box["y"]) < 3
+    assert abs(name["x"] - box["x"]) < 3
