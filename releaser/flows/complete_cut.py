@@ -129,9 +129,12 @@ def _freeze(hands: _Hands, cut: _Cut) -> _Store:
 
 
 def _tag(hands: _Hands, cut: _Cut) -> _Store:
-    made = hands.repository.make_tag(
-        cut.tag, commit=cut.commit, message=f"{cut.title} {cut.version}\n", tagged_at=cut.tagged_at
-    )
+    try:
+        made = hands.repository.make_tag(
+            cut.tag, commit=cut.commit, message=f"{cut.title} {cut.version}\n", tagged_at=cut.tagged_at
+        )
+    except TagTakenError as error:
+        raise _taken(cut, error) from error
 
     def store(_session: Session, release: Release) -> None:
         release.tag_object = made
@@ -143,12 +146,19 @@ def _push(hands: _Hands, cut: _Cut) -> _Store:
     try:
         hands.repository.push_tag(cut.tag, object_id=cut.tag_object)
     except TagTakenError as error:
-        raise TagTakenError(
-            f"The remote already has a tag {cut.tag}, and it is not ours: somebody else made {cut.version}.",
-            advice=f"Find out who did. Then abandon {cut.version} here and cut again, or remove that tag and repeat.",
-            tag=cut.tag,
-        ) from error
+        raise _taken(cut, error) from error
     return _nothing
+
+
+def _taken(cut: _Cut, error: TagTakenError) -> TagTakenError:
+    """Another tag of that name stands: who made it, and what can be done."""
+    who = str(error.facts.get("who") or "")
+    return TagTakenError(
+        f"The remote already has a tag {cut.tag}, and it is not ours: {who or 'somebody else made it'}.",
+        advice=f"Find out why. Then abandon {cut.version} here and cut again, or remove that tag and repeat the command.",
+        tag=cut.tag,
+        who=who,
+    )
 
 
 def _confirm(hands: _Hands, cut: _Cut) -> _Store:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from releaser.domain.history import LineStatus
+from releaser.domain.release import CutKind
 from releaser.domain.version import line_named
 from releaser.errors import InvalidError, NotFoundError
 from releaser.flows.find_ticket import check_key, product_of
+from releaser.flows.number_cut import number_cut
 from releaser.flows.ports import Facts, Ports
 from releaser.store import overrides, products
 from releaser.store.overrides import Stating
@@ -66,9 +68,13 @@ def reason_given(reason: str) -> str:
 
 
 def line_of(session: Session, product: Product, line: str) -> str:
-    """The line's name in any accepted spelling. Raises `InvalidVersionError`, `LineNotFoundError`."""
+    """The line's name in any accepted spelling; the one that the next stable makes is spoken of before it is there.
+
+    Raises `InvalidVersionError`, `LineNotFoundError`.
+    """
     name = line_named(line, scheme=product.scheme)
-    if products.line(session, product.id, name) is None:
+    coming = number_cut(session, product, kind=CutKind.STABLE, line=None).line
+    if name != coming and products.line(session, product.id, name) is None:
         known = [one.name for one in products.lines(session, product.id)[:3]]
         raise LineNotFoundError(
             f"Product '{product.name}' has no line {name}.",

@@ -13,6 +13,7 @@ from releaser.flows.ports import Ports
 from releaser.flows.promote_release import promote_release
 from releaser.flows.publish_release import publish_release
 from releaser.sources.git import GitRepositories
+from releaser.sources.template import TemplateProcess
 from releaser.store.products import Module, Product
 from releaser.store.schema import metadata
 from releaser.store.session import Database
@@ -46,6 +47,7 @@ class ReleaseWorld:
             address="https://releases.example.com",
             owner="test",
             wake=lambda: None,
+            templates=TemplateProcess(),
         )
         first = self.remote.commit("Begin", branch="main")
         self.main = self.remote.commit("SHOP-1: sell things", first, branch="main")
@@ -70,10 +72,12 @@ class ReleaseWorld:
     def land(self, message: str, *, branch: str = "main") -> str:
         """Push a commit to a branch."""
         tip = self.remote.git("rev-parse", f"refs/heads/{branch}")
-        return self.remote.commit(message, tip, branch=branch)
+        return self.remote.commit(message, tip, branch=branch, tree=self.remote.git("rev-parse", f"{tip}^{{tree}}"))
 
-    def cut(self, kind: CutKind = CutKind.STABLE, *, line: str | None = None, by: str = "ann") -> dict[str, Any]:
-        return cut_release(self.ports, product="shop", kind=kind, line=line, by=by)
+    def cut(
+        self, kind: CutKind = CutKind.STABLE, *, line: str | None = None, by: str = "ann", override: str = ""
+    ) -> dict[str, Any]:
+        return cut_release(self.ports, product="shop", kind=kind, line=line, by=by, override=override)
 
     def publish(self, version: str) -> dict[str, Any]:
         """Promote and publish."""
