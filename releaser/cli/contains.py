@@ -17,7 +17,7 @@ from releaser.cli.clones import (
     habits,
     watched,
 )
-from releaser.cli.light import Argument, Light
+from releaser.cli.light import Argument, Light, Option
 from releaser.cli.show import Output, joined, show, table
 from releaser.domain.version import Scheme
 from releaser.flows.read_contains import read_contains
@@ -36,6 +36,9 @@ def contains_command(
     tag_format: TagFormatOption = "",
     ticket_pattern: PatternOption = None,
     scheme: SchemeOption = Scheme.TWO_PART,
+    deep: Annotated[  # noqa: FBT002 -- a flag
+        bool, Option("Compare patches too: finds copies that no message tells of, at a millisecond or two a commit.")
+    ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Tell every release and line that has a commit or a ticket, and how. In any clone, with nothing set up."""
@@ -46,11 +49,11 @@ def contains_command(
         from releaser.flows.find_fix import find_fix  # noqa: PLC0415 -- see above
 
         with running() as ports:
-            facts = find_fix(ports, product=product, query=query)
+            facts = find_fix(ports, product=product, query=query, deep=deep)
     else:
         with watched() as progress:
             said = habits(scheme=scheme, tag_format=tag_format, ticket_patterns=ticket_pattern)
-            facts = read_contains(clone(repo), query=query, habits=said, progress=progress)
+            facts = read_contains(clone(repo), query=query, habits=said, deep=deep, progress=progress)
     show(facts, output, _text)
 
 
@@ -58,7 +61,7 @@ COMMAND = Light(
     function=contains_command,
     name="contains",
     epilog="Examples: releaser contains SHOP-12;  releaser contains --repo . 1a2b3c4d -o json;  "
-    "releaser contains --product shop SHOP-12",
+    "releaser contains --product shop SHOP-12;  releaser contains --deep 1a2b3c4d",
 )
 
 
@@ -94,7 +97,7 @@ def _commits(facts: Any) -> Iterator[tuple[object, ...]]:  # noqa: ANN401 -- fac
     for one in facts["evidence"]:
         how = _HOW[one["via"]] if one["relation"] != "refs" else "speaks of it"
         if one["picked_from"]:
-            how = f"pick of {one['picked_from'][:_SHORT]}"
+            how = f"pick of {one['picked_from'][:_SHORT]}" + (" (same patch)" if one["layer"] == "patch" else "")
         yield one["id"][:_SHORT], one["date"], how, one["subject"]
 
 

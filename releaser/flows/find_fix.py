@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from releaser.domain.contains import as_json, whereabouts
-from releaser.domain.history import LineStatus
+from functools import partial
+
+from releaser.domain.contains import Comparing, as_json, whereabouts
+from releaser.domain.history import History, LineStatus
+from releaser.flows.compare_patches import compare_patches
 from releaser.flows.judge_tickets import judge_tickets
 from releaser.flows.open_history import open_history
+from releaser.flows.open_repository import open_repository
 from releaser.flows.ports import Facts, Ports
+from releaser.store import products
 
 
-def find_fix(ports: Ports, *, product: str, query: str) -> Facts:
+def find_fix(ports: Ports, *, product: str, query: str, deep: bool = False) -> Facts:
     """`domain.contains.as_json`; of a ticket the status on a line is what counts, with what people said of it.
+
+    `deep` compares the patches of commits that may be copies, which adds evidence and changes no status of a ticket.
 
     It may touch files, so no transaction may be open. Raises `UnknownChangeError`, `AmbiguousCommitError`, and what
     `open_history` raises.
     """
     history = open_history(ports, product=product)
-    found = whereabouts(history, query)
+    found = whereabouts(history, query, comparing=_comparing(ports, product, history) if deep else None)
     facts = {"product": product, **as_json(found, history)}
     if found.ticket is not None:
         judged = {one.line: one for one in judge_tickets(ports, product=product).judged(found.ticket)}
@@ -27,3 +34,9 @@ def find_fix(ports: Ports, *, product: str, query: str) -> Facts:
             line["conflict"] = counts.is_conflict
             line["open"] = counts.status in {LineStatus.AFFECTED, LineStatus.UNKNOWN}
     return facts
+
+
+def _comparing(ports: Ports, product: str, history: History) -> Comparing:
+    with ports.database.reading() as session:
+        row = products.get(session, product)
+    return partial(compare_patches, open_repository(ports, row), history)

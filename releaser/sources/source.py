@@ -214,7 +214,7 @@ class BranchWriter(Protocol):
         ...
 
 
-class Repository(HistorySource, TagKeeper, TagPublisher, FileReader, BranchWriter, Protocol):
+class Repository(HistorySource, PatchReader, TagKeeper, TagPublisher, FileReader, BranchWriter, Protocol):
     """One product's repository."""
 
 

@@ -15,6 +15,8 @@ from releaser.domain.history.patches import by_patch, doubtful
 from releaser.domain.ticket import TicketPatterns
 from releaser.domain.version import Scheme, TagFormat
 from releaser.flows.compare_patches import compare_patches
+from releaser.flows.read_contains import read_contains
+from releaser.flows.read_in_place import Habits
 from releaser.sources.git import GitRepositories, GitRepository
 from releaser.sources.source import GitFailedError
 
@@ -204,3 +206,14 @@ def test_comparing_patches_adds_where_a_change_is(
         assert query == "base" or told == wanted
         layers = {name_of[one["id"]]: one["layer"] for one in as_json(found, history)["evidence"] if one["layer"]}
         assert layers == {name: "patch" for via, name in wanted.values() if via == "pick"}
+
+
+def test_deep_answer_is_told_by_the_flow(world: FileWorld) -> None:
+    ids = backported(world)
+    repository = GitRepositories().in_place(world.folder)
+    told = [
+        read_contains(repository, query=ids["main"], habits=Habits(ticket_patterns=(r"T-\d+",)), deep=deep)
+        for deep in (False, True)
+    ]
+    assert [[one["version"] for one in facts["releases"]] for facts in told] == [["1.2"], ["1.1.1", "1.2"]]
+    assert [one["picked_from"] for one in told[1]["evidence"]] == [None, ids["main"]]
