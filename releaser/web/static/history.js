@@ -17,7 +17,11 @@
     const first = wanted ?? tracks().map((one) => dots(one).at(-1))[0];
     for (const dot of every) dot.setAttribute("tabindex", dot === first ? "0" : "-1");
     const picture = chart().querySelector("[data-picture]");
-    if (picture && !wanted) picture.scrollLeft = picture.scrollWidth;
+    if (!picture || wanted) return;
+    // On a narrow screen the newest releases are looked at first.
+    const left = picture.getBoundingClientRect().left - picture.scrollLeft;
+    const newest = Math.max(0, ...every.map((dot) => middle(dot) - left));
+    picture.scrollLeft = newest - picture.clientWidth * 0.8;
   };
 
   const go = (dot) => {
