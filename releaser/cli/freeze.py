@@ -71,6 +71,13 @@ def _state_text(facts: dict[str, Any]) -> str:
         ]
     )
     parts = [head]
+    for one in facts["points"]:
+        if one["proof"] == "unproved":
+            phase = one["phase"].replace("_", "-")
+            parts.append(
+                f"Nobody looked at the branch when the {phase} began. Let the service run then; for this train say where it was: "
+                f"`releaser freeze state {facts['product']} COMMIT --phase {phase} --reason …`."
+            )
     if facts["violations"]:
         headers = ("refused", "landed in", "tickets", "why", "subject")
         parts.append(table(headers, [_row(one, one["why"].replace("_", " ")) for one in facts["violations"]]))

@@ -152,11 +152,11 @@ def calendar_command(
         muted(sys.stdout)
 
 
-@train.command("plan", epilog="Example: releaser train plan shop SHOP-12 next")
+@train.command("plan", epilog="Example: releaser train plan shop SHOP-12 current")
 def plan_command(
     product: ProductArgument,
     ticket: Annotated[str, typer.Argument(help="The ticket's key.")],
-    train: Annotated[str, typer.Argument(help="The train: its day, next, or - for none.")],
+    train: Annotated[str, typer.Argument(help="The train: its day, next, current (of a cut made now), or - for none.")],
     reason: Annotated[str, typer.Option(help="Why it is planned so.")] = "",
     output: OutputOption = Output.TEXT,
     by: ByOption = "",

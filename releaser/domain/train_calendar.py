@@ -22,11 +22,14 @@ PRODUCT_ID = "-//releaser//trains//EN"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainEntry:
-    """One train in a calendar. `stamped_at` is when this content came to be; `provider` the host that UIDs end with."""
+    """One train in a calendar. `stamped_at` is when this content came to be.
+
+    `origin` tells this product from others of the same name elsewhere; no address, which may change.
+    """
 
     train: Train
     product: str
-    provider: str
+    origin: str
     sequence: int
     stamped_at: datetime
     summary: str
@@ -36,7 +39,7 @@ class TrainEntry:
     @property
     def uid(self) -> str:
         """Names the train in every calendar, wherever it is moved."""
-        return f"train.{self.product}.{self.train.slot_on.isoformat()}@{self.provider}"
+        return f"train.{self.product}.{self.train.slot_on.isoformat()}.{self.origin}"
 
 
 def trains_as_ics(entries: Iterable[TrainEntry], *, title: str) -> bytes:

@@ -49,8 +49,8 @@ def train_facts(table: Timetable, train: Train, *, t: Translator | None = None) 
     """A train as plain data: the one shape that commands, the API and pages show. It is looked up anew by its slot.
 
     `train` is the slot, the train's identity; `on` and `departs_at` are None when it is skipped; `state` is scheduled, moved (by
-    the calendar), shifted or skipped (by a person or the calendar), expected, where the calendar is not known, or late: it left
-    without a stable, which may still be cut.
+    the calendar), shifted or skipped (by a person or the calendar), expected, where the calendar is not known, late (it left
+    without a stable, which may still be cut), and once it is over left (with a stable) or missed.
     """
     now_stands = table.at(train.slot_on) or train
     phases = phases_of(now_stands, table.rhythm)
@@ -63,7 +63,7 @@ def train_facts(table: Timetable, train: Train, *, t: Translator | None = None) 
         "on": None if now_stands.skipped else now_stands.on,
         "departs_at": None if now_stands.skipped else now_stands.departs_at,
         "version": None if now_stands.skipped else table.version_of(now_stands.slot_on),
-        "state": "late" if is_late else _state(now_stands),
+        "state": "late" if is_late else _state(table, now_stands),
         "because": now_stands.because.value,
         "reason": late_reason(table, t) if is_late else reason(now_stands, table.rhythm, t),
         "known_until": now_stands.known_until,
@@ -76,9 +76,11 @@ def train_facts(table: Timetable, train: Train, *, t: Translator | None = None) 
     }
 
 
-def _state(train: Train) -> str:
+def _state(table: Timetable, train: Train) -> str:
     if train.skipped:
         return TrainState.SKIPPED.value
+    if train.departs_at <= table.now:
+        return "left" if train.slot_on in table.given else "missed"
     if train.because is Because.PERSON:
         return TrainState.SHIFTED.value
     if not train.certain:

@@ -9,7 +9,7 @@ from releaser.flows.find_train import timetable_of
 from releaser.flows.list_plans import journey_facts, journeys_of
 from releaser.flows.override_status import reason_given
 from releaser.flows.ports import Facts, Ports
-from releaser.store import plans, tickets
+from releaser.store import plans, tickets, trains
 
 
 def plan_ticket(
@@ -27,7 +27,8 @@ def plan_ticket(
         check_key(row, key)
         table = timetable_of(session, row, now=now)
         found = table.named(train) if train is not None else None
-        if found is not None and table.is_over(found):
+        out = trains.stables_out(session, row.id, collected=True) | trains.stables_out(session, row.id, collected=False)
+        if found is not None and (table.is_over(found) or table.given.get(found.slot_on) in out):
             raise RefusedError(
                 f"The train of {found.slot_on} {'is skipped' if found.skipped else 'is over'}.",
                 rule="train-over",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from releaser.domain.freeze import phases_of
 from releaser.domain.train import PREVIEW, Timetable, Train
@@ -25,12 +26,13 @@ def render_trains(ports: Ports, *, product: str, language: str = "en") -> bytes:
         table = timetable_of(session, row, now=ports.clock.now())
         revisions = trains.revisions(session, row.id)
         changes, changed_at = trains.rule_changes(session, row)
+    origin = hashlib.sha256(f"{row.name} {row.created_at.isoformat()}".encode()).hexdigest()[:12]
     url = f"{ports.address}/products/{quote(row.name, safe='')}/trains"
     entries = [
         TrainEntry(
             train=train,
             product=row.name,
-            provider=urlsplit(ports.address).hostname or "releaser",
+            origin=origin,
             sequence=changes + revisions.get(train.slot_on, 0),
             stamped_at=_stamped(train, table, changed_at),
             summary=_summary(row, train, t),

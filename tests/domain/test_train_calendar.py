@@ -18,7 +18,7 @@ TRAIN = Train(
 ENTRY = TrainEntry(
     train=TRAIN,
     product="shop",
-    provider="releases.example.com",
+    origin="5ca1ab1e",
     sequence=1,
     stamped_at=datetime(2026, 1, 1, tzinfo=UTC),
     summary="The Shop: train of 3.5",
@@ -36,7 +36,7 @@ def events(*entries: TrainEntry) -> list[Component]:
 
 def test_train_reads_back_as_it_was() -> None:
     (event,) = events(ENTRY)
-    assert event["uid"] == "train.shop.2026-11-03@releases.example.com"
+    assert event["uid"] == "train.shop.2026-11-03.5ca1ab1e"
     assert event.decoded("dtstart") == DEPARTS
     assert event.decoded("dtstamp") == ENTRY.stamped_at
     assert (event["sequence"], event["status"], event["transp"]) == (1, "CONFIRMED", "TRANSPARENT")

@@ -15,8 +15,6 @@ carries (`domain.carry`), and the words for people (`domain.train_text`).
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-
 from releaser.domain.train.numbers import (
     Cut,
     late_until,
@@ -76,28 +74,9 @@ __all__ = [
     "in_order",
     "late_until",
     "left",
-    "next_trains",
     "numbered",
     "train_at",
-    "train_before",
     "train_named",
     "train_of_cut",
     "versions_given",
 ]
-
-
-def next_trains(*, first_on: date | None, cadence_days: int, today: date, count: int) -> tuple[date, ...]:
-    """The dates of the next `count` trains from `today` on (a train of today is still to come); none without a rhythm."""
-    if first_on is None or cadence_days < 1:
-        return ()
-    passed = max(0, -((first_on - today).days // cadence_days)) if first_on < today else 0
-    cadence = timedelta(days=cadence_days)
-    return tuple(first_on + cadence * (passed + number) for number in range(count))
-
-
-def train_before(*, first_on: date | None, cadence_days: int, today: date) -> date | None:
-    """The date of the last train that left before `today`, or None."""
-    coming = next_trains(first_on=first_on, cadence_days=cadence_days, today=today, count=1)
-    if not coming or first_on is None or coming[0] <= first_on:
-        return None
-    return coming[0] - timedelta(days=cadence_days)

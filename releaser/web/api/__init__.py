@@ -14,10 +14,13 @@ from releaser.web.api import (
     rollouts,
     system,
     tickets,
+    trains,
 )
 from releaser.web.problems import RESPONSES
 
 router = APIRouter(prefix="/v1", responses=RESPONSES)
 # The evidence of a ticket stands before tickets, whose keys may hold slashes.
-for noun in (history, fixes, products, releases, customers, declaration, rollouts, events, notices, tickets, system):
+for noun in (
+    history, fixes, products, trains, releases, customers, declaration, rollouts, events, notices, tickets, system,
+):  # fmt: skip
     router.include_router(noun.router)

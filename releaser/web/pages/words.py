@@ -95,15 +95,33 @@ _WORDS = {
     "layer_patch-id": mark("the same change of the same files"),
     "layer_authorship": mark("the same author, date and subject"),
     "layer_ticket": mark("the same ticket only"),
+    "scheduled": mark("scheduled"),
+    "moved": mark("moved"),
+    "shifted": mark("shifted"),
+    "expected": mark("not certain"),
+    "late": mark("late"),
+    "left": mark("left"),
+    "missed": mark("without a release"),
+    "open": mark("not frozen"),
+    "branch_point": mark("branch point"),
+    "soft_freeze": mark("soft freeze"),
+    "freeze": mark("freeze"),
+    "thaw": mark("thaw"),
+    "holds": mark("in force"),
+    "expired": mark("expired"),
+    "revoked": mark("revoked"),
+    "not_planned": mark("not planned for this train"),
+    "no_exception": mark("no exception"),
+    "no_ticket": mark("names no ticket"),
 }
 
 _TONES = {
     "good": "published succeeded already_installed completed sent closed done maintained fixed verified confirmed "
-    "solution_provided unaffected",
+    "solution_provided unaffected holds thaw left",
     "busy": "running cutting_over verifying soaking committing preparing prepared in_progress cutting rolling_back "
     "stopping intent started",
     "wait": "awaiting_approval paused waiting announced candidate promoted queued waiting_customer reopened security-only "
-    "degraded partial",
+    "degraded partial moved shifted expected late soft_freeze freeze",
     "bad": "failed yanked inconsistent rolled_back given_up outage full affected aborted",
 }
 _TONE_OF = {state: tone for tone, states in _TONES.items() for state in states.split()}
