@@ -48,13 +48,14 @@ class GitWorld:
         authored: int | None = None,
         committed: int | None = None,
         encoding: str | None = None,
+        tree: str = EMPTY_TREE,
     ) -> str:
         """Write a commit and answer its id; `branch` is moved to it. Time moves on by a minute each."""
         self.clock += 60
         at = self.clock if committed is None else committed
         wrote = at if authored is None else authored
         text = message.encode() if isinstance(message, str) else message
-        lines = [f"tree {EMPTY_TREE}", *(f"parent {one}" for one in parents)]
+        lines = [f"tree {tree}", *(f"parent {one}" for one in parents)]
         lines += [f"author {author} {wrote} +0000", f"committer {author} {at} +0000"]
         if encoding is not None:
             lines.append(f"encoding {encoding}")
@@ -63,6 +64,42 @@ class GitWorld:
         if branch is not None:
             self.branch(branch, made)
         return made
+
+    def tree(self, files: Mapping[bytes, bytes | str | None], *, onto: str | None = None) -> str:
+        """A tree with these files (None takes one out; a text is `mode id`), and those of the commit `onto`."""
+        index = {"GIT_INDEX_FILE": str(self.folder / "index-of-the-test")}
+        (self.folder / "index-of-the-test").unlink(missing_ok=True)
+        if onto is not None:
+            self.git("read-tree", onto, env=index)
+        lines = []
+        for name, content in files.items():
+            if content is None:
+                held = f"0 {'0' * 40}"
+            elif isinstance(content, str):
+                held = content
+            else:
+                held = f"100644 {self.blob(content)}"
+            mode, _, one = held.partition(" ")
+            lines.append(f"{mode} {one} 0\t".encode() + name + b"\0")
+        self.git("update-index", "-z", "--index-info", feed=b"".join(lines), env=index)
+        return self.git("write-tree", env=index)
+
+    def blob(self, content: bytes) -> str:
+        """Keep a content and answer its id."""
+        return self.git("hash-object", "-w", "--stdin", feed=content)
+
+    def land(self, message: str, files: Mapping[str, str | None], *, branch: str = "main") -> str:
+        """A commit on a branch that changes these files (None takes one out), and nothing else."""
+        tip = self.git("rev-parse", f"refs/heads/{branch}")
+        changed = {name.encode(): None if text is None else text.encode() for name, text in files.items()}
+        return self.commit(message, tip, branch=branch, tree=self.tree(changed, onto=tip))
+
+    def read(self, revision: str, path: str) -> str | None:
+        """A file of a commit as text with its own line ends, None when it has none."""
+        done = subprocess.run(
+            ["git", "-C", str(self.folder), "cat-file", "blob", f"{revision}:{path}"], capture_output=True, check=False
+        )
+        return None if done.returncode else done.stdout.decode()
 
     def branch(self, name: str, commit: str) -> None:
         """Move a branch, or make it."""

@@ -22,26 +22,12 @@ class Tree:
         self.world = GitWorld(folder / "remote.git")
         self.folder = folder
 
-    def commit(self, files: dict[bytes, bytes | str], *parents: str, message: str = "x", branch: str = "main") -> str:
+    def commit(self, files: dict[bytes, bytes | str | None], *parents: str, branch: str = "main") -> str:
         """A commit with exactly these files; a text is `mode id`."""
-        lines = []
-        for name, content in files.items():
-            held = content if isinstance(content, str) else "100644 " + self.blob(content)
-            mode, one = held.split(" ")
-            lines.append(mode.encode() + b" " + one.encode() + b" 0\t" + name + b"\0")
-        index = {"GIT_INDEX_FILE": str(self.folder / "index")}
-        (self.folder / "index").unlink(missing_ok=True)
-        self.world.git("update-index", "-z", "--index-info", feed=b"".join(lines), env=index)
-        tree = self.world.git("write-tree", env=index)
-        arguments = [part for one in parents for part in ("-p", one)]
-        who = dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "Ann")
-        who |= dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "ann@example.org")
-        made = self.world.git("commit-tree", tree, *arguments, "-m", message, env=who)
-        self.world.branch(branch, made)
-        return made
+        return self.world.commit("x", *parents, branch=branch, tree=self.world.tree(files))
 
     def blob(self, content: bytes) -> str:
-        return self.world.git("hash-object", "-w", "--stdin", feed=content)
+        return self.world.blob(content)
 
     def mirror(self) -> GitRepository:
         mirror = GitRepositories().mirror(str(self.world.folder), folder=self.folder / "mirror.git")

@@ -1,11 +1,12 @@
 """What a user's template is given of a changelog, as plain data; `docs/changelog.md` tells users of it.
 
 Every text in it is untrusted and plain, so that the template's output escapes it; what is right for the output as it
-is (a fragment's Markdown in Markdown, or made HTML) is wrapped as `{"$safe": text}`.
+is (a fragment's Markdown in Markdown, or made HTML; a version) is wrapped as `{"$safe": text}`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,6 +22,8 @@ from releaser.domain.changelog.entries import (
 from releaser.domain.changelog.rendering import SHORT_ID, Form
 from releaser.domain.changelog.text import indented, plain, plain_lines, to_html, to_text
 from releaser.i18n import DEFAULT_LANGUAGE, Translator, translator
+
+_NUMBER = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]*")
 
 
 def template_data(
@@ -38,10 +41,10 @@ def template_data(
 def _release(release: ChangelogRelease, form: Form, t: Translator) -> dict[str, Any]:
     sections = by_section(entries_of(release))
     return {
-        "version": plain(release.version),
+        "version": _number(release.version),
         "tag": plain(release.tag),
-        "line": plain(release.line),
-        "date": release.released_on.isoformat() if release.released_on else None,
+        "line": _number(release.line),
+        "date": _number(release.released_on.isoformat()) if release.released_on else None,
         "previous": plain(release.previous) if release.previous else None,
         "yanked": release.is_yanked,
         "sections": [
@@ -54,6 +57,12 @@ def _release(release: ChangelogRelease, form: Form, t: Translator) -> dict[str, 
         ],
         "commits": [_commit(commit) for commit in release.commits],
     }
+
+
+def _number(text: str) -> Any:  # noqa: ANN401 -- text, or text that is marked as safe
+    """A version or a date as it is: `1.1` is no entry of a list, wherever a template puts it."""
+    shown = plain(text)
+    return {"$safe": shown} if _NUMBER.fullmatch(shown) else shown
 
 
 def _entry(entry: Entry, form: Form) -> dict[str, Any]:
