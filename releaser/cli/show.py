@@ -20,7 +20,7 @@ from releaser.errors import ReleaserError
 
 # What moves a terminal's cursor, turns the reading direction, or hides text; and halves of letters.
 _CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 _BLANKS = re.compile(r"[\s]+")
 LONGEST_CELL = 200
@@ -45,7 +45,7 @@ def plain(value: object) -> object:
 def as_json(facts: object) -> str:
     """Facts as one JSON document; letters that could steer a terminal are written by their numbers."""
     text = json.dumps(facts, default=plain, ensure_ascii=False, indent=2)
-    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _CONTROL.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def safe(text: object) -> str:
@@ -176,5 +176,5 @@ def listing(pairs: Sequence[tuple[str, object]]) -> str:
 
 
 def joined(values: Sequence[object]) -> str:
-    """Values in one cell."""
-    return ", ".join(str(value) for value in values)
+    """Values in one cell or sentence; none of them can steer a terminal."""
+    return ", ".join(safe(value) for value in values)

@@ -59,6 +59,32 @@ def test_answers_to_hostile_words_are_inert(cli: Cli, clone: Path, words: tuple[
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("contains", "T-1"),
+        ("contains", "main"),
+        ("contains", "1.0"),
+        ("contains", "--deep", "T-1"),
+        ("contains", "<script>"),
+        ("contains", "\u202e\x1b[31mT-1"),
+        ("contains", "x" * 100_000),
+        ("backports",),
+        ("backports", "--lines", "\u202e1.0"),
+        ("upgrade", "1.0", "1.2"),
+        ("upgrade", "\x9b31m", "1.2"),
+    ],
+)
+def test_where_hostile_changes_are_is_told_inert(cli: Cli, clone: Path, words: tuple[str, ...], form: str) -> None:
+    ran = cli(words[0], "--repo", str(clone), "--ticket-pattern", r"T-\d+", *words[1:], "-o", form)
+    assert harmful(ran.out + ran.err) == []
+    assert len(ran.out + ran.err) < 20_000
+    assert "Traceback" not in ran.err
+    if form == "json" and ran.code == 0:
+        assert json.loads(ran.out)
+
+
 def test_hostile_names_write_and_run_nothing(cli: Cli, clone: Path, tmp_path: Path) -> None:
     before = sorted(path.name for path in clone.iterdir())
     for name in TAGS:
