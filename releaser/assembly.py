@@ -73,7 +73,12 @@ def unprepared(settings: Settings, *, bell: Bell | None = None) -> Iterator[Port
         yield Ports(
             database=database,
             clock=clock,
-            repositories=GitRepositories(answers_in_s=settings.git_timeout_s),
+            repositories=GitRepositories(
+                protocols=settings.git_protocols.split(","),
+                answers_in_s=settings.git_timeout_s,
+                ssh_key=settings.ssh_key,
+                ssh_known_hosts=settings.ssh_known_hosts,
+            ),
             registry=HttpRegistry(),
             drivers={DriverName.DOCKER: driver},
             channels={"email": mail} if mail else {},

@@ -8,6 +8,9 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+PROTOCOLS = ("file", "https", "ssh", "git", "http")
+"""How repositories can be reached at all; whatever else git knows would run programs."""
+
 
 class Settings(BaseSettings):
     """Every knob of the service; each is the environment variable `RELEASER_<NAME>`."""
@@ -26,6 +29,13 @@ class Settings(BaseSettings):
     engine_timeout_s: float = Field(5.0, gt=0, description="Bound of a control call to an engine, seconds.")
     pull_timeout_s: float = Field(300.0, gt=0, description="Bound of one image pull, seconds.")
     git_timeout_s: float = Field(120.0, gt=0, description="Bound of a git call to a remote, seconds.")
+    git_protocols: str = Field(
+        "file,https,ssh", description="How repositories may be reached: of file, https, ssh, git, http."
+    )
+    ssh_key: Path | None = Field(
+        None, description="Private key for repositories over ssh; empty: ssh's own configuration."
+    )
+    ssh_known_hosts: Path | None = Field(None, description="Host keys of repositories over ssh; empty: the user's own.")
     worker_threads: int = Field(4, ge=1, le=64, description="Targets worked on at once.")
     tick_s: float = Field(0.5, gt=0, description="Longest time between two looks of the worker, seconds.")
 
@@ -33,6 +43,26 @@ class Settings(BaseSettings):
     @classmethod
     def _without_slash(cls, value: str) -> str:
         return value.rstrip("/")
+
+    @field_validator("git_protocols")
+    @classmethod
+    def _known_protocols(cls, value: str) -> str:
+        words = [word.strip() for word in value.split(",") if word.strip()]
+        unknown = [word for word in words if word not in PROTOCOLS]
+        if unknown or not words:
+            message = f"'{(unknown or [value])[0][:40]}' is none of {', '.join(PROTOCOLS)}"
+            raise ValueError(message)
+        return ",".join(words)
+
+    @field_validator("ssh_key", "ssh_known_hosts", mode="before")
+    @classmethod
+    def _a_file(cls, value: object) -> object:
+        if value in (None, ""):
+            return None
+        if not Path(str(value)).is_file():
+            message = f"there is no file '{str(value)[:200]}'"
+            raise ValueError(message)
+        return value
 
     @cached_property
     def database(self) -> str:

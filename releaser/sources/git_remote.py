@@ -62,22 +62,29 @@ def tag_object(name: str, *, commit: str, message: str, tagger: Sequence[str], t
     return (head + text).encode()
 
 
-def taken(name: str, other: str) -> TagTakenError:
-    """What to say where another tag of that name stands."""
+def taken(name: str, other: str, who: str = "") -> TagTakenError:
+    """What to say where another tag of that name stands; `who` tells who made it, as far as that is known."""
+    told = f": {who}" if who else ""
     return TagTakenError(
-        f"There is already another tag '{name}' ({other[:12]}), and it is not ours.",
-        advice="Find out who made it; a number that is taken is never given again.",
+        f"There is already another tag '{name}' ({other[:12]}), and it is not ours{told}.",
+        advice="Find out why; a number that is taken is never given again.",
         tag=name,
         object_id=other,
+        who=who,
     )
 
 
 UNREACHED = re.compile(
     r"could not read from remote|could not resolve|connection|unable to (?:access|connect|look up)|timed out|hung up|"
-    r"early eof|authentication failed|permission denied \(|terminal prompts disabled|not appear to be a git",
+    r"early eof|authentication failed|permission denied \(|terminal prompts disabled|not appear to be a git|"
+    r"host key verification failed|unexpected disconnect|broken pipe",
     re.IGNORECASE,
 )
-_LOCKED_OUT = re.compile(r"authentication failed|permission denied|terminal prompts disabled|403|401", re.IGNORECASE)
+_LOCKED_OUT = re.compile(
+    r"authentication failed|permission denied|terminal prompts disabled|returned error: 40[13]|host key verification failed|"
+    r"access denied or repository not exported|service not enabled",
+    re.IGNORECASE,
+)
 
 
 def remote_error(address: str, errors: str) -> ReleaserError:
@@ -106,10 +113,15 @@ def remote_error(address: str, errors: str) -> ReleaserError:
     return RemoteUnreachableError(
         f"{where} could not be read: {why}.",
         permanent=locked_out,
-        advice="Give this service's user access to it."
-        if locked_out
-        else "Check that it answers, then run the same again.",
+        advice=_advice(low) if locked_out else "Check that it answers, then run the same again.",
     )
+
+
+def _advice(errors: str) -> str:
+    """What to do where a remote lets us not in."""
+    if "host key verification failed" in errors:
+        return "Add the remote's host key to RELEASER_SSH_KNOWN_HOSTS (or to known_hosts of this service's user)."
+    return "Give this service's user access to it."
 
 
 def reason(errors: str) -> str:
