@@ -7,9 +7,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from releaser.cli.clones import PatternOption, RepoOption, SchemeOption, TagFormatOption, habits
+from releaser.cli.clones import (
+    PatternOption,
+    RepoOption,
+    SchemeOption,
+    TagFormatOption,
+    check_product_alone,
+    habits,
+    watched,
+)
 from releaser.cli.light import Argument, Light, Option, UsageError
-from releaser.cli.progress import progress_bar
 from releaser.cli.show import emit
 from releaser.clock import SystemClock
 from releaser.domain.changelog import Form, render
@@ -28,9 +35,6 @@ class Format(StrEnum):
     HTML = "html"
     TEXT = "text"
     ATOM = "atom"
-
-
-_SPECIAL = "A product's changelog is told whole or by version; {what} is for clones: use --repo."
 
 
 def changelog_command(
@@ -67,21 +71,17 @@ def changelog_command(
         )
     if folder is not None:
         emit(_of_fragments(folder, version, scheme, title, language, output, write=write))
-    elif product:
-        if every or since or upto:
-            raise UsageError(_SPECIAL.format(what="--all, --from and --to"), field="product")
-        emit(_of_product(product, version, language, output))
-    else:
-        wanted = _wanted(version, since, upto, every=every)
-        form = _form(output)
-        with progress_bar() as report:
-            found = read_changelog(
-                clone(repo or Path()),
-                wanted=wanted,
-                habits=habits(scheme=scheme, tag_format=tag_format, ticket_patterns=ticket_pattern),
-                progress=lambda done, total: report("commits", done, total),
-            )
-        emit(render(found, form=form, title=title, language=language))
+        return
+    wanted = _wanted(version, since, upto, every=every)
+    if product:
+        check_product_alone(product, tag_format=tag_format, ticket_pattern=ticket_pattern)
+        emit(_of_product(product, wanted, language, output))
+        return
+    form = _form(output)
+    said = habits(scheme=scheme, tag_format=tag_format, ticket_patterns=ticket_pattern)
+    with watched() as progress:
+        found = read_changelog(clone(repo), wanted=wanted, habits=said, progress=progress)
+    emit(render(found, form=form, title=title, language=language))
 
 
 COMMAND = Light(
@@ -117,8 +117,8 @@ def _wanted(version: str, since: str, upto: str, *, every: bool) -> Wanted:
 def _form(output: Format) -> Form:
     if output is Format.ATOM:
         raise UsageError(
-            "A feed needs the addresses of its pages, which a clone does not have.",
-            advice="Use --product NAME, or `releaser feed`.",
+            "An Atom feed names a page for every release, and a clone has no pages.",
+            advice="Use -o md, json, html or text; a product has a feed: --product NAME -o atom.",
             field="output",
         )
     return Form(output.value)
@@ -137,7 +137,7 @@ def _of_fragments(
     return f"{len(found)} fragments became {file}."
 
 
-def _of_product(product: str, version: str, language: str, output: Format) -> str:
+def _of_product(product: str, wanted: Wanted, language: str, output: Format) -> str:
     # Start-up: a clone is told without loading the database and the drivers.
     from releaser.cli.run import running  # noqa: PLC0415 -- see above
     from releaser.flows.render_changelog import render_changelog  # noqa: PLC0415 -- see above
@@ -145,6 +145,14 @@ def _of_product(product: str, version: str, language: str, output: Format) -> st
 
     with running() as ports:
         if output is Format.ATOM:
+            if wanted.which in {Which.ONE, Which.RANGE}:
+                raise UsageError(
+                    "A feed has every published release.", advice="Leave the versions out.", field="output"
+                )
             path = f"/products/{product}/feed.atom"
             return render_feed(ports, product=product, form=FeedForm.ATOM, feed_path=path, language=language)
-        return render_changelog(ports, product=product, version=version or None, form=_form(output), language=language)
+        one = wanted.upto if wanted.which is Which.ONE else None
+        within = wanted if wanted.which is Which.RANGE else None
+        return render_changelog(
+            ports, product=product, version=one, within=within, form=_form(output), language=language
+        )

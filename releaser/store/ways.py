@@ -60,6 +60,8 @@ def measured_stops(session: Session, product: Product) -> dict[str, list[float]]
             Rollout.product_id == product.id,
             TargetUpdate.state == UpdateState.SUCCEEDED,
             TargetUpdate.served_at.is_not(None),
+            # A first installation stops nothing and says nothing of updates.
+            TargetUpdate.previous.is_not(None),
         )
         .order_by(TargetUpdate.id.desc())
         .limit(NEWEST)

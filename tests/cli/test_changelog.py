@@ -84,7 +84,7 @@ def test_releases_that_are_asked_for_are_told(
         (("--ticket-pattern", "("), "not understood"),
         (("--product", "shop"), "exclude each other"),
         (("--language", "xx"), "en or ru"),
-        (("-o", "atom"), "releaser feed"),
+        (("-o", "atom"), "--product NAME -o atom"),
         (("--write", "1.0"), "--fragments"),
     ],
 )
@@ -160,3 +160,14 @@ def test_fragments_become_a_changelog_file_and_are_removed(cli: Cli, tmp_path: P
 def test_output_is_the_same_apart_and_quiet_when_nobody_reads(cli: Cli, clone: GitWorld) -> None:
     ran = cli.apart("changelog", "--repo", str(clone.folder), "--all", "-o", "json")
     assert json.loads(ran.out)["releases"] == told(cli, clone, "--all")
+
+
+def test_feed_of_chosen_versions_is_refused_before_anything_is_read(cli: Cli, clone: GitWorld) -> None:
+    assert cli("product", "add", "shop", "--repo", str(clone.folder)).code == 0
+    assert cli("collect", "shop").code == 0
+    assert cli("changelog", "--product", "shop", "-o", "atom").code == 0
+    refused = cli("changelog", "--product", "shop", "1.0", "-o", "atom")
+    assert (refused.code, "A feed has every published release." in refused.err) == (2, True)
+    ranged = cli("changelog", "--product", "shop", "--from", "1.0", "-o", "json").facts
+    assert [one["version"] for one in ranged["releases"]] == ["1.1"]
+    assert cli("changelog", "--product", "shop", "--tag-format", "v{version}").code == 2
