@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +9,7 @@ import typer
 from releaser.cli.given import DateError, day
 from releaser.cli.group import commands, noun
 from releaser.cli.run import ByOption, OutputOption, running, who
-from releaser.cli.show import Output, listing, moment, muted, show, table
+from releaser.cli.show import Output, listing, moment, show, table
 from releaser.domain.train import PREVIEW
 from releaser.flows.list_plans import list_plans
 from releaser.flows.list_trains import MOST, list_trains
@@ -141,15 +140,12 @@ def _train_text(facts: dict[str, Any]) -> str:
 def calendar_command(
     product: ProductArgument,
     language: Annotated[str, typer.Option(help="en or ru.")] = DEFAULT_LANGUAGE,
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Write the trains as an iCalendar file, as the service serves it at /products/PRODUCT/trains.ics."""
     with running() as ports:
         content = render_trains(ports, product=product, language=language)
-    try:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        muted(sys.stdout)
+    show({"product": product, "calendar": content.decode()}, output, lambda facts: str(facts["calendar"]))
 
 
 @train.command("plan", epilog="Example: releaser train plan shop SHOP-12 current")

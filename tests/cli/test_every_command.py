@@ -32,7 +32,10 @@ EVERY = list(leaves(typer.main.get_command(app)))
 
 # In order; {…} are filled in from what came before. A number in front is the exit code where it is not 0.
 JOURNEY: list[tuple[int, str]] = [
-    (0, "product add shop --repo {repo} --ticket-pattern SHOP-\\d+ --line-branch line-{{line}}"),
+    (
+        0,
+        "product add shop --repo {repo} --ticket-pattern SHOP-\\d+ --line-branch line-{{line}} --first-train 2026-03-03",
+    ),
     (0, "product list"),
     (0, "product show shop"),
     (0, "customer add acme --contact operations@acme.example --language ru"),
@@ -73,6 +76,17 @@ JOURNEY: list[tuple[int, str]] = [
     (0, "cut shop patch --line 1.0"),
     (0, "abandon shop 1.0.1 --reason wrong"),
     (0, "yank shop 1.1 --reason worse"),
+    (0, "train list shop"),
+    (0, "train plan shop SHOP-2 2095-03-01"),
+    (0, "train plans shop"),
+    (0, "train skip shop 2095-03-01 --reason holidays"),
+    (0, "train restore shop 2095-03-01 --reason worked"),
+    (3, "train shift shop next 1999-12-31 --reason fair"),
+    (0, "train calendar shop"),
+    (0, "freeze show shop"),
+    (3, "freeze except shop SHOP-2 --approver olga --reason law"),
+    (2, "freeze revoke shop 7 --reason late"),
+    (2, "freeze state shop 7777777 --reason log"),
     (0, "apply -f {declared}"),
     (0, "export"),
     (0, "host list"),
