@@ -23,7 +23,7 @@ def told(made: RandomHistory) -> str:
         f"{one.number} {one.id[:7]} <- {list(one.parents)} at {one.committed} authored {one.authored}: {one.message!r}"
         for one in made.commits
     ]
-    return "\n".join([*lines, f"{made.tags} {made.branches()}"])
+    return "\n".join([repr(made), *lines, f"{made.tags} {made.branches()}"])
 
 
 @pytest.mark.timeout(1800)
@@ -34,7 +34,8 @@ def test_picks_reverts_and_standings_are_what_the_rules_say(made: RandomHistory)
     history = read(made)
     number_of = {one.id: one.number for one in made.commits}
     numbers = [number_of[one] for one in history.graph.ids]
-    truth = SlowTruth(made, {number: place for place, number in enumerate(numbers)})
+    by_age = history.graph.oldest_first(range(len(numbers)))
+    truth = SlowTruth(made, {numbers[place]: age for age, place in enumerate(by_age)})
 
     picks = {(numbers[p.commit], numbers[p.source], p.layer.value) for p in history.picks if p.source is not None}
     assert picks == truth.picks

@@ -14,7 +14,7 @@ from tests.fakes.random_history import Made, RandomHistory
 
 
 class SlowTruth:
-    """`order` has every commit that is reached from a tag or branch, and its place: parents before children."""
+    """`order` has every commit that is reached from a tag or branch, and its place by age: parents before children."""
 
     def __init__(self, history: RandomHistory, order: Mapping[int, int]) -> None:
         self.commits = {number: history.commits[number] for number in order}
@@ -63,12 +63,9 @@ class SlowTruth:
         found = set()
         for one in self.commits.values():
             twins = [other for other in self.commits.values() if _twins(one, other)]
-            first = min(twins, key=lambda twin: (twin.committed, self.order[twin.number]), default=one)
+            first = min(twins, key=lambda twin: self.order[twin.number], default=one)
             a, b = one.number, first.number
-            if a == b or (a, b) in said or (b, a) in said:
-                continue
-            related = a in self.ancestors(b) or b in self.ancestors(a)
-            if not related or not self.tips_with(a) <= self.tips_with(b):
+            if a != b and (a, b) not in said and (b, a) not in said and b not in self.ancestors(a):
                 found.add((a, b, "authorship"))
         return found
 

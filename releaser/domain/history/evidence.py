@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from releaser.domain.history.force import InForce
 from releaser.domain.history.graph import Graph, members
-from releaser.domain.history.reverts import InForce
 from releaser.domain.history.views import Carried, Head, LineStatus, OnLine, TaggedRelease, Via
 from releaser.domain.version import VersionKind
 
@@ -59,7 +59,8 @@ class Evidence:
     ) -> None:
         self._graph = graph
         self._force = force
-        self.brought = sorted(dict(brought).items(), key=lambda one: (_SUREST_FIRST[one[1]], one[0]))
+        found = dict(brought).items()
+        self.brought = sorted(found, key=lambda one: (_SUREST_FIRST[one[1]], graph.order(one[0])))
         self.in_force = 0
         self.contained = 0
         for commit, _ in self.brought:

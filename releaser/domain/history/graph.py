@@ -1,112 +1,130 @@
-"""The commit graph in flat arrays, parents before children, and what is computed over all of it at once.
+"""The commit graph in flat columns, and walks over it. A commit is its place here; parents stand before their children.
 
-A commit is its index here. Sets of releases are integers, one bit per release, each distinct set kept once: real
-histories have about as many distinct sets as releases, whatever the number of commits.
+Places tell when a commit was read, which may be any day. What is told to people must not depend on that, so whatever has an
+order is ordered by `order`: the commit's date, but later than its parents' whatever the clocks said, then its id.
 """
 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
-from heapq import heappop, heappush
+from collections.abc import Collection, ItemsView, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+
+from releaser.domain.history.ids import Ids
 
 SHORTEST_ID = 7
 
 
-class Graph:
-    """Ids and parents. `first[i]` is the only or first parent (-1 for a root), `more[i]` all parents of a merge.
+@dataclass(slots=True, kw_only=True)
+class Parents:
+    """The edges: `first` and `second` are places of parents, -1 for none; `rest` has the others of an octopus.
 
-    Parents that are not in the history (it was read from known commits on) are left out.
+    Parents that are not in the history are left out.
     """
 
-    __slots__ = ("_sorted", "_where", "first", "ids", "more")
+    first: array[int] = field(default_factory=lambda: array("i"))
+    second: array[int] = field(default_factory=lambda: array("i"))
+    rest: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
-    def __init__(self, ids: list[str], parents: Sequence[str]) -> None:
-        """`ids` and `parents` (ids joined by blanks) in an order with parents first; see `parents_first`."""
-        self.ids = ids
-        self._where = dict(zip(ids, range(len(ids)), strict=True))
-        self.first, self.more = _linked(self._where, parents)
-        self._sorted: list[str] | None = None
+    def of(self, commit: int) -> tuple[int, ...]:
+        """The parents of one commit, in their order."""
+        second = self.second[commit]
+        if second >= 0:
+            return (self.first[commit], second, *self.rest.get(commit, ()))
+        first = self.first[commit]
+        return (first,) if first >= 0 else ()
+
+    def copy(self) -> Parents:
+        """An independent one."""
+        return Parents(first=self.first[:], second=self.second[:], rest=dict(self.rest))
+
+
+class Merges(Mapping[int, tuple[int, ...]]):
+    """Merge -> its parents."""
+
+    __slots__ = ("_parents",)
+
+    def __init__(self, parents: Parents) -> None:
+        self._parents = parents
+
+    def __getitem__(self, commit: int) -> tuple[int, ...]:
+        if commit in self:
+            return self._parents.of(commit)
+        raise KeyError(commit)
+
+    def __contains__(self, commit: object) -> bool:
+        return isinstance(commit, int) and self._parents.second[commit] >= 0
+
+    def __iter__(self) -> Iterator[int]:
+        return (commit for commit, second in enumerate(self._parents.second) if second >= 0)
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self._parents.second) - self._parents.second.count(-1)
 
-    def reordered(self, wanted: Sequence[int]) -> Graph:
-        """The same commits in another order: `wanted[n]` is the present index of the n-th."""
-        moved = array("i", bytes(4 * len(wanted)))
-        for new, old in enumerate(wanted):
-            moved[old] = new
-        graph = Graph([self.ids[old] for old in wanted], ())
-        graph.first = array("i", [moved[up] if (up := self.first[old]) >= 0 else -1 for old in wanted])
-        graph.more = {moved[old]: tuple(moved[up] for up in ups) for old, ups in self.more.items()}
-        return graph
+    def items(self) -> ItemsView[int, tuple[int, ...]]:
+        """Every merge with its parents."""
+        return {commit: self._parents.of(commit) for commit in self}.items()
+
+
+class Graph:
+    """Ids, parents and dates. `lost` are commits that nothing leads to any more; they are never found."""
+
+    __slots__ = ("edges", "ids", "lost", "more", "when")
+
+    def __init__(self, ids: Ids, edges: Parents, when: array[int], lost: set[int] | None = None) -> None:
+        self.ids = ids
+        self.edges = edges
+        self.more = Merges(edges)
+        self.when = when
+        """For every commit its date in seconds, or one second after its youngest parent's if that is later."""
+        self.lost: set[int] = set() if lost is None else lost
+
+    def __len__(self) -> int:
+        return len(self.ids) - len(self.lost)
 
     def parents(self, commit: int) -> tuple[int, ...]:
-        """The parents' indexes."""
-        if commit in self.more:
-            return self.more[commit]
-        return (self.first[commit],) if self.first[commit] >= 0 else ()
+        """The parents' places."""
+        return self.edges.of(commit)
+
+    def order(self, commit: int) -> tuple[int, bytes]:
+        """By this commits are ordered, older ones first; a commit comes after its ancestors."""
+        return self.when[commit], self.ids.raw_of(commit)
+
+    def oldest_first(self, commits: Iterable[int]) -> list[int]:
+        """These commits in the order that people are told."""
+        return sorted(commits, key=self.order)
+
+    def newest_first(self, commits: Iterable[int]) -> list[int]:
+        """Likewise the other way round."""
+        return sorted(commits, key=self.order, reverse=True)
 
     def find(self, named: str) -> int | None:
         """The commit with that full id, or the only one whose id starts so (seven digits at least)."""
-        exact = self._where.get(named)
-        if exact is not None or len(named) < SHORTEST_ID:
-            return exact
-        if self._sorted is None:
-            self._sorted = sorted(self.ids)
-        place = bisect_left(self._sorted, named)
-        fits = [one for one in self._sorted[place : place + 2] if one.startswith(named)]
-        return self._where[fits[0]] if len(fits) == 1 else None
+        if len(named) < SHORTEST_ID:
+            return None
+        fits = self.starting(named)
+        return fits[0] if len(fits) == 1 else None
 
-    def containment(self, bits: Mapping[int, int]) -> tuple[array[int], list[int]]:
-        """For every commit the set of tips that contain it; `bits` gives a tip's own bits.
-
-        One pass from children to parents. Answers a set number per commit, and the sets by number; 0 is the empty set.
-        """
-        sets = [0]
-        numbers = {0: 0}
-        joined: dict[tuple[int, int], int] = {}
-        of = [0] * len(self.ids)
-
-        def join(one: int, other: int, extra: int = 0) -> int:
-            union = sets[one] | sets[other] | extra
-            number = numbers.setdefault(union, len(sets))
-            if number == len(sets):
-                sets.append(union)
-            return number
-
-        first, more = self.first, self.more
-        for commit in range(len(of) - 1, -1, -1):
-            mine = of[commit]
-            if commit in bits:
-                of[commit] = mine = join(mine, mine, bits[commit])
-            for up in more.get(commit, (first[commit],)):
-                if up < 0 or (theirs := of[up]) == mine:
-                    continue
-                if not theirs:
-                    of[up] = mine
-                    continue
-                pair = (theirs, mine)
-                if pair not in joined:
-                    joined[pair] = join(theirs, mine)
-                of[up] = joined[pair]
-        return _compact(of, sets)
+    def starting(self, prefix: str) -> list[int]:
+        """Every commit whose id starts so, in no order."""
+        found = self.ids.starting(prefix)
+        return [one for one in found if one not in self.lost] if self.lost else found
 
     def side_of(self, merge: int, *, limit: int) -> list[int]:
-        """What a merge brought in: reachable from its other parents and not from its first; at most `limit`.
+        """What a merge brought in: reachable from its other parents and not from its first; the `limit` newest at most.
 
-        Walks down by index, which is topological, so a commit is judged after all of its children.
+        Walks down by order, so a commit is judged after all of its children.
         """
         main, *others = self.parents(merge)
         wanted = {other: True for other in others if other != main}
         wanted[main] = False
-        heap = [-commit for commit in wanted]
-        heap.sort()
+        heap = [(-self.when[commit], self.ids.raw_of(commit), commit) for commit in wanted]
+        heapify(heap)
         open_ends = sum(wanted.values())
         found: list[int] = []
         while heap and open_ends and len(found) < limit:
-            commit = -heappop(heap)
+            commit = heappop(heap)[2]
             mine = wanted[commit]
             if mine:
                 open_ends -= 1
@@ -115,7 +133,7 @@ class Graph:
                 if parent not in wanted:
                     wanted[parent] = mine
                     open_ends += mine
-                    heappush(heap, -parent)
+                    heappush(heap, (-self.when[parent], self.ids.raw_of(parent), parent))
                 elif wanted[parent] and not mine:
                     wanted[parent] = False
                     open_ends -= 1
@@ -123,67 +141,49 @@ class Graph:
 
     def is_ancestor(self, older: int, younger: int, *, limit: int, otherwise: bool = False) -> bool:
         """Whether `younger` descends from `older`; looks at `limit` commits at most and then says `otherwise`."""
+        found = self.descends(younger, older, limit=limit)
+        return otherwise if found is None else found
+
+    def descends(self, younger: int, older: int, *, limit: int, through: Collection[int] = ()) -> bool | None:
+        """Whether `younger` descends from `older`; None when that is not known after looking at `limit` commits.
+
+        Of `through` it is known that they do.
+        """
+        found, unknown = self.ancestors(younger, (older,), limit=limit, through=through)
+        return None if unknown else bool(found)
+
+    def ancestors(
+        self, younger: int, among: Iterable[int], *, limit: int, through: Collection[int] = ()
+    ) -> tuple[set[int], set[int]]:
+        """Those `among` the commits that `younger` descends from, and those of which that is not known.
+
+        The newest of its ancestors are looked at first, and `limit` of them at most. Of `through` it is known that they
+        descend from all.
+        """
+        when, parents = self.when, self.edges.of
+        wanted = {one for one in among if when[one] < when[younger]}
+        found: set[int] = set()
+        if not wanted:
+            return found, wanted
+        since = min(when[one] for one in wanted)
+        heap = [(-when[younger], younger)]
         seen = {younger}
-        stack = [younger]
-        while stack and len(seen) < limit:
-            for parent in self.parents(stack.pop()):
-                if parent == older:
-                    return True
-                if parent > older and parent not in seen:
+        while heap and len(seen) < limit:
+            for parent in parents(heappop(heap)[1]):
+                if parent in wanted:
+                    found.add(parent)
+                    wanted.discard(parent)
+                    if not wanted:
+                        return found, wanted
+                    since = min(when[one] for one in wanted)
+                if parent in through:
+                    return found | wanted, set()
+                if when[parent] > since and parent not in seen:
                     seen.add(parent)
-                    stack.append(parent)
-        return otherwise and bool(stack)
-
-
-def _linked(where: Mapping[str, int], parents: Sequence[str]) -> tuple[array[int], dict[int, tuple[int, ...]]]:
-    # One parent is by far the most common case, and then the text is the key as it stands.
-    first = array("i", [where.get(text, -1) for text in parents])
-    more: dict[int, tuple[int, ...]] = {}
-    for commit, text in enumerate(parents):
-        if " " in text:
-            known = tuple(where[one] for one in dict.fromkeys(text.split(" ")) if one in where)
-            if len(known) > 1:
-                more[commit] = known
-            first[commit] = known[0] if known else -1
-    return first, more
-
-
-def _compact(of: list[int], sets: Sequence[int]) -> tuple[array[int], list[int]]:
-    """Forget the sets that were only stages on the way to a larger one."""
-    used = sorted(set(of) | {0})
-    renamed = {old: new for new, old in enumerate(used)}
-    return array("i", map(renamed.__getitem__, of)), [sets[old] for old in used]
-
-
-def parents_first(first: Sequence[int], more: Mapping[int, Sequence[int]]) -> list[int] | None:
-    """A permutation that puts parents before their children, or None when they stand so already.
-
-    git prints by date, children first; clocks that went wrong break that order in real histories, in few places.
-    """
-    if in_order(first, more):
-        return None
-    placed = bytearray(len(first))
-    found: list[int] = []
-    for start in range(len(first)):
-        stack = [start]
-        while stack:
-            commit = stack[-1]
-            missing = [up for up in more.get(commit, (first[commit],)) if up >= 0 and not placed[up]]
-            if missing and not placed[commit]:
-                stack += missing
-                continue
-            stack.pop()
-            if not placed[commit]:
-                placed[commit] = 1
-                found.append(commit)
-    return found
-
-
-def in_order(first: Sequence[int], more: Mapping[int, Sequence[int]]) -> bool:
-    """Whether every parent stands before its children."""
-    return not any(up >= commit for commit, up in enumerate(first)) and not any(
-        up >= commit for commit, ups in more.items() for up in ups
-    )
+                    heappush(heap, (-when[parent], parent))
+        # Below the newest that was not looked at, nothing is sure.
+        newest = -heap[0][0] if heap else since
+        return found, {one for one in wanted if when[one] < newest}
 
 
 def members(bits: int) -> list[int]:

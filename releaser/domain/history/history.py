@@ -1,7 +1,8 @@
-"""A product's whole history: built once from what the source read, then only asked.
+"""A product's whole history, only to be asked. Nothing in it changes; what is new makes another one.
 
-Everything is kept in flat columns, one entry per commit, and turned into views (`views`) when asked for. A commit is
-its index, parents before children; a release is its rank in version order, which is its bit in release sets.
+Everything stands in flat columns (`index`), one entry per commit, and is turned into views (`views`) when asked for. A commit is
+its place, a release its rank in version order, which is its bit in release sets. Places tell when a commit was read: what is
+told is ordered by `Graph.order` instead.
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 
+from releaser.domain.history.classes import TicketClasses
 from releaser.domain.history.evidence import Evidence, Track, tracks
-from releaser.domain.history.graph import Graph, members
-from releaser.domain.history.picks import Copies, quoted_sources
-from releaser.domain.history.records import OUTSIDE
+from releaser.domain.history.graph import members
+from releaser.domain.history.growth import Told
+from releaser.domain.history.index import Index
+from releaser.domain.history.links import LinksByCommit
+from releaser.domain.history.records import OUTSIDE, instant
 from releaser.domain.history.releases import NewCommits
-from releaser.domain.history.reverts import InForce
+from releaser.domain.history.said import ELSEWHERE
+from releaser.domain.history.texts import Messages, Reader, subject_of
 from releaser.domain.history.views import (
     Carried,
     Change,
@@ -28,80 +32,86 @@ from releaser.domain.history.views import (
     Revert,
     Standing,
     TaggedRelease,
-    UnreadTag,
     Via,
 )
 from releaser.domain.ticket import TicketLink, TicketRelation
 from releaser.domain.version import Version
 
-_LATEST = 253_402_300_799  # the last second of the year 9999
+__all__ = ["Columns", "History", "instant", "subject_of"]
 
 
-def instant(seconds: int) -> datetime:
-    """Seconds since the epoch as an instant; absurd dates, which real commits have, are brought into range."""
-    return datetime.fromtimestamp(min(max(seconds, 0), _LATEST), UTC)
+class People:
+    """A name or a mail address for every commit, by its place."""
 
+    def __init__(self, numbers: Sequence[int], texts: Sequence[str]) -> None:
+        self._numbers = numbers
+        self._texts = texts
 
-def subject_of(message: str) -> str:
-    """The first paragraph on one line, as git shows it."""
-    text = message.lstrip("\r\n")
-    first, newline, rest = text.partition("\n")
-    if not newline or rest[:1] in {"", "\n", "\r"}:
-        return first.strip()
-    return " ".join(text.replace("\r\n", "\n").partition("\n\n")[0].split("\n")).strip()
+    def __getitem__(self, commit: int) -> str:
+        return self._texts[self._numbers[commit]]
 
 
 @dataclass(slots=True, kw_only=True)
 class Columns:
-    """What is kept of every commit, oldest first."""
+    """What is told of every commit, by its place. Messages are read from the repository where they are not at hand."""
 
     authored: array[int]
     committed: array[int]
-    names: list[str]
-    mails: list[str]
-    messages: list[str]
+    names: People
+    mails: People
+    messages: Messages
 
 
 class History:
-    """What git says. Made by `HistoryBuilder`; nothing in it changes afterwards."""
+    """What git says. Made by `HistoryBuilder`."""
 
-    def __init__(
-        self,
-        *,
-        graph: Graph,
-        columns: Columns,
-        links: Mapping[int, tuple[TicketLink, ...]],
-        releases: tuple[TaggedRelease, ...],
-        unread_tags: tuple[UnreadTag, ...],
-        heads: tuple[Head, ...],
-        set_of: Sequence[int],
-        sets: Sequence[int],
-        picks: Sequence[Pick],
-        reverts: Sequence[Revert],
-    ) -> None:
-        self.graph = graph
-        self.columns = columns
-        self.links = links
+    def __init__(self, index: Index, told: Told, *, read: Reader | None = None, messages: Sequence[str] = ()) -> None:
+        """`messages` are those of the first commits, where they are at hand; `read` reads the others."""
+        self.index = index
+        self.state = index.state
+        """Names what this history says, and how its sets and classes are numbered."""
+        self.graph = index.graph
+        said = index.statements
+        self.columns = Columns(
+            authored=said.authored,
+            committed=index.committed,
+            names=People(said.author, [name for name, _ in said.authors]),
+            mails=People(said.author, [mail for _, mail in said.authors]),
+            messages=Messages(index.graph.ids, read, known=messages, outside=self.is_outside),
+        )
+        self.links: Mapping[int, tuple[TicketLink, ...]] = LinksByCommit(index.links, index.graph)
         """Commit -> the tickets it names; commits that name none are absent."""
-        self.releases = releases
-        self.unread_tags = unread_tags
-        self.heads = heads
-        self.set_of = set_of
+        self.releases = told.releases
+        self.unread_tags = told.unread_tags
+        self.heads = told.heads
+        self.set_of = index.contained.set_of
         """For every commit the number of its release set."""
-        self.sets = sets
-        """The distinct sets: bit r stands for `releases[r]`, the bits above for `heads`."""
-        self.picks = tuple(picks)
-        self.reverts = tuple(reverts)
-        self.copies = Copies(graph, picks)
-        self.force = InForce(graph, reverts, self.copies, self.bits)
-        self._by_version = {release.version: release for release in releases}
+        self.sets = index.contained.sets
+        """The sets: bit r stands for `releases[r]`, the bits above for `heads`."""
+        self.copies = index.relations.copies
+        self.force = index.relations.force
+        self.bits = index.contained.bits
+        """Commit -> the set of releases and heads that contain it, whether reverted there or not."""
+        self._by_version = {release.version: release for release in told.releases}
 
     def __len__(self) -> int:
         return len(self.graph)
 
-    def bits(self, commit: int) -> int:
-        """The set of releases and heads that contain the commit, whether reverted there or not."""
-        return self.sets[self.set_of[commit]]
+    def is_outside(self, commit: int) -> bool:
+        """Whether the commit is another product's in the same repository."""
+        return self.index.statements.name[commit] == ELSEWHERE
+
+    @cached_property
+    def picks(self) -> tuple[Pick, ...]:
+        """Every pick, by the order of the copies."""
+        picks_of = self.copies.picks_of
+        return tuple(pick for commit in self.graph.oldest_first(picks_of) for pick in picks_of[commit])
+
+    @cached_property
+    def reverts(self) -> tuple[Revert, ...]:
+        """Every revert, in order."""
+        found = self.index.relations.reverts
+        return tuple(revert for commit in self.graph.oldest_first(found) for revert in found[commit])
 
     @cached_property
     def tracks(self) -> tuple[Track, ...]:
@@ -123,34 +133,50 @@ class History:
 
     def subject(self, commit: int) -> str:
         """The commit's first paragraph on one line."""
-        message = self.columns.messages[commit]
-        return "" if message == OUTSIDE else subject_of(message)
+        return self.subjects((commit,))[0]
+
+    def subjects(self, commits: Sequence[int]) -> list[str]:
+        """Those of many commits: much faster than one after the other."""
+        return ["" if text == OUTSIDE else subject_of(text) for text in self.columns.messages.of(commits)]
 
     def commit(self, commit: int) -> Commit:
         """One commit as people see it."""
-        columns = self.columns
-        return Commit(
-            index=commit,
-            id=self.graph.ids[commit],
-            parents=tuple(self.graph.ids[parent] for parent in self.graph.parents(commit)),
-            author=columns.names[commit],
-            author_mail=columns.mails[commit],
-            authored_at=instant(columns.authored[commit]),
-            committed_at=instant(columns.committed[commit]),
-            subject=self.subject(commit),
-            message=columns.messages[commit],
-            tickets=self.links.get(commit, ()),
-        )
+        return self.commits((commit,))[0]
+
+    def commits(self, commits: Sequence[int]) -> list[Commit]:
+        """Many commits: much faster than one after the other."""
+        columns, ids = self.columns, self.graph.ids
+        return [
+            Commit(
+                index=commit,
+                id=ids[commit],
+                parents=tuple([ids[parent] for parent in self.graph.parents(commit)]),
+                author=columns.names[commit],
+                author_mail=columns.mails[commit],
+                authored_at=instant(columns.authored[commit]),
+                committed_at=instant(columns.committed[commit]),
+                subject=subject_of(message) if message != OUTSIDE else "",
+                message=message,
+                tickets=self.links.get(commit, ()),
+            )
+            for commit, message in zip(commits, columns.messages.of(commits), strict=True)
+        ]
 
     @cached_property
     def _commits_by_set(self) -> Mapping[int, Sequence[int]]:
         """The commits of each release set, those of other products in the same repository left out."""
         found: dict[int, list[int]] = {}
-        messages = self.columns.messages
-        for commit, number in enumerate(self.set_of):
-            if messages[commit] != OUTSIDE:
+        for commit, (number, name) in enumerate(zip(self.set_of, self.index.statements.name, strict=True)):
+            if name != ELSEWHERE:
                 found.setdefault(number, []).append(commit)
         return found
+
+    def called_alike(self, commits: Iterable[int]) -> set[int]:
+        """The commits that are called as one of these, numbers of hosts aside; these among them."""
+        name = self.index.statements.name
+        wanted = {name[commit] for commit in commits if name[commit] > ELSEWHERE}
+        found = {commit for commit, key in enumerate(name) if key in wanted} if wanted else set()
+        return found - self.graph.lost
 
     @cached_property
     def _sets_new_in(self) -> Sequence[Sequence[int]]:
@@ -162,40 +188,42 @@ class History:
                 found[rank].append(number)
         return found
 
+    def _in_sets(self, numbers: Iterable[int]) -> list[int]:
+        """The commits of some sets, newest first."""
+        return self.graph.newest_first(one for number in numbers for one in self._commits_by_set.get(number, ()))
+
     def new_in(self, release: TaggedRelease) -> list[int]:
         """The commits of the release that its previous one has not (`git rev-list TAG ^PREVIOUS`), newest first."""
-        found: list[int] = []
-        for number in self._sets_new_in[release.rank]:
-            found += self._commits_by_set.get(number, ())
-        found.sort(reverse=True)
-        return found
+        return self._in_sets(self._sets_new_in[release.rank])
 
     def unreleased(self, head: Head) -> list[int]:
         """The commits of a branch that no release contains, newest first."""
         released = (1 << len(self.releases)) - 1
-        numbers = [n for n, bits in enumerate(self.sets) if bits >> head.bit & 1 and not bits & released]
-        return sorted((c for n in numbers for c in self._commits_by_set.get(n, ())), reverse=True)
+        return self._in_sets(n for n, bits in enumerate(self.sets) if bits >> head.bit & 1 and not bits & released)
 
     def pending(self, head: Head, *, since: Version | None) -> tuple[Change, ...]:
         """The commits of a branch that the release `since` has not, newest first, as a release made there would tell them."""
         before = self._by_version.get(since) if since else None
         known = 1 << before.rank if before else 0
-        numbers = [n for n, bits in enumerate(self.sets) if bits >> head.bit & 1 and not bits & known]
-        commits = sorted((c for n in numbers for c in self._commits_by_set.get(n, ())), reverse=True)
-        return tuple(self._change(commit, head.bit, before.rank if before else None) for commit in commits)
+        commits = self._in_sets(n for n, bits in enumerate(self.sets) if bits >> head.bit & 1 and not bits & known)
+        return self._changes(commits, head.bit, before.rank if before else None)
 
     def changes(self, release: TaggedRelease) -> tuple[Change, ...]:
         """The commits new in a release, newest first, each with what a changelog does with it."""
         previous = self._by_version[release.previous].rank if release.previous else None
-        return tuple(self._change(commit, release.rank, previous) for commit in self.new_in(release))
+        return self._changes(self.new_in(release), release.rank, previous)
 
-    def _change(self, commit: int, rank: int, previous: int | None) -> Change:
+    def _changes(self, commits: Sequence[int], rank: int, previous: int | None) -> tuple[Change, ...]:
+        found = zip(commits, self.commits(commits), strict=True)
+        return tuple(self._change(commit, shown, rank, previous) for commit, shown in found)
+
+    def _change(self, commit: int, shown: Commit, rank: int, previous: int | None) -> Change:
         reverter = self.force.reverter(commit, bit=rank)
         if reverter is None:
-            later = (one for one in self.force.by.get(commit, ()) if self.force.bits(one))
-            reverter = min(later, default=None)
+            later = (one for one in reversed(self.force.by.get(commit, ())) if self.force.bits(one))
+            reverter = next(later, None)
         return Change(
-            commit=self.commit(commit),
+            commit=shown,
             standing=self._standing(commit, rank, previous),
             picked_from=self._picked_from(commit),
             reverted_by=self.graph.ids[reverter] if reverter is not None else None,
@@ -207,11 +235,11 @@ class History:
         picks = self.copies.picks_of.get(commit)
         if picks:
             return picks[0].source_id
-        quoted = quoted_sources(self.columns.messages[commit]) if commit in self.force.reverts_of else ()
-        if not quoted:
+        claim = self.index.statements.claims.get(commit) if commit in self.force.reverts_of else None
+        if claim is None or not claim.quoted:
             return None
-        source = self.graph.find(quoted[0])
-        return self.graph.ids[source] if source is not None else quoted[0]
+        source = self.graph.find(claim.quoted[0])
+        return self.graph.ids[source] if source is not None else claim.quoted[0]
 
     def _standing(self, commit: int, rank: int, previous: int | None) -> Standing:
         force = self.force
@@ -232,12 +260,11 @@ class History:
         """Whether everything the commit carries came to the line before it, by other commits."""
         if not self.copies.is_copied(commit):
             return False
-        force = self.force
-        others = [one for one in self.copies.same(commit) if one != commit]
-        had = [one for one in others if force.bits(one) & before or (one < commit and force.bits(one) & here)]
+        force, order = self.force, self.graph.order
         carried: set[int] = set()
-        for one in had:
-            carried |= self.copies.origins(one)
+        for one in self.copies.group(commit) - {commit}:
+            if force.bits(one) & before or (force.bits(one) & here and order(one) < order(commit)):
+                carried |= self.copies.origins(one)
         return self.copies.origins(commit) <= carried
 
     def evidence(self, brought: Iterable[tuple[int, Via]]) -> Evidence:
@@ -251,19 +278,46 @@ class History:
             brought.setdefault(other, Via.PICK)
         keys = {link.key for link in self.links.get(commit, ()) if link.relation is TicketRelation.FIXES}
         for key in keys:
-            for other in self.fixing.get(key, ()):
+            for other in self.fixing(key):
                 brought.setdefault(other, Via.TICKET)
         return self.evidence(brought.items())
 
+    def fixing(self, key: str) -> list[int]:
+        """The commits that fix a ticket, oldest first."""
+        number = self.index.links.number(key)
+        found = self.index.links.fixing(number) if number is not None else ()
+        return self.graph.oldest_first(one for one in found if one not in self.graph.lost)
+
     @cached_property
-    def fixing(self) -> Mapping[str, Sequence[int]]:
-        """Ticket -> the commits that fix it, oldest first."""
-        found: dict[str, list[int]] = {}
-        for commit in sorted(self.links):
-            for link in self.links[commit]:
-                if link.relation is TicketRelation.FIXES:
-                    found.setdefault(link.key, []).append(commit)
-        return found
+    def tickets_by_age(self) -> Sequence[int]:
+        """The numbers of all tickets that are named, by the age of the first commit that does, and where its message names them."""
+        links, graph = self.index.links, self.graph
+        first: dict[int, int] = {}
+        for link, (commit, ticket) in enumerate(zip(links.commits, links.tickets, strict=True)):
+            if commit in graph.lost:
+                continue
+            other = first.setdefault(ticket, link)
+            if other != link and graph.when[commit] <= graph.when[before := links.commits[other]]:
+                first[ticket] = link if graph.order(commit) < graph.order(before) else other
+        # Links of one commit stand together in the order of its message, so their own order decides between them.
+        return sorted(first, key=lambda ticket: (*graph.order(links.commits[first[ticket]]), first[ticket]))
+
+    @property
+    def classes(self) -> TicketClasses:
+        """The classes of all tickets; found the first time."""
+        if self.index.classes is None:
+            self.index.classify()
+        if self.index.classes is None:
+            raise AssertionError(self.index)
+        return self.index.classes
+
+    @cached_property
+    def class_places(self) -> Sequence[tuple[int, int]]:
+        """For every class where it is in force, and where it is contained, as bits."""
+        classes = self.classes
+        return [
+            classes.places(number, self.index.contained, self.index.relations) for number in range(len(classes.keys))
+        ]
 
     def carried(self, commit: int) -> tuple[Carried, ...]:
         """Every release that has the change of one commit, in version order."""

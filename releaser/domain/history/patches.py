@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping
 from itertools import islice
 
 from releaser.domain.history.history import History
-from releaser.domain.history.reverts import without_number
 from releaser.domain.history.views import Pick, PickLayer
 from releaser.domain.ticket import TicketRelation
 
@@ -22,21 +21,14 @@ def doubtful(history: History, commits: Collection[int]) -> tuple[int, ...]:
     """The commits to compare with these, oldest first: at most `MOST_COMPARED`, the nearest to them in time."""
     graph = history.graph
     plain = [commit for commit in commits if commit not in graph.more]
-    subjects = {without_number(history.subject(commit)) for commit in plain} - {""}
-    found = {commit for key in _fixed(history, plain) for commit in history.fixing.get(key, ())}
-    # The first letters rule nearly every message out before its subject is made.
-    starts = tuple({subject[:8] for subject in subjects})
-    found |= {
-        commit
-        for commit, message in enumerate(history.columns.messages)
-        if message.startswith(starts) and without_number(history.subject(commit)) in subjects
-    }
+    found = {commit for key in _fixed(history, plain) for commit in history.fixing(key)}
+    found |= history.called_alike(plain)
     known = {twin for commit in plain for twin in history.copies.same(commit)}
-    committed, middle = history.columns.committed, max(plain, default=0)
-    nearest = sorted(
-        found.difference(commits, graph.more, known), key=lambda one: abs(committed[one] - committed[middle])
-    )
-    return tuple(sorted(islice(nearest, MOST_COMPARED)))
+    committed = history.columns.committed
+    middle = max((committed[commit] for commit in plain), default=0)
+    others = graph.newest_first(found.difference(commits, known).difference(one for one in found if one in graph.more))
+    nearest = sorted(others, key=lambda one: abs(committed[one] - middle))
+    return tuple(graph.oldest_first(islice(nearest, MOST_COMPARED)))
 
 
 def _fixed(history: History, commits: Collection[int]) -> set[str]:
@@ -59,7 +51,7 @@ def by_patch(
             by_id.setdefault(patch_ids[ids[commit]], set()).add(commit)
     found = []
     for equal in by_id.values():
-        source, *picks = sorted(equal, key=lambda one: (committed[one], one))
+        source, *picks = sorted(equal, key=lambda one: (committed[one], history.graph.order(one)))
         if not equal.isdisjoint(commits):
             known = history.copies.same(source)
             found += [

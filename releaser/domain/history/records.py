@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+
+_LATEST = 253_402_300_799  # the last second of the year 9999
+
+
+def instant(seconds: int) -> datetime:
+    """Seconds since the epoch as an instant; absurd dates, which real commits have, are brought into range."""
+    return datetime.fromtimestamp(min(max(seconds, 0), _LATEST), UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,15 +88,17 @@ def previous_versions(versions: Sequence[Version]) -> list[Version | None]:
     return found
 
 
-def read_heads(refs: Refs, releases: Sequence[TaggedRelease], *, line_branch: str) -> tuple[Head, ...]:
-    """The branches as heads; their bits follow the releases'.
+def read_heads(
+    refs: Refs, releases: Sequence[TaggedRelease], *, line_branch: str, has: Callable[[str], bool]
+) -> tuple[Head, ...]:
+    """The branches as heads; their bits follow the releases'. `has` tells whether a commit is in the history.
 
     A branch carries a line when its name is `line_branch` (with `{line}`) filled in, or ends in a known line's number
     (`stable-2.555`, `release/3.4.x`); the former wins.
     """
     lines = {release.line for release in releases}
     template = line_branch if "{line}" in line_branch else "{line}"
-    ordered = sorted(refs.heads, key=lambda head: head.name)
+    ordered = sorted((head for head in refs.heads if has(head.commit)), key=lambda head: head.name)
     taken: dict[str, str] = {}
     exact = {template.replace("{line}", line): line for line in lines}
     for head in ordered:

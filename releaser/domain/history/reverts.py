@@ -1,22 +1,12 @@
-"""What takes back what, and which changes are still in force in which releases.
-
-A commit is in force in a release when the release contains it and contains no revert of it that is in force there
-itself. That one rule gives the parity of reverts of reverts, keeps a revert that was picked to one line to that line,
-and needs no order of dates.
-"""
+"""What messages say they take back. What follows from that is worked out in `relations` and `force`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 
-from releaser.domain.history.graph import Graph
-from releaser.domain.history.picks import LARGEST_MERGE, Copies
-from releaser.domain.history.views import Revert
 from releaser.domain.quoting import is_quoted
 
-FURTHEST_WALK = 20_000
 MOST_IDS = 1000
 _IDS = re.compile(
     r"\brevert(?:s|ed|ing)?(?: the)?(?: merge)?(?: commits?)?:?((?:[\s,;&]{1,4}(?:and\s)?(?:commit\s)?[0-9a-f]{7,64}\b){1,50})",
@@ -91,118 +81,3 @@ def numbers(subject: str) -> tuple[str, ...]:
 def without_number(subject: str) -> str:
     """The subject without the numbers that a squashing host appends."""
     return _NUMBERED.sub("", subject) if subject.endswith(")") else subject
-
-
-def resolve(
-    graph: Graph,
-    *,
-    suspects: Mapping[int, str],
-    messages: Callable[[], Sequence[str]],
-    bits: Callable[[int], int],
-) -> list[Revert]:
-    """The reverts among `suspects` (commit -> message). `messages` (all) is asked only if some revert names no id."""
-    found: list[Revert] = []
-    by_name: dict[int, tuple[str, ...]] = {}
-    for commit in sorted(suspects):
-        message = suspects[commit]
-        targets = [target for text in named_ids(message) if (target := graph.find(text)) is not None]
-        earlier = [target for target in dict.fromkeys(targets) if not _is_later(graph, target, commit)]
-        found += [Revert(commit=commit, reverted=target, by_id=True) for target in earlier]
-        if not earlier and (named := named_changes(message)):
-            by_name[commit] = named
-    if by_name:
-        found += _by_name(graph, by_name, messages(), bits)
-    return sorted(found, key=lambda one: (one.commit, one.reverted))
-
-
-def _is_later(graph: Graph, target: int, commit: int) -> bool:
-    """Whether what is claimed to be reverted is a descendant, which is noise and could make a circle.
-
-    The order of the indexes alone does not tell: a clock may be wrong on one of two branches.
-    """
-    return target == commit or (target > commit and graph.is_ancestor(commit, target, limit=FURTHEST_WALK))
-
-
-def _by_name(
-    graph: Graph, wanted: Mapping[int, tuple[str, ...]], messages: Sequence[str], bits: Callable[[int], int]
-) -> list[Revert]:
-    """The nearest commit of that name that the revert descends from."""
-    asked = {name for named in wanted.values() for name in named}
-    by_number = any(name.startswith("#") for name in asked)
-    # The first letters rule nearly every message out before it is looked at.
-    length = min(8, *map(len, asked))
-    starts = {name[:length] for name in asked}
-    places: dict[str, list[int]] = {}
-    for commit, message in enumerate(messages):
-        if by_number or message[:length] in starts or message.startswith("Merge "):
-            for name in asked.intersection(names(message)):
-                places.setdefault(name, []).append(commit)
-    found = []
-    for commit, named in wanted.items():
-        known = (one for name in named for one in reversed(places.get(name, ())))
-        target = next((one for one in known if _descends(graph, commit, one, bits)), None)
-        if target is not None:
-            found.append(Revert(commit=commit, reverted=target, by_id=False))
-    return found
-
-
-class InForce:
-    """Which releases a change is in force in. `by` tells for every reverted commit what reverts it."""
-
-    def __init__(self, graph: Graph, reverts: Iterable[Revert], copies: Copies, bits: Callable[[int], int]) -> None:
-        self._bits = bits
-        self.reverts_of: dict[int, list[int]] = {}
-        self.by: dict[int, list[int]] = {}
-        for revert in reverts:
-            for target in _targets(graph, revert, copies, bits):
-                self.by.setdefault(target, []).append(revert.commit)
-                self.reverts_of.setdefault(revert.commit, []).append(target)
-        self._force: dict[int, int] = {}
-        # A revert stands above what it reverts, so going down every revert is judged before its target.
-        for commit in sorted(self.by, reverse=True):
-            dead = 0
-            for revert_commit in self.by[commit]:
-                dead |= self.bits(revert_commit)
-            self._force[commit] = bits(commit) & ~dead
-
-    def bits(self, commit: int) -> int:
-        """The releases (and heads) that contain the commit in force."""
-        force = self._force.get(commit)
-        return self._bits(commit) if force is None else force
-
-    def reverter(self, commit: int, *, bit: int) -> int | None:
-        """The newest revert of the commit that is in force in that release, if any."""
-        mask = 1 << bit
-        return max((one for one in self.by.get(commit, ()) if self.bits(one) & mask), default=None)
-
-
-def _targets(graph: Graph, revert: Revert, copies: Copies, bits: Callable[[int], int]) -> list[int]:
-    """What a revert takes back: the commit, what it brought in if it is a merge, and their copies that came before."""
-    direct = [revert.reverted]
-    if revert.reverted in graph.more:
-        direct += graph.side_of(revert.reverted, limit=LARGEST_MERGE)
-    # A revert on one line often names the commit of another, whose pick it takes back: that commit itself stays.
-    whole = _descends(graph, revert.commit, revert.reverted, bits)
-    found = dict.fromkeys(one for one in direct if whole or _descends(graph, revert.commit, one, bits))
-    for commit in direct:
-        if copies.is_copied(commit):
-            found.update(dict.fromkeys(_earlier_copies(graph, revert.commit, commit, copies, bits)))
-    return list(found)
-
-
-def _descends(graph: Graph, younger: int, older: int, bits: Callable[[int], int]) -> bool:
-    """Whether `younger` descends from `older`; of those too far apart to be walked, what their releases say."""
-    # Whatever contains a commit contains its ancestors: the quick test, before any walk.
-    if older >= younger or bits(younger) & ~bits(older):
-        return False
-    return graph.is_ancestor(older, younger, limit=FURTHEST_WALK, otherwise=True)
-
-
-def _earlier_copies(
-    graph: Graph, revert: int, commit: int, copies: Copies, bits: Callable[[int], int]
-) -> Iterable[int]:
-    """Copies that the revert can have undone: its ancestors, which carry nothing else. A copy made later is a new start."""
-    origins = copies.origins(commit)
-    for other in copies.same(commit):
-        if copies.origins(other) <= origins and _descends(graph, revert, other, bits):
-            yield other

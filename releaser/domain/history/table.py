@@ -1,7 +1,7 @@
 """The table: ticket x line -> status, with evidence.
 
 Commits that *fix* a ticket decide where it is; of a ticket that is only referred to, the commits are evidence, and where
-they are is told, but its status stays unknown.
+they are is told, but its status stays unknown. Tickets that are decided alike are of one class (`classes`) and judged once.
 """
 
 from __future__ import annotations
@@ -9,41 +9,53 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
-from releaser.domain.history.evidence import Evidence, Track
+from releaser.domain.history.classes import UNFIXED
+from releaser.domain.history.evidence import Evidence, Track, status_on
 from releaser.domain.history.history import History
 from releaser.domain.history.views import LineStatus, OnLine, TicketCommit, TicketHistory, Via
 from releaser.domain.ticket import TicketRelation
 
 
 class TicketTable:
-    """Every ticket of a history on every line."""
+    """Every ticket of a history on every line. Making one costs nothing."""
 
     def __init__(self, history: History) -> None:
         self._history = history
-
-    @cached_property
-    def _links(self) -> Mapping[str, dict[int, TicketRelation]]:
-        found: dict[str, dict[int, TicketRelation]] = {}
-        for commit in sorted(self._history.links):
-            for link in self._history.links[commit]:
-                found.setdefault(link.key, {})[commit] = link.relation
-        return found
+        self._links = history.index.links
 
     @property
     def keys(self) -> Sequence[str]:
         """Every ticket named anywhere, by the age of its first commit."""
-        return tuple(self._links)
+        return tuple(map(self._links.keys.__getitem__, self._numbers))
+
+    @property
+    def _numbers(self) -> Sequence[int]:
+        return self._history.tickets_by_age
+
+    def named(self, key: str) -> Mapping[int, TicketRelation] | None:
+        """The commits that name a ticket, oldest first, and what they say of it; None if none does."""
+        number = self._links.number(key)
+        return self._named(number) if number is not None else None
+
+    def _named(self, number: int) -> Mapping[int, TicketRelation] | None:
+        links, graph = self._links, self._history.graph
+        found = {
+            commit: TicketRelation.FIXES if links.fixes[link] else TicketRelation.REFS
+            for link in links.of_ticket(number)
+            if (commit := links.commits[link]) not in graph.lost
+        }
+        return {commit: found[commit] for commit in graph.oldest_first(found)} or None
 
     def show(self, key: str) -> TicketHistory | None:
         """One ticket with all its evidence, or None if no commit names it."""
-        named = self._links.get(key)
+        named = self.named(key)
         if named is None:
             return None
         history = self._history
         evidence = self._evidence(named)
         fixes = TicketRelation.FIXES in named.values()
         brought = dict(evidence.brought)
-        commits = sorted({*named, *brought})
+        commits = history.graph.oldest_first({*named, *brought})
         return TicketHistory(
             key=key,
             commits=tuple(
@@ -63,51 +75,46 @@ class TicketTable:
     def statuses(self, lines: Sequence[str] | None = None) -> Iterator[tuple[str, tuple[LineStatus, ...]]]:
         """Every ticket with its status on each of `lines` (all of them by default), without the evidence: fast."""
         tracks = [track for track in self._history.tracks if lines is None or track.line in lines]
-        unknown = tuple(LineStatus.UNKNOWN for _ in tracks)
-        # Tickets by the thousand share few sets of releases; each distinct pair of sets is judged once.
+        rows: dict[int, tuple[LineStatus, ...]] = {UNFIXED: tuple(LineStatus.UNKNOWN for _ in tracks)}
+        # Classes share few pairs of sets, and there are many lines.
         judged: dict[tuple[int, int], tuple[LineStatus, ...]] = {}
-        for key, named in self._links.items():
-            fixing = [commit for commit, relation in named.items() if relation is TicketRelation.FIXES]
-            if not fixing:
-                yield key, unknown
-                continue
-            sets = self._sets(fixing)
-            if sets not in judged:
-                evidence = self._evidence(named)
-                judged[sets] = tuple(map(evidence.status, tracks))
-            yield key, judged[sets]
+        for number in self._numbers:
+            of = self._class_of[number]
+            if of not in rows:
+                places = self._places[of]
+                if places not in judged:
+                    in_force, contained = places
+                    judged[places] = tuple(status_on(track, in_force=in_force, contained=contained) for track in tracks)
+                rows[of] = judged[places]
+            yield self._links.keys[number], rows[of]
 
-    def _sets(self, fixing: Sequence[int]) -> tuple[int, int]:
-        """Where the ticket is in force and where it is contained: what `Evidence` says, without its order."""
-        history = self._history
-        in_force = contained = 0
-        for commit in fixing:
-            for other in history.copies.everywhere(commit) if history.copies.may_be_elsewhere(commit) else (commit,):
-                in_force |= history.force.bits(other)
-                contained |= history.bits(other)
-        return in_force, contained
+    @property
+    def _class_of(self) -> Sequence[int]:
+        return self._history.classes.of
+
+    @cached_property
+    def _places(self) -> Sequence[tuple[int, int]]:
+        return self._history.class_places
 
     def places(self) -> Iterator[tuple[str, int, int]]:
         """Every ticket that some commit fixes, with the releases and heads in which that is in force and that contain it.
 
         Both as bits, as in `History.bits`; `evidence.status_on` judges them.
         """
-        for key, named in self._links.items():
-            fixing = [commit for commit, relation in named.items() if relation is TicketRelation.FIXES]
-            if fixing:
-                yield key, *self._sets(fixing)
+        for number in self._numbers:
+            of = self._class_of[number]
+            if of != UNFIXED:
+                yield self._links.keys[number], *self._places[of]
 
     def evidence(self, key: str) -> Evidence | None:
         """What decides where the ticket is, or None if no commit names it."""
-        named = self._links.get(key)
+        named = self.named(key)
         return self._evidence(named) if named is not None else None
 
     def fixed(self) -> Iterator[tuple[str, int]]:
         """Every ticket that some commit fixes, with the releases in which that is in force, as bits by rank."""
         released = (1 << len(self._history.releases)) - 1
-        for key, named in self._links.items():
-            if TicketRelation.FIXES in named.values():
-                yield key, self._evidence(named).in_force & released
+        return ((key, in_force & released) for key, in_force, _ in self.places())
 
     def first_releases(self, key: str) -> Mapping[str, str]:
         """Line -> first version that has the ticket, only where one has."""

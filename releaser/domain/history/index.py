@@ -1,0 +1,184 @@
+"""Everything that is known of a history, in flat columns that grow at their end: what is kept, and brought up to date.
+
+A commit is its place: parents stand before their children. Three layers stand on each other: what commits say (`Statements`,
+`Links`), which is settled for ever; how they relate (`Relations`), of which new commits change little; and which tips contain
+them (`Containment`), of which new tips change whole sets at once.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
+
+from releaser.domain.history.arrival import Arrival
+from releaser.domain.history.classes import TicketClasses
+from releaser.domain.history.containment import Containment
+from releaser.domain.history.graph import Graph, Parents
+from releaser.domain.history.ids import Ids
+from releaser.domain.history.links import Links
+from releaser.domain.history.relations import Relations, Statements, date_number
+from releaser.domain.history.said import Said
+
+
+class ReleaseTip(NamedTuple):
+    """A release by the keys of its version and of the previous one (empty if there is none), its commit's place, and its tag."""
+
+    key: str
+    commit: int
+    previous: str
+    tag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tips:
+    """What leads to commits, as it was read: releases by rank, and branches by name, each with its commit.
+
+    `others` are the commits of tags that are no releases. `tags` tells what each tag held.
+    """
+
+    releases: tuple[ReleaseTip, ...] = ()
+    heads: tuple[tuple[str, int], ...] = ()
+    others: tuple[int, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def bits(self) -> dict[int, int]:
+        """Commit -> a bit of it."""
+        found = {commit: bit for bit, (_, commit) in enumerate(self.heads, start=len(self.releases))}
+        return found | {one.commit: rank for rank, one in enumerate(self.releases)}
+
+    @property
+    def own(self) -> dict[int, int]:
+        """Commit -> the bits of all tips that are this very commit."""
+        found: dict[int, int] = {}
+        led_to = (*(one.commit for one in self.releases), *(commit for _, commit in self.heads))
+        for bit, commit in enumerate(led_to):
+            found[commit] = found.get(commit, 0) | 1 << bit
+        return found
+
+    @property
+    def commits(self) -> set[int]:
+        """Every commit that is led to."""
+        return {one.commit for one in self.releases}.union((commit for _, commit in self.heads), self.others)
+
+
+class Index:
+    """`state` names what it holds and how its sets and classes are numbered; equal states are alike in everything."""
+
+    def __init__(
+        self,
+        *,
+        graph: Graph,
+        committed: array[int],
+        statements: Statements,
+        links: Links,
+        contained: Containment,
+        tips: Tips,
+        state: str,
+        relations: Relations | None = None,
+        classes: TicketClasses | None = None,
+        fingerprint: str = "",
+    ) -> None:
+        self.graph = graph
+        self.committed = committed
+        self.statements = statements
+        self.links = links
+        self.contained = contained
+        self.relations = relations or Relations(graph, statements, contained.bits)
+        self.classes = classes
+        self.tips = tips
+        self.state = state
+        self.fingerprint = fingerprint
+        """Of the refs it was read from."""
+
+    @classmethod
+    def empty(cls) -> Index:
+        """Nothing is known yet."""
+        nothing = Statements(
+            authored=array("q"),
+            author=array("i"),
+            authors=[],
+            name=array("Q"),
+            more_names=[],
+            sources={},
+            claims={},
+        )
+        return cls(
+            graph=Graph(Ids(bytearray(), width=20), Parents(), array("q")),
+            committed=array("q"),
+            statements=nothing,
+            links=Links(),
+            contained=Containment(),
+            tips=Tips(),
+            state="",
+        )
+
+    def copy(self) -> Index:
+        """An independent one, which may grow while others still ask this one."""
+        graph = Graph(self.graph.ids.copy(), self.graph.edges.copy(), self.graph.when[:], set(self.graph.lost))
+        contained, statements = self.contained.copy(), self.statements.copy()
+        return Index(
+            graph=graph,
+            committed=self.committed[:],
+            statements=statements,
+            links=self.links.copy(),
+            contained=contained,
+            relations=self.relations.copy(graph, statements, contained.bits),
+            classes=self.classes.copy() if self.classes is not None else None,
+            tips=self.tips,
+            state=self.state,
+            fingerprint=self.fingerprint,
+        )
+
+    def classify(self, tickets: Iterable[int] | None = None) -> list[int]:
+        """Find the classes of these tickets, or of all; answers which got another."""
+        if self.classes is None:
+            self.classes, tickets = TicketClasses(), None
+        return self.classes.renew(
+            range(len(self.links.keys)) if tickets is None else tickets,
+            links=self.links,
+            graph=self.graph,
+            contained=self.contained,
+            relations=self.relations,
+        )
+
+    def append(self, said: Said) -> Arrival:
+        """Put new commits at the end; answers how they came to stand. Their sets are still to be found."""
+        arrived = Arrival(said, self.graph.ids)
+        base, edges = arrived.base, self.graph.edges
+        self.graph.ids.extend(Ids.of(arrived.texts(said.ids)))
+        edges.first.extend(arrived.first)
+        edges.second.extend(arrived.second)
+        edges.rest.update(arrived.rest)
+        self.committed.extend(arrived.numbers(said.committed))
+        _date(self.graph, self.committed, base)
+        self._state(said, arrived)
+        return arrived
+
+    def _state(self, said: Said, arrived: Arrival) -> None:
+        statements, place = self.statements, arrived.place
+        authored = arrived.numbers(said.authored)
+        statements.authored.extend(authored)
+        statements.author.extend(arrived.numbers(said.author))
+        statements.name.extend(arrived.numbers(said.name))
+        statements.authors += islice(said.authors, len(statements.authors), None)
+        statements.more_names += [(place(one), key) for one, key in said.more_names]
+        statements.sources.update((place(one), ids) for one, ids in said.sources.items())
+        statements.claims.update((place(one), claim) for one, claim in said.claims.items())
+        if statements.dates is not None:
+            statements.dates.extend(map(date_number, authored))
+        self.links.extend(sorted((place(one), links) for one, links in said.links.items()), said.tickets)
+
+
+def _date(graph: Graph, committed: Sequence[int], base: int) -> None:
+    """Date the commits from `base` on, each after its parents."""
+    when, edges = graph.when, graph.edges
+    when.extend(committed[base:])
+    for commit, (up, second) in enumerate(zip(edges.first[base:], edges.second[base:], strict=True), start=base):
+        if up >= 0 and when[up] >= when[commit]:
+            when[commit] = when[up] + 1
+        if second >= 0:
+            when[commit] = max(when[commit], *(when[parent] + 1 for parent in edges.of(commit)))

@@ -1,0 +1,260 @@
+"""How commits relate: which are copies of which, and which take back which. Worked out from what they say and from the graph.
+
+A trailer (`(cherry picked from commit …)`) is a statement and is believed, also where its source is missing here. Equal
+author, author date and name are believed where neither commit descends from the other: of two in a row, which imports from
+other systems are full of, each is its own. What a revert names is looked for among its ancestors.
+
+All of this is settled by what stands behind a commit, so new commits and tags change little of it: `renew` works out again what
+they may concern, and a history built at once is only the case where that is everything. Where the graph is too large to be
+walked, releases decide instead; such doubtful commits are worked out again each time.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from releaser.domain.history.copies import LARGEST_MERGE, Copies
+from releaser.domain.history.force import InForce
+from releaser.domain.history.graph import Graph
+from releaser.domain.history.ids import Chains
+from releaser.domain.history.said import ELSEWHERE, Claim, name_key
+from releaser.domain.history.views import Pick, PickLayer, Revert
+
+FURTHEST_WALK = 20_000
+# Twins further apart than this are left alone: there may be very many.
+FURTHEST_TWIN = 2000
+
+
+@dataclass(slots=True, kw_only=True)
+class Statements:
+    """What commits say, by their places; see `said.Said`. `authors` are pairs of name and mail, by number."""
+
+    authored: array[int]
+    author: array[int]
+    authors: list[tuple[str, str]]
+    name: array[int]
+    more_names: list[tuple[int, int]]
+    sources: dict[int, tuple[str, ...]]
+    claims: dict[int, Claim]
+    dates: Chains | None = None
+    """Finds commits by `date_number` of when they were written."""
+
+    def copy(self) -> Statements:
+        """An independent one."""
+        return Statements(
+            authored=self.authored[:],
+            author=self.author[:],
+            authors=self.authors[:],
+            name=self.name[:],
+            more_names=self.more_names[:],
+            sources=self.sources.copy(),
+            claims=self.claims.copy(),
+            dates=self.dates.copy() if self.dates is not None else None,
+        )
+
+    def written_with(self, commit: int) -> Iterable[int]:
+        """The commits written at the same second, this one included."""
+        if self.dates is None:
+            self.dates = Chains()
+            self.dates.extend(map(date_number, self.authored))
+        date = self.authored[commit]
+        return (one for one in self.dates.places(date_number(date)) if self.authored[one] == date)
+
+
+def date_number(seconds: int) -> int:
+    """Spreads dates over the low bits; whole minutes, hours and days too."""
+    return seconds * 0x9E3779B1 >> 16
+
+
+@dataclass(slots=True, kw_only=True)
+class Renewed:
+    """What became other by `Relations.renew`: commits whose picks or reverts are, whose copies are, and that others take back."""
+
+    facts: set[int]
+    copies: set[int]
+    reverted: set[int]
+
+
+class Relations:
+    """The picks and reverts of a history, with what follows from them."""
+
+    def __init__(self, graph: Graph, statements: Statements, bits: Callable[[int], int]) -> None:
+        self._graph = graph
+        self._said = statements
+        self._bits = bits
+        self.copies = Copies(graph)
+        self.reverts: dict[int, tuple[Revert, ...]] = {}
+        """Revert -> what it names, oldest first."""
+        self.force = InForce(graph, bits)
+        self.doubtful: set[int] = set()
+        """Commits whose relations rest on something that could not be walked."""
+
+    def copy(self, graph: Graph, statements: Statements, bits: Callable[[int], int]) -> Relations:
+        """An independent one for the same commits of a graph that goes on."""
+        copied = Relations(graph, statements, bits)
+        copied.copies = self.copies.copy(graph)
+        copied.reverts = self.reverts.copy()
+        copied.force = self.force.copy(graph, bits)
+        copied.doubtful = self.doubtful.copy()
+        return copied
+
+    def renew(self, concerned: Collection[int], *, twins: Iterable[Sequence[int]]) -> Renewed:
+        """Work out again what `concerned` commits relate to; `twins` are groups as `twin_groups` finds them."""
+        self.doubtful -= set(concerned)
+        picks = self._picks(concerned, twins)
+        changed = {commit: found for commit, found in picks.items() if found != self.copies.picks_of.get(commit, ())}
+        copies = self.copies.renew(changed) if changed else set()
+        names = self._named(concerned)
+        aimed = {commit: self._reverts(commit, names) for commit in concerned}
+        other = {commit: found for commit, found in aimed.items() if found != self.reverts.get(commit, ())}
+        for commit, found in other.items():
+            self.reverts.pop(commit, None)
+            if found:
+                self.reverts[commit] = found
+        again = {commit for commit in (*concerned, *self._aiming_at(copies)) if commit in self.reverts} | other.keys()
+        reverted = self.force.renew({commit: self._targets(commit) for commit in again})
+        return Renewed(facts={*changed, *other}, copies=copies, reverted=reverted)
+
+    def forget_bits(self) -> None:
+        """The sets of releases are others now."""
+        self.force.renew({})
+
+    # --- picks -------------------------------------------------------------------------------------------------------
+
+    def _picks(self, concerned: Collection[int], twins: Iterable[Sequence[int]]) -> dict[int, tuple[Pick, ...]]:
+        found: dict[int, tuple[Pick, ...]] = {commit: self._trailers(commit) for commit in concerned}
+        for group in twins:
+            for commit in group:
+                found.setdefault(commit, self._trailers(commit))
+            for pick in self._authorship(group, found):
+                found[pick.commit] = (*found[pick.commit], pick)
+        return found
+
+    def _trailers(self, commit: int) -> tuple[Pick, ...]:
+        picks: list[Pick] = []
+        for text in self._said.sources.get(commit, ()) if commit not in self._graph.lost else ():
+            source = self._graph.find(text)
+            if source != commit:
+                source_id = self._graph.ids[source] if source is not None else text
+                picks.append(Pick(commit=commit, source=source, source_id=source_id, layer=PickLayer.TRAILER))
+        return tuple(picks)
+
+    def _authorship(self, group: Sequence[int], picks: Mapping[int, tuple[Pick, ...]]) -> Iterable[Pick]:
+        """Commits of one author, date and name: all are picks of the one committed first that it does not lead to."""
+        graph = self._graph
+        first, *others = graph.oldest_first(group)
+        source_id = graph.ids[first]
+        after: set[int] = set()
+        said = {pick.source for pick in picks[first]}
+        for commit in others:
+            if commit in said or first in {pick.source for pick in picks[commit]}:
+                continue
+            if not self._bits(commit) & ~self._bits(first):
+                descends = graph.descends(commit, first, limit=FURTHEST_TWIN, through=after)
+                if descends is None:
+                    self.doubtful.add(commit)
+                if descends is not False:
+                    after.add(commit)
+                    continue
+            yield Pick(commit=commit, source=first, source_id=source_id, layer=PickLayer.AUTHORSHIP)
+
+    # --- reverts -----------------------------------------------------------------------------------------------------
+
+    def _named(self, concerned: Iterable[int]) -> Mapping[int, list[int]]:
+        """The commits that reverts among the `concerned` may call by name: by the name's key, newest first."""
+        claims = (self._said.claims.get(commit) for commit in concerned)
+        wanted = {name_key(name) for claim in claims if claim is not None for name in claim.names}
+        if not wanted:
+            return {}
+        found: dict[int, set[int]] = {}
+        for commit, key in enumerate(self._said.name):
+            if key in wanted:
+                found.setdefault(key, set()).add(commit)
+        for commit, key in self._said.more_names:
+            if key in wanted:
+                found.setdefault(key, set()).add(commit)
+        return {key: self._graph.newest_first(commits) for key, commits in found.items()}
+
+    def _reverts(self, commit: int, names: Mapping[int, Sequence[int]]) -> tuple[Revert, ...]:
+        claim = self._said.claims.get(commit)
+        if claim is None or commit in self._graph.lost:
+            return ()
+        graph = self._graph
+        targets = {target for text in claim.ids if (target := graph.find(text)) is not None}
+        earlier = [target for target in targets if not self._is_later(target, commit)]
+        if earlier:
+            return tuple(Revert(commit=commit, reverted=one, by_id=True) for one in graph.oldest_first(earlier))
+        for name in claim.names:
+            for target in names.get(name_key(name), ()):
+                if self._descending_from(commit, (target,)):
+                    return (Revert(commit=commit, reverted=target, by_id=False),)
+        return ()
+
+    def _is_later(self, target: int, commit: int) -> bool:
+        """Whether what is claimed to be reverted descends from the revert, which is noise."""
+        if target == commit:
+            return True
+        found = self._graph.descends(target, commit, limit=FURTHEST_WALK)
+        if found is None:
+            self.doubtful.add(commit)
+        return bool(found)
+
+    def _descending_from(self, commit: int, among: Iterable[int]) -> set[int]:
+        """Those `among` the commits that this one descends from; of those too far away to be walked to, releases decide."""
+        mine = self._bits(commit)
+        # Whatever contains a commit contains its ancestors: the quick test, before any walk.
+        fits = [one for one in among if not mine & ~self._bits(one)]
+        found, unknown = self._graph.ancestors(commit, fits, limit=FURTHEST_WALK)
+        if unknown:
+            self.doubtful.add(commit)
+        return found | unknown
+
+    def _aiming_at(self, commits: set[int]) -> set[int]:
+        """The reverts that name one of these commits, or a merge that brought it in."""
+        if not commits:
+            return set()
+        aiming = (
+            commit for commit, found in self.reverts.items() for one in found if self._hits(one.reverted, commits)
+        )
+        return set(aiming)
+
+    def _hits(self, reverted: int, commits: set[int]) -> bool:
+        if reverted in commits:
+            return True
+        return reverted in self._graph.more and not commits.isdisjoint(self._direct(reverted))
+
+    def _direct(self, reverted: int) -> list[int]:
+        """What is reverted: a commit, and what it brought in if it is a merge."""
+        if reverted not in self._graph.more:
+            return [reverted]
+        return [reverted, *self._graph.side_of(reverted, limit=LARGEST_MERGE)]
+
+    def _targets(self, commit: int) -> set[int]:
+        """What a revert takes back: the commits, what they brought in, and their copies that came before it."""
+        found: set[int] = set()
+        for revert in self.reverts.get(commit, ()):
+            direct = self._direct(revert.reverted)
+            # A revert on one line often names the commit of another, whose pick it takes back: that commit itself stays.
+            whole = self._descending_from(commit, (revert.reverted,))
+            found.update(direct if whole else ())
+            among = set() if whole else set(direct)
+            for one in direct:
+                if self.copies.is_copied(one):
+                    # Copies that carry nothing else; one made later is a new start.
+                    origins = self.copies.origins(one)
+                    among.update(other for other in self.copies.group(one) if self.copies.origins(other) <= origins)
+            found |= self._descending_from(commit, among - found)
+        return found
+
+
+def twin_groups(statements: Statements, graph: Graph, among: Iterable[int]) -> list[list[int]]:
+    """The commits `among` these that share author, author date and name, two and more; no merges."""
+    groups: dict[tuple[int, str, int], list[int]] = {}
+    authors, author, authored, name = statements.authors, statements.author, statements.authored, statements.name
+    for commit in among:
+        key = name[commit]
+        if key > ELSEWHERE and commit not in graph.more and commit not in graph.lost:
+            groups.setdefault((authored[commit], authors[author[commit]][1], key), []).append(commit)
+    return [group for group in groups.values() if len(group) > 1]

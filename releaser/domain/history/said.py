@@ -1,0 +1,159 @@
+"""What commits say of themselves, taken out of batches while git is still busy with the next ones.
+
+Only what a commit holds decides here, nothing of what surrounds it: it is kept as it is for ever. Messages are looked at once;
+what is told of them later is read again from the repository.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from zlib import adler32, crc32
+
+from releaser.domain.history.picks import named_sources, quoted_sources
+from releaser.domain.history.records import OUTSIDE, CommitBatch
+from releaser.domain.history.reverts import may_revert, named_changes, named_ids, names
+from releaser.domain.ticket import TicketPatterns, TicketRelation, ticket_links
+
+_FURTHEST = 2**62
+NAMELESS = 0
+ELSEWHERE = 1
+"""Instead of the name of a commit that is `OUTSIDE`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a commit says it takes back: ids, or names of changes, surest first; and the picks that it quotes, nearest first."""
+
+    ids: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    quoted: tuple[str, ...] = ()
+
+
+def name_key(name: str) -> int:
+    """A number for what a change is called: 64 bits that two names share by chance only. `NAMELESS` for none."""
+    raw = name.encode("utf-8", "surrogatepass")
+    return crc32(raw) | adler32(raw) << 32 if raw else NAMELESS
+
+
+@dataclass(slots=True, kw_only=True)
+class Said:
+    """Some commits as columns, in the order git prints them (children first). Keys of dictionaries are places here.
+
+    `authors` numbers pairs of name and mail, `tickets` numbers keys: they may come with those of earlier commits in them.
+    """
+
+    authors: dict[tuple[str, str], int] = field(default_factory=dict)
+    tickets: dict[str, int] = field(default_factory=dict)
+    ids: list[str] = field(default_factory=list)
+    parents: list[str] = field(default_factory=list)
+    """Ids joined by blanks; `merges` are the places where there are several."""
+    merges: list[int] = field(default_factory=list)
+    places: dict[str, int] = field(default_factory=dict)
+    authored: array[int] = field(default_factory=lambda: array("q"))
+    committed: array[int] = field(default_factory=lambda: array("q"))
+    author: array[int] = field(default_factory=lambda: array("i"))
+    name: array[int] = field(default_factory=lambda: array("Q"))
+    """What a later revert may call the commit, as `name_key`; more names of a few stand in `more_names`."""
+    more_names: list[tuple[int, int]] = field(default_factory=list)
+    sources: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    claims: dict[int, Claim] = field(default_factory=dict)
+    links: dict[int, tuple[tuple[int, bool], ...]] = field(default_factory=dict)
+    """The tickets that a commit names, by number, and whether it fixes them."""
+    together: set[int] = field(default_factory=set)
+    """Commits written at the same second as another of these."""
+    messages: list[str] = field(default_factory=list)
+    _first: dict[int, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def add(self, batch: CommitBatch, patterns: TicketPatterns) -> None:
+        """Take some more commits, all older than or beside those before."""
+        base = len(self.ids)
+        self.places.update(zip(batch.ids, range(base, base + len(batch.ids)), strict=True))
+        self.ids += batch.ids
+        self.parents += batch.parents
+        self.merges += [place for place, text in enumerate(batch.parents, start=base) if " " in text]
+        self._date(base, _seconds(batch.authored))
+        self.committed.extend(_seconds(batch.committed))
+        authors = self.authors
+        for one in zip(batch.names, batch.mails, strict=True):
+            self.author.append(authors.setdefault(one, len(authors)))
+        self.messages += batch.messages
+        self._look_through(base, batch.messages)
+        self._name(base, batch.messages)
+        self._link(base, batch.messages, patterns)
+
+    def leave_out(self, printed: Collection[int]) -> None:
+        """Take some commits out again."""
+        kept = [place for place in range(len(self.ids)) if place not in printed]
+        now = {old: new for new, old in enumerate(kept)}
+        for column in (self.ids, self.parents, self.messages):
+            column[:] = [column[place] for place in kept]
+        for numbers in (self.authored, self.committed, self.author, self.name):
+            numbers[:] = array(numbers.typecode, [numbers[place] for place in kept])
+        self.places = dict(zip(self.ids, range(len(self.ids)), strict=True))
+        self.merges = [now[place] for place in self.merges if place in now]
+        self.together = {now[place] for place in self.together if place in now}
+        self.more_names = [(now[place], key) for place, key in self.more_names if place in now]
+        self.sources = {now[place]: ids for place, ids in self.sources.items() if place in now}
+        self.claims = {now[place]: claim for place, claim in self.claims.items() if place in now}
+        self.links = {now[place]: links for place, links in self.links.items() if place in now}
+
+    def _date(self, base: int, seconds: Sequence[int]) -> None:
+        self.authored.extend(seconds)
+        first = self._first.setdefault
+        for place, date in enumerate(seconds, start=base):
+            other = first(date, place)
+            if other != place:
+                self.together.add(other)
+                self.together.add(place)
+
+    def _look_through(self, base: int, messages: Sequence[str]) -> None:
+        for place, message in enumerate(messages, start=base):
+            if "picked" in message and (named := named_sources(message)):
+                self.sources[place] = named
+            if may_revert(message):
+                ids, changes = named_ids(message), named_changes(message)
+                if ids or changes:
+                    self.claims[place] = Claim(ids=ids, names=changes, quoted=quoted_sources(message))
+
+    def _name(self, base: int, messages: Sequence[str]) -> None:
+        """Nearly every message has one name, its first line; those that may have more are looked at closely."""
+        add = self.name.append
+        for place, message in enumerate(messages, start=base):
+            first = message.partition("\n")[0].rstrip()
+            if first == OUTSIDE:
+                add(ELSEWHERE)
+                continue
+            if not first.endswith(")") and not first.startswith("Merge "):
+                raw = first.encode("utf-8", "surrogatepass")
+                add(crc32(raw) | adler32(raw) << 32 if raw else NAMELESS)
+                continue
+            name, *more = map(name_key, names(message))
+            add(name)
+            self.more_names += ((place, one) for one in more)
+
+    def _link(self, base: int, messages: Sequence[str], patterns: TicketPatterns) -> None:
+        tickets, fixes = self.tickets, TicketRelation.FIXES
+        for place in patterns.hopeful(messages):
+            found = ticket_links(messages[place], patterns)
+            if found:
+                self.links[base + place] = tuple(
+                    [(tickets.setdefault(one.key, len(tickets)), one.relation is fixes) for one in found]
+                )
+
+
+def _seconds(texts: Sequence[str]) -> Sequence[int]:
+    """Seconds as numbers. Broken author lines have none, and hostile ones are beyond any clock."""
+    try:
+        numbers = list(map(int, texts))
+    except ValueError:
+        numbers = [int(text) if text.isascii() and text.isdigit() else 0 for text in texts]
+    return (
+        numbers
+        if not numbers or max(map(abs, numbers)) < _FURTHEST
+        else [n if abs(n) < _FURTHEST else 0 for n in numbers]
+    )
