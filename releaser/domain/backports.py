@@ -193,7 +193,8 @@ def gaps(history: History, looked_at: Sequence[Place], *, judged_by: Judge | Non
             field="lines",
         )
     found = [gap for key, statuses in rows for gap in _gaps_of(history, key, table.evidence(key), looked_at, statuses)]
-    found.sort(key=lambda gap: (_KINDS.index(gap.kind), -gap.commits[-1]))
+    found.sort(key=lambda gap: history.graph.order(gap.commits[-1]), reverse=True)
+    found.sort(key=lambda gap: _KINDS.index(gap.kind))
     lines = sum(not place.is_main for place in looked_at)
     return Backports(places=tuple(looked_at), left_out=len(history.tracks) - lines, tickets=tickets, gaps=tuple(found))
 
@@ -208,7 +209,7 @@ def _gaps_of(
     assert evidence is not None  # noqa: S101 -- its place is known, so it is
     having = [n for n, status in enumerate(statuses) if status in DONE]
     fixed_on = tuple(evidence.on_line(looked_at[n].track, history.releases) for n in having)
-    commits = tuple(sorted(commit for commit, _ in evidence.brought))
+    commits = tuple(history.graph.oldest_first(commit for commit, _ in evidence.brought))
     for n, status in enumerate(statuses):
         if status not in OPEN:
             continue
@@ -227,6 +228,8 @@ def _gaps_of(
 
 def as_json(found: Backports, history: History) -> dict[str, Any]:
     """Plain data. `lines` are those looked at; of a gap with the status `unknown` only people can say whether it is one."""
+    newest = list(dict.fromkeys(gap.commits[-1] for gap in found.gaps))
+    subjects = dict(zip(newest, history.subjects(newest), strict=True))
     return {
         "lines": [
             {
@@ -240,11 +243,11 @@ def as_json(found: Backports, history: History) -> dict[str, Any]:
         ],
         "lines_left_out": found.left_out,
         "tickets": found.tickets,
-        "gaps": [_gap_json(gap, history) for gap in found.gaps],
+        "gaps": [_gap_json(gap, subjects[gap.commits[-1]], history) for gap in found.gaps],
     }
 
 
-def _gap_json(gap: Gap, history: History) -> dict[str, Any]:
+def _gap_json(gap: Gap, subject: str, history: History) -> dict[str, Any]:
     ids = [history.graph.ids[commit] for commit in reversed(gap.commits)]
     return {
         "ticket": gap.ticket,
@@ -252,7 +255,7 @@ def _gap_json(gap: Gap, history: History) -> dict[str, Any]:
         "kind": gap.kind.value,
         "status": gap.status.value,
         "candidate": gap.status is LineStatus.UNKNOWN,
-        "subject": shortened(history.subject(gap.commits[-1])),
+        "subject": shortened(subject),
         "fixed_on": [line_json(one) for one in gap.fixed_on],
         "reverted_by": gap.reverted_by,
         "commits": ids,

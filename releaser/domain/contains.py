@@ -16,6 +16,7 @@ from typing import Any
 from releaser.domain.changelog.text import plain, shortened
 from releaser.domain.history import (
     Carried,
+    Commit,
     Head,
     History,
     OnLine,
@@ -28,7 +29,7 @@ from releaser.domain.history import (
     members,
 )
 from releaser.domain.history.evidence import Evidence
-from releaser.domain.nearest import ids_starting, nearest_ids, nearest_tickets
+from releaser.domain.nearest import SHORTEST_SHARED, nearest_tickets
 from releaser.domain.ticket import TicketRelation
 from releaser.errors import InvalidError, NotFoundError
 
@@ -101,7 +102,9 @@ def _deepened(history: History, found: Whereabouts, brought: dict[int, Via], pic
         relation = known[commit].relation if commit in known else None
         known[commit] = TicketCommit(commit=commit, id=history.graph.ids[commit], relation=relation, via=via)
     evidence = history.evidence(brought.items())
-    order = sorted(known) if found.ticket is not None else [commit for commit, _ in evidence.brought]
+    order = (
+        history.graph.oldest_first(known) if found.ticket is not None else [commit for commit, _ in evidence.brought]
+    )
     return replace(
         found,
         commits=tuple(known[commit] for commit in order),
@@ -168,30 +171,28 @@ def _named_commit(history: History, wanted: str) -> int | None:
     exact = history.find(folded)
     if exact is not None:
         return exact
-    several = ids_starting(folded, history.graph.ids, most=_NAMED)
+    several = history.graph.starting(folded)
     if len(several) > 1:
         raise AmbiguousCommitError(
-            f"'{folded}' is the start of several commits.",
+            f"'{folded}' is the start of {len(several)} commits.",
             advice=f"Name one by more of its id: {_named(history, several)}.",
             field="query",
         )
-    return history.find(several[0]) if several else None
+    return several[0] if several else None
 
 
-def _named(history: History, ids: list[str]) -> str:
-    """Commits by the start of their ids and their subjects, harmless and short."""
-    found = []
-    for one in ids:
-        place = history.find(one)
-        subject = plain(history.subject(place)) if place is not None else ""
-        found.append(f"{one[:12]} ({shortened(subject)[:60]})")
-    return ", ".join(found)
+def _named(history: History, commits: Sequence[int]) -> str:
+    """Commits by the start of their ids and their subjects, harmless and short; few of many."""
+    shown = history.graph.newest_first(commits)[:_NAMED]
+    subjects = (shortened(plain(one))[:60] for one in history.subjects(shown))
+    named = [f"{history.graph.ids[one][:12]} ({text})" for one, text in zip(shown, subjects, strict=True)]
+    return ", ".join(named) + (f" and {len(commits) - len(shown)} more" if len(commits) > len(shown) else "")
 
 
 def _unknown(history: History, table: TicketTable, wanted: str) -> UnknownChangeError:
     shown = wanted[:LONGEST_QUERY]
     if _ID.fullmatch(wanted.lower()) is not None:
-        near = nearest_ids(wanted.lower(), history.graph.ids)
+        near = _nearest(history, wanted.lower())
         advice = (
             f"The nearest is {_named(history, near)}." if near else "Perhaps it is not fetched yet: git fetch --tags."
         )
@@ -205,6 +206,14 @@ def _unknown(history: History, table: TicketTable, wanted: str) -> UnknownChange
         )
         what = f"No commit names a ticket '{plain(shown)}', and none is called so."
     return UnknownChangeError(what, advice=advice, field="query")
+
+
+def _nearest(history: History, wanted: str) -> list[int]:
+    """The commits whose ids share the longest start with what was named, if that is no chance."""
+    for size in range(len(wanted) - 1, SHORTEST_SHARED, -1):
+        if found := history.graph.starting(wanted[:size]):
+            return found
+    return []
 
 
 def _taken_back(history: History, evidence: Evidence) -> tuple[TakenBack, ...]:
@@ -242,7 +251,10 @@ def as_json(found: Whereabouts, history: History) -> dict[str, Any]:
         "lines": [line_json(one) for one in found.lines],
         "branches": [one.branch for one in found.heads],
         "reverted": [{"version": one.release.version.text, "reverted_by": one.reverted_by} for one in found.taken_back],
-        "evidence": [_commit_json(one, history, found.by_patch) for one in found.commits],
+        "evidence": [
+            _commit_json(one, commit, history, found.by_patch)
+            for one, commit in zip(found.commits, history.commits([one.commit for one in found.commits]), strict=True)
+        ],
     }
 
 
@@ -259,8 +271,7 @@ def line_json(one: OnLine) -> dict[str, Any]:
     }
 
 
-def _commit_json(one: TicketCommit, history: History, by_patch: Sequence[Pick]) -> dict[str, Any]:
-    commit = history.commit(one.commit)
+def _commit_json(one: TicketCommit, commit: Commit, history: History, by_patch: Sequence[Pick]) -> dict[str, Any]:
     picks = [*history.copies.picks_of.get(one.commit, ()), *(pick for pick in by_patch if pick.commit == one.commit)]
     how = picks or [pick for pick in by_patch if pick.source == one.commit]
     return {

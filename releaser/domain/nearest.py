@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from itertools import islice, takewhile
+from itertools import islice
 
 from releaser.domain.version import Version
 
@@ -44,23 +44,3 @@ def nearest_tickets(wanted: str, known: Sequence[str]) -> list[str]:
         near = get_close_matches(folded.rpartition("-")[0] or folded, list(projects)[:1000], n=MOST)
         found = [projects[one] for one in near]
     return list(dict.fromkeys(found))[:MOST]
-
-
-def ids_starting(prefix: str, ids: Iterable[str], *, most: int) -> list[str]:
-    """Ids that start so, at most so many."""
-    return list(islice((one for one in ids if one.startswith(prefix)), most))
-
-
-def nearest_ids(wanted: str, ids: Iterable[str]) -> list[str]:
-    """The ids that share the longest start with what was named, if that is no chance."""
-    ordered = sorted(one for one in ids if one.startswith(wanted[:SHORTEST_SHARED]))
-    shared = {one: _shared(wanted, one) for one in ordered}
-    longest = max(shared.values(), default=0)
-    # Of forty thousand commits nearly every four digits start some: only what shares more is near.
-    if longest <= SHORTEST_SHARED:
-        return []
-    return [one for one in ordered if shared[one] == longest][:MOST]
-
-
-def _shared(one: str, other: str) -> int:
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

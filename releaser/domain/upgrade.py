@@ -105,29 +105,29 @@ class _Missing:
         self._table = table
         self._here = 1 << having.rank
         self._there = 1 << lacking.rank
-        self._there_rank = lacking.rank
+        self._here_rank, self._there_rank = having.rank, lacking.rank
         self.way = self._here | _contained(history, self._here) & ~_contained(history, self._there)
         """The releases that `having` contains and `lacking` does not, as bits."""
 
     def told(self) -> Iterator[Difference]:
         """Tickets newest first, then commits that no ticket told, newest first."""
-        commits = [commit for commit in self._suspects() if self._is_lacking(commit)]
+        commits = self._history.graph.oldest_first(one for one in self._suspects() if self._is_lacking(one))
+        age = {commit: number for number, commit in enumerate(commits)}
         by_ticket = self._by_ticket(commits)
         told = {commit for group in by_ticket.values() for commit in group}
-        for ticket, group in sorted(by_ticket.items(), key=lambda one: one[1][-1], reverse=True):
+        for ticket, group in sorted(by_ticket.items(), key=lambda one: age[one[1][-1]], reverse=True):
             yield self._difference(ticket, group)
         for commit in reversed(commits):
             if commit not in told and commit not in self._history.graph.more:
                 yield self._difference(None, (commit,))
 
     def _suspects(self) -> Iterable[int]:
-        """Commits in force here that are not there, or there and not in force; oldest first."""
+        """Commits in force here that are not there, or there and not in force."""
         history, here, there = self._history, self._here, self._there
-        sets = {number for number, bits in enumerate(history.sets) if bits & here and not bits & there}
-        found = {commit for commit, number in enumerate(history.set_of) if number in sets}
+        found = set(history.apart(self._here_rank, self._there_rank))
         found.update(commit for commit in history.force.by if history.bits(commit) & here)
         in_force = history.force.bits
-        return sorted(commit for commit in found if in_force(commit) & here and not in_force(commit) & there)
+        return (commit for commit in found if in_force(commit) & here and not in_force(commit) & there)
 
     def _is_lacking(self, commit: int) -> bool:
         """Whether some change that the commit carries is in force there by no commit."""
@@ -196,10 +196,9 @@ class _Missing:
 def _contained(history: History, bit: int) -> int:
     """The releases that the release of that bit contains, itself among them, as bits."""
     found = 0
-    for release in history.releases:
-        place = history.find(release.commit)
-        if place is not None and history.bits(place) & bit:
-            found |= 1 << release.rank
+    for rank, place in enumerate(history.release_places):
+        if history.bits(place) & bit:
+            found |= 1 << rank
     return found
 
 
@@ -209,21 +208,26 @@ def as_json(diff: UpgradeDiff, history: History) -> dict[str, Any]:
         "from": diff.since.version.text,
         "to": diff.upto.version.text,
         "goes_back": diff.goes_back,
-        "gained": [_entry(one, history) for one in diff.gained],
-        "lost": [_entry(one, history) for one in diff.lost],
-        "perhaps_gained": [_entry(one, history) for one in diff.perhaps_gained],
-        "perhaps_lost": [_entry(one, history) for one in diff.perhaps_lost],
+        "gained": _entries(diff.gained, history),
+        "lost": _entries(diff.lost, history),
+        "perhaps_gained": _entries(diff.perhaps_gained, history),
+        "perhaps_lost": _entries(diff.perhaps_lost, history),
         "releases": [one.version.text for one in diff.brought],
     }
 
 
-def _entry(one: Difference, history: History) -> dict[str, Any]:
+def _entries(told: Sequence[Difference], history: History) -> list[dict[str, Any]]:
+    subjects = history.subjects([one.commits[-1] for one in told])
+    return [_entry(one, subject, history) for one, subject in zip(told, subjects, strict=True)]
+
+
+def _entry(one: Difference, subject: str, history: History) -> dict[str, Any]:
     """One change; `commit` is the newest of `commits`, all full ids, newest first."""
     ids = [history.graph.ids[commit] for commit in reversed(one.commits)]
     return {
         "ticket": one.ticket,
         "commit": ids[0],
-        "subject": shortened(history.subject(one.commits[-1])),
+        "subject": shortened(subject),
         "commits": ids,
         "tickets": list(one.tickets),
         "first_version": one.first.version.text,

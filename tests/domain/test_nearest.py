@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from releaser.domain.nearest import nearest_ids, nearest_tickets, nearest_versions
+from releaser.domain.nearest import nearest_tickets, nearest_versions
 from releaser.domain.version import Scheme, parse
 
 KEYS = ["SHOP-1", "SHOP-12", "SHOP-120", "SHOP-4711", "CARE-7"]
@@ -30,11 +30,3 @@ def test_nearest_tickets(wanted: str, near: list[str]) -> None:
 def test_nearest_versions(wanted: str, near: str) -> None:
     known = [parse(text, scheme=Scheme.TWO_PART) for text in ["1.0", "1.1", "1.1.1", "1.2", "2.0"]]
     assert [one.text for one in nearest_versions(parse(wanted, scheme=Scheme.TWO_PART), known)] == near.split()
-
-
-def test_nearest_ids_share_more_than_chance() -> None:
-    ids = ["abcdef01", "abcdef99", "abcd0000", "12345678"]
-    assert nearest_ids("abcdef00", ids) == ["abcdef01"]
-    assert nearest_ids("abcdef77", ids) == ["abcdef01", "abcdef99"]
-    assert nearest_ids("abcdffff", ids) == []
-    assert nearest_ids("ffffffff", ids) == []

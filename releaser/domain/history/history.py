@@ -192,6 +192,16 @@ class History:
         """The commits of some sets, newest first."""
         return self.graph.newest_first(one for number in numbers for one in self._commits_by_set.get(number, ()))
 
+    def apart(self, here: int, there: int) -> list[int]:
+        """The commits that the release or branch of the bit `here` contains and that of `there` does not, in no order."""
+        numbers = (n for n, bits in enumerate(self.sets) if bits >> here & 1 and not bits >> there & 1)
+        return [one for number in numbers for one in self._commits_by_set.get(number, ())]
+
+    @cached_property
+    def release_places(self) -> Sequence[int]:
+        """Where the releases' commits stand, by rank."""
+        return [place for release in self.releases if (place := self.find(release.commit)) is not None]
+
     def new_in(self, release: TaggedRelease) -> list[int]:
         """The commits of the release that its previous one has not (`git rev-list TAG ^PREVIOUS`), newest first."""
         return self._in_sets(self._sets_new_in[release.rank])
