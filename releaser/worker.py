@@ -24,6 +24,7 @@ from releaser.flows.announce_support_end import announce_support_end
 from releaser.flows.close_tickets import close_tickets
 from releaser.flows.deliver_notices import deliver_notices
 from releaser.flows.ports import Ports
+from releaser.flows.reveal_tickets import reveal_tickets
 from releaser.flows.watch_trains import watch_trains, watched
 from releaser.process import is_dead
 from releaser.store import rollouts
@@ -57,6 +58,7 @@ class Worker:
             threading.Thread(target=self._guarded, args=(self._heartbeat,), name="heartbeat", daemon=True),
             threading.Thread(target=self._guarded, args=(self._trains,), name="trains", daemon=True),
             threading.Thread(target=self._guarded, args=(self._days,), name="days", daemon=True),
+            threading.Thread(target=self._guarded, args=(self._embargoes,), name="embargoes", daemon=True),
         ]
 
     def start(self) -> None:
@@ -166,6 +168,10 @@ class Worker:
                 _log.warning("a ticket was carried over too often", product=product, **carry)
         next_at: datetime | None = found["next_at"]
         return next_at
+
+    def _embargoes(self) -> float:
+        """Tell what an embargo kept back, once it is over; a remote may take its time, so nobody else waits for it."""
+        return 0.0 if reveal_tickets(self._ports) else self._tick_s
 
     def _heartbeat(self) -> float:
         """Keep the leases of what is being worked on; take over from processes that died."""

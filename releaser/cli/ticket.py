@@ -11,6 +11,7 @@ from releaser.cli.group import commands, noun
 from releaser.cli.run import ByOption, LimitOption, OffsetOption, OutputOption, running, who
 from releaser.cli.show import Output, show
 from releaser.cli.thread import override_text, stated_text, thread_text, ticket_text, tickets_text, withdrawn_text
+from releaser.domain.changelog import Audience
 from releaser.domain.history import LineStatus
 from releaser.domain.request import CloseReason
 from releaser.flows.add_ticket import add_ticket
@@ -78,7 +79,7 @@ def list_command(
 def show_command(key: KeyArgument, product: ProductOption = "", output: OutputOption = Output.TEXT) -> None:
     """Show the whole thread: request, commits, versions, notes, rollouts, installations, downtime."""
     with running() as ports:
-        facts = show_ticket(ports, key=key, product=product or None)
+        facts = show_ticket(ports, key=key, product=product or None, audience=Audience.INTERNAL)
     show(facts, output, thread_text)
 
 

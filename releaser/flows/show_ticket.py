@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from releaser.domain.changelog import Audience
 from releaser.flows.find_ticket import product_of
 from releaser.flows.ports import Facts, Ports
-from releaser.store import customers, products, thread, tickets
+from releaser.store import customers, embargoes, products, thread, tickets
 
 
-def show_ticket(ports: Ports, *, key: str, product: str | None = None) -> Facts:
-    """The thread of one ticket. Raises `TicketNotFoundError`, `ProductNotFoundError`, `AmbiguousTicketError`."""
+def show_ticket(ports: Ports, *, key: str, product: str | None = None, audience: Audience = Audience.CUSTOMER) -> Facts:
+    """The thread of one ticket, with the notes that `audience` may read now.
+
+    Raises `TicketNotFoundError`, `ProductNotFoundError`, `AmbiguousTicketError`.
+    """
     with ports.database.reading() as session:
-        return thread.show(session, product_of(session, key=key, product=product), key)
+        row = product_of(session, key=key, product=product)
+        facts = thread.show(session, row, key)
+        if audience is Audience.CUSTOMER:
+            is_hidden = key in embargoes.hidden(session, row.id, now=ports.clock.now())
+            told = [one for one in facts["notes"] if one["audience"] == Audience.CUSTOMER and one["text"]]
+            facts["notes"] = [] if is_hidden else told
+        return facts
 
 
 def list_tickets(

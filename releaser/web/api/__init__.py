@@ -8,6 +8,7 @@ from releaser.web.api import (
     events,
     fixes,
     history,
+    notes,
     notices,
     products,
     releases,
@@ -21,6 +22,6 @@ from releaser.web.problems import RESPONSES
 router = APIRouter(prefix="/v1", responses=RESPONSES)
 # The evidence of a ticket stands before tickets, whose keys may hold slashes.
 for noun in (
-    history, fixes, products, trains, releases, customers, declaration, rollouts, events, notices, tickets, system,
+    history, fixes, products, trains, releases, notes, customers, declaration, rollouts, events, notices, tickets, system,
 ):  # fmt: skip
     router.include_router(noun.router)

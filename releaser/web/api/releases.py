@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from releaser.domain.changelog import Form, Section
+from releaser.domain.changelog import Audience, Form
 from releaser.domain.release import CutKind
 from releaser.flows.abandon_release import abandon_release
 from releaser.flows.cut_release import cut_release
@@ -17,19 +17,13 @@ from releaser.flows.promote_release import promote_release
 from releaser.flows.publish_release import publish_release
 from releaser.flows.render_changelog import render_changelog
 from releaser.flows.show_release import list_releases, show_release
-from releaser.flows.write_note import write_note
 from releaser.flows.yank_release import yank_release
 from releaser.web.answers import FactsResponse
+from releaser.web.api.notes import FORMS, MEDIA, Format, Reader
 from releaser.web.asked import Actor, Asked, Reading, Text
 from releaser.web.paging import Paged, cut, listed
 
 router = APIRouter(tags=["releases"])
-_MEDIA = {
-    Form.MARKDOWN: "text/markdown; charset=utf-8",
-    Form.HTML: "text/html; charset=utf-8",
-    Form.JSON: "application/json",
-    Form.TEXT: "text/plain; charset=utf-8",
-}
 
 
 class Cut(BaseModel):
@@ -47,16 +41,6 @@ class Withdrawal(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: Text
-
-
-class NoteText(BaseModel):
-    """A note for customers, in Markdown."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    text: Annotated[str, Field(max_length=20_000)]
-    section: Section = Section.CHANGED
-    needs_action: bool | None = None
 
 
 @router.get("/products/{product}/releases", summary="Releases, newest number first", response_class=FactsResponse)
@@ -87,9 +71,9 @@ def cuts(
 @router.get(
     "/products/{product}/releases/{version}", summary="One release with its notes", response_class=FactsResponse
 )
-def release(ports: Asked, product: str, version: str) -> Response:
-    """Any accepted spelling of the version."""
-    return FactsResponse(show_release(ports, product=product, version=version))
+def release(ports: Asked, product: str, version: str, audience: Reader = Audience.CUSTOMER) -> Response:
+    """Any accepted spelling of the version; its notes as customers may read them, or all with `audience=internal`."""
+    return FactsResponse(show_release(ports, product=product, version=version, audience=audience))
 
 
 @router.post(
@@ -105,9 +89,15 @@ def promote(ports: Asked, actor: Actor, product: str, version: str) -> Response:
 @router.post(
     "/products/{product}/releases/{version}/publish", summary="Let customers see it", response_class=FactsResponse
 )
-def publish(ports: Asked, actor: Actor, product: str, version: str) -> Response:
+def publish(
+    ports: Asked,
+    actor: Actor,
+    product: str,
+    version: str,
+    commit: Annotated[bool, Query(description="Commit the changelog to the product's repository.")] = False,  # noqa: FBT002 -- a parameter of the address
+) -> Response:
     """Pages, feeds and files show it."""
-    return FactsResponse(publish_release(ports, product=product, version=version, by=actor))
+    return FactsResponse(publish_release(ports, product=product, version=version, by=actor, commit=commit))
 
 
 @router.post(
@@ -128,46 +118,26 @@ def abandon(ports: Asked, actor: Actor, product: str, version: str, why: Withdra
     return FactsResponse(abandon_release(ports, product=product, version=version, reason=why.reason, by=actor))
 
 
-_FORMS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {media.partition(";")[0]: {} for media in _MEDIA.values()}, "description": "The changelog."}
-}
-Format = Annotated[Form, Query(alias="format", description="How it is written.")]
-
-
-@router.get("/products/{product}/changelog", summary="The changelog of everything published", responses=_FORMS)
-def changelog(ports: Asked, reader: Reading, product: str, form: Format = Form.MARKDOWN) -> Response:
-    """Newest number first; headings in the language of `?lang=` or `Accept-Language`."""
-    text = render_changelog(ports, product=product, form=form, language=reader.language)
-    return Response(text, media_type=_MEDIA[form], headers={"Vary": "Accept-Language"})
-
-
-@router.get(
-    "/products/{product}/releases/{version}/changelog", summary="The changelog of one release", responses=_FORMS
-)
-def changelog_of(ports: Asked, reader: Reading, product: str, version: str, form: Format = Form.MARKDOWN) -> Response:
-    """Complete and technical: every commit that is new in it."""
-    text = render_changelog(ports, product=product, version=version, form=form, language=reader.language)
-    return Response(text, media_type=_MEDIA[form], headers={"Vary": "Accept-Language"})
-
-
-@router.put(
-    "/products/{product}/releases/{version}/notes/{ticket}/{language}",
-    summary="Write a release note",
-    response_class=FactsResponse,
-)
-def note(
-    ports: Asked, actor: Actor, product: str, version: str, ticket: str, language: str, what: NoteText
+@router.get("/products/{product}/changelog", summary="The changelog of everything published", responses=FORMS)
+def changelog(
+    ports: Asked, reader: Reading, product: str, form: Format = Form.MARKDOWN, audience: Reader = Audience.CUSTOMER
 ) -> Response:
-    """What a person wrote stands: a repeated cut keeps it."""
-    facts = write_note(
-        ports,
-        product=product,
-        version=version,
-        ticket=ticket,
-        language=language,
-        text=what.text,
-        by=actor,
-        section=what.section,
-        needs_action=what.needs_action,
+    """Newest number first; headings in the language of `?lang=` or `Accept-Language`."""
+    text = render_changelog(ports, product=product, form=form, language=reader.language, audience=audience)
+    return Response(text, media_type=MEDIA[form], headers={"Vary": "Accept-Language"})
+
+
+@router.get("/products/{product}/releases/{version}/changelog", summary="The changelog of one release", responses=FORMS)
+def changelog_of(
+    ports: Asked,
+    reader: Reading,
+    product: str,
+    version: str,
+    form: Format = Form.MARKDOWN,
+    audience: Reader = Audience.CUSTOMER,
+) -> Response:
+    """Complete and technical: every commit that is new in it, but what names a ticket under embargo."""
+    text = render_changelog(
+        ports, product=product, version=version, form=form, language=reader.language, audience=audience
     )
-    return FactsResponse(facts)
+    return Response(text, media_type=MEDIA[form], headers={"Vary": "Accept-Language"})
