@@ -12,8 +12,10 @@ from releaser.domain.line import NO_RULE
 from releaser.domain.release import ReleaseState
 from releaser.domain.ticket import TicketRelation
 from releaser.domain.timeline import Dot
+from releaser.domain.version import VersionKind
 from releaser.store import lines
 from releaser.store.commits import Commit, TicketCommit
+from releaser.store.installations import Installation, Target
 from releaser.store.products import Product
 from releaser.store.releases import Release
 
@@ -58,3 +60,31 @@ def states(session: Session, product_id: int) -> dict[str, str]:
         Release.product_id == product_id, Release.state != ReleaseState.ABANDONED
     )
     return {row[0]: row[1].value for row in session.execute(query)}
+
+
+def published(session: Session, product_id: int, *, limit: int) -> list[str]:
+    """The newest versions that customers can have, highest first, candidates left out."""
+    query = (
+        select(Release.version)
+        .where(
+            Release.product_id == product_id,
+            Release.state == ReleaseState.PUBLISHED,
+            Release.kind != VersionKind.CANDIDATE,
+        )
+        .order_by(Release.sort_key.desc())
+        .limit(limit)
+    )
+    return list(session.scalars(query))
+
+
+def running(session: Session, product_id: int) -> list[tuple[str, int]]:
+    """The versions that run somewhere with at how many installations, the most frequent first."""
+    count = func.count(func.distinct(Installation.id))
+    query = (
+        select(Target.version, count)
+        .join(Installation, Installation.id == Target.installation_id)
+        .where(Installation.product_id == product_id, Target.version != "")
+        .group_by(Target.version)
+        .order_by(count.desc(), Target.version)
+    )
+    return [(row[0], row[1]) for row in session.execute(query)]

@@ -115,6 +115,7 @@ class Seen(HTMLParser):
             "blockquote",
             "br",
             "hr",
+            "datalist",
             *("form", "label", "input", "select", "option", "fieldset", "legend", "button", "kbd"),
             *("g", "line", "path", "circle", "text"),
         ]
