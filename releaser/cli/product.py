@@ -16,6 +16,7 @@ from releaser.domain.declaration import DeclaredModule, DeclaredProduct
 from releaser.domain.ticket import DEFAULT_PATTERN
 from releaser.domain.version import Scheme
 from releaser.flows.add_product import add_product
+from releaser.flows.remove_product import remove_product
 from releaser.flows.show_product import list_products, show_product
 
 app = commands()
@@ -118,6 +119,24 @@ def add_command(
     with described(), running() as ports:
         facts = add_product(ports, product=declared, by=who(by))
     show(facts, output, product_text)
+
+
+@product.command("remove", epilog="Example: releaser product remove shop")
+def remove_command(
+    name: NameArgument,
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also the releases that were cut here, their notes, and requests.")
+    ] = False,
+    output: OutputOption = Output.TEXT,
+    by: ByOption = "",
+) -> None:
+    """Remove a product that nobody runs, with its history here. Its repository stays as it is."""
+    with running() as ports:
+        facts = remove_product(ports, product=name, force=force, by=who(by))
+    show(
+        facts, output, lambda one: f"Removed {one['product']}: {one['releases']} releases, {one['requests']} requests."
+    )
 
 
 @product.command("list", epilog="Example: releaser product list -o json")

@@ -21,7 +21,7 @@ from releaser.domain.target import DriverName
 from releaser.errors import OutsideError, ReleaserError
 from releaser.flows.ports import Facts, Ports
 from releaser.sources.source import ImageNotFoundError
-from releaser.store import installations, products, releases
+from releaser.store import alarms, installations, products, releases
 from releaser.store.installations import Host, Target
 from releaser.store.migrations import numbers
 from releaser.store.moves import Move
@@ -154,7 +154,8 @@ def _disk(ports: Ports) -> str:
 
 
 def _outside(ports: Ports) -> Iterator[tuple[str, Check]]:
-    """A check of each engine and each registry that is named in the database."""
+    """A check of each engine and each registry that is named in the database, and of the tags that were read."""
+    yield "tags", partial(_tags, ports)
     with ports.database.reading() as session:
         hosts = [(host.name, host.address) for host in installations.hosts(session)]
         images: dict[str, str] = {}
@@ -168,6 +169,21 @@ def _outside(ports: Ports) -> Iterator[tuple[str, Check]]:
         yield f"host {name}", partial(ports.drivers[DriverName.DOCKER].check, address)
     for name, reference in images.items():
         yield f"registry {name}", partial(_registry, ports, reference)
+
+
+def _tags(ports: Ports) -> str:
+    """Whether every tag is what it was when it was read first."""
+    with ports.database.reading() as session:
+        found = [(row.name, one) for row in products.everything(session) for one in alarms.standing(session, row.id)]
+    if not found:
+        return "every tag is what it was"
+    released = sum(bool(one.version) for _, one in found)
+    names = ", ".join(f"{one.tag} of {product}" for product, one in found[:3])
+    raise NotAsNeededError(
+        f"{len(found)} tags moved or vanished, {released} of them of releases: {names}{' …' if len(found) > 3 else ''}.",
+        permanent=True,
+        advice="Find out why with `releaser tag alarms`, then accept each with `releaser tag accept`.",
+    )
 
 
 def _registry(ports: Ports, reference: str) -> str:

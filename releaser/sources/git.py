@@ -67,6 +67,10 @@ class GitRepositories:
         self._streams_in_s = streams_in_s
         self._surroundings = ssh_surroundings(key=ssh_key, known_hosts=ssh_known_hosts)
 
+    def check(self, address: str) -> None:
+        """Refuse an address that can be no repository; a path of this machine is looked at, a URL is not reached."""
+        self._checked(address)
+
     def mirror(self, address: str, *, folder: Path) -> GitRepository:
         """The bare mirror of `address` kept in `folder`; made empty if it is not there. Then `fetch()`."""
         checked = self._checked(address)

@@ -221,6 +221,13 @@ class Repository(HistorySource, PatchReader, TagKeeper, TagPublisher, FileReader
 class Repositories(Protocol):
     """How repositories are come by."""
 
+    def check(self, address: str) -> None:
+        """Refuse an address that can be no repository; a path of this machine is looked at, a URL is not reached.
+
+        Raises `RefusedAddressError`, `NotARepositoryError`, `IncompleteRepositoryError`.
+        """
+        ...
+
     def mirror(self, address: str, *, folder: Path) -> Repository:
         """The bare mirror of `address` (a path or URL) kept in `folder`; made empty if it is not there. Then `fetch()`.
 

@@ -65,7 +65,7 @@ TABLES: dict[Noun, type[Product | Customer | Host | Installation]] = {
     Noun.HOST: Host,
     Noun.INSTALLATION: Installation,
 }
-_REMOVED_IN_ORDER = ("targets", "installations", "modules", "contacts", "hosts", "customers", "products")
+_REMOVED_IN_ORDER = ("targets", "installations", "lines", "modules", "contacts", "hosts", "customers", "products")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,11 +180,17 @@ def _kept(change: Change) -> list[dict[str, Any]]:
 
 
 def remember_change(
-    session: Session, product: str, fields: Sequence[tuple[str, Any, Any]], *, now: datetime, by: str
+    session: Session,
+    product: str,
+    fields: Sequence[tuple[str, Any, Any]],
+    *,
+    now: datetime,
+    by: str,
+    action: Action = Action.CHANGED,
 ) -> None:
     """Remember a change of a declared product that was not applied from a declaration, as `(field, old, new)`."""
     told = [{"field": field, "old": _as_json(old), "new": _as_json(new)} for field, old, new in fields]
-    session.add(DeclaredChange(at=now, by=by, noun=Noun.PRODUCT, name=product, action=Action.CHANGED, fields=told))
+    session.add(DeclaredChange(at=now, by=by, noun=Noun.PRODUCT, name=product, action=action, fields=told))
 
 
 def _as_json(value: Any) -> Any:  # noqa: ANN401 -- a field's value
@@ -346,6 +352,14 @@ def gone(session: Session, wanted: Declaration) -> list[Gone]:
         for row in installations.everything(session)
         for target in row.targets
         if (row.name, _target_name(target)) not in targets
+    ]
+    # What is stated of lines goes with the product; of one that stays it is taken back when that is written.
+    kept = {one.name for one in wanted.products}
+    found += [
+        Gone(table="lines", label=f"line '{product.name}/{line.name}'", row_id=line.id)
+        for product in products.everything(session)
+        if product.name not in kept
+        for line in products.lines(session, product.id)
     ]
     # Contacts of customers that stay are written with them.
     found += [

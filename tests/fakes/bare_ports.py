@@ -17,12 +17,19 @@ class Nobody:
         raise AssertionError(name)
 
 
+class UnreadRepositories(Nobody):
+    """Repositories that are named, and never read."""
+
+    def check(self, address: str) -> None:
+        """Whatever is named is believed."""
+
+
 def bare_ports(database: Database, home: Path, **given: Any) -> Ports:  # noqa: ANN401 -- fields of Ports
     """Ports over `database`; `given` replaces what a test needs besides."""
     ports: dict[str, Any] = {
         "database": database,
         "clock": FakeClock(),
-        "repositories": Nobody(),
+        "repositories": UnreadRepositories(),
         "registry": Nobody(),
         "drivers": {},
         "channels": {},

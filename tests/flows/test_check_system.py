@@ -19,6 +19,7 @@ from releaser.flows.check_system import check_system
 from releaser.flows.ports import Facts, Ports
 from releaser.sources.git_version import git_version
 from releaser.sources.source import ImageNotFoundError, RegistryUnreachableError
+from releaser.store import alarms, products
 from releaser.store.moves import Move
 from releaser.store.session import Database
 from releaser.targets.target import Driver, EngineUnreachableError
@@ -76,6 +77,18 @@ def checked(
     return {fact["name"]: fact for fact in check_system(ports, probes=probes or {}, timeout_s=timeout_s)}
 
 
+def test_tag_that_moved_and_was_not_accepted_is_told(ports: Ports) -> None:
+    with ports.database.transaction() as session:
+        shop = products.get(session, "shop")
+        alarms.keep(session, shop.id, [("v1.0", "a" * 40, "b" * 40), ("nightly", "c" * 40, "")], now=ports.clock.now())
+    told = checked(ports)["tags"]
+    assert (told["ok"], told["detail"]) == (
+        False,
+        "2 tags moved or vanished, 0 of them of releases: v1.0 of shop, nightly of shop.",
+    )
+    assert "releaser tag accept" in told["advice"]
+
+
 def test_everything_is_looked_at_and_told(ports: Ports) -> None:
     facts = checked(ports, probes={"git": git_version, "mail": lambda: "answers"})
     assert {name: fact["ok"] for name, fact in facts.items()} == {
@@ -85,6 +98,7 @@ def test_everything_is_looked_at_and_told(ports: Ports) -> None:
         "disk": True,
         "git": True,
         "mail": True,
+        "tags": True,
         "host gone": False,
         "host good": True,
         "registry gone.test": False,
