@@ -56,15 +56,20 @@ class Made:
     """Used where `reverts` is empty; surest first."""
 
 
-@dataclass
+@dataclass(repr=False)
 class RandomHistory:
-    """Made by `drawn`."""
+    """Made by `random_history`, which makes it again from what stands in its `repr`."""
 
+    seed: int
+    length: int
     commits: list[Made] = field(default_factory=list)
     tags: dict[str, tuple[int, str]] = field(default_factory=dict)
     odd: frozenset[str] = frozenset()
     tips: list[int] = field(default_factory=list)
     pulls: int = 100
+
+    def __repr__(self) -> str:
+        return f"random_history({self.seed}, {self.length})"
 
     # --- making --------------------------------------------------------------------------------------------------
 
@@ -248,7 +253,7 @@ class RandomHistory:
         blob = world.write("blob", b"x")
         for name in self.odd:
             odd = {"blob": blob, "blob tag": world.write("tag", tag_body(blob, "blob", "blob-tag"))}
-            refs[f"refs/tags/{name.replace(' ', '-')}"] = odd.get(name, self.commits[0].id)
+            refs.setdefault(f"refs/tags/{name.replace(' ', '-')}", odd.get(name, self.commits[0].id))
         world.refs(refs)
         return world
 
@@ -292,7 +297,7 @@ class RandomHistory:
 def random_history(seed: int, length: int) -> RandomHistory:
     """The history of that seed after so many steps; fewer steps are the same history, ended earlier."""
     chance = random.Random(seed)  # noqa: S311 -- it must come out the same again
-    made = RandomHistory()
+    made = RandomHistory(seed, length)
     for _ in range(length):
         clock = chance.choice([0, 0, 0, 0, 0, -7, 9, -40])
         made.step((chance.choice(KINDS), chance.randrange(6), chance.randrange(99), chance.randrange(30), clock))
