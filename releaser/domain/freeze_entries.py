@@ -9,26 +9,13 @@ What does not live here: whether an entry is allowed (`domain.freeze`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from releaser.domain.freeze import Entry, HeadSeen, Phase, Point, PointStated, Proof, point_of
 from releaser.domain.history import History
-from releaser.domain.history.graph import Graph
 from releaser.domain.ticket import TicketRelation
 from releaser.domain.version import VersionKind
-
-
-def ancestors(graph: Graph, commit: int) -> frozenset[int]:
-    """The commit and everything it descends from."""
-    found = {commit}
-    stack = [commit]
-    while stack:
-        for parent in graph.parents(stack.pop()):
-            if parent not in found:
-                found.add(parent)
-                stack.append(parent)
-    return frozenset(found)
 
 
 def branch_point(
@@ -42,12 +29,13 @@ def branch_point(
 def frozen_entries(history: History, tip: int, *, soft: Point | None, freeze: Point | None) -> tuple[Entry, ...]:
     """The entries of a cut at `tip` that landed in the soft freeze or the freeze, as far as these have begun, oldest first."""
     graph = history.graph
-    everything = ancestors(graph, tip)
-    in_force = _in_force(history, everything)
     late = _Late(history, soft=soft, freeze=freeze)
-    found = {commit: landed for commit in sorted(everything) if (landed := late.landed(commit)) is not None}
+    everything = late.contained(tip)
+    in_force = _in_force(history, everything)
+    found = {commit: landed for commit in everything if (landed := late.landed(commit)) is not None}
     entries = []
-    for commit, (phase, proof) in found.items():
+    for commit in graph.oldest_first(found):
+        phase, proof = found[commit]
         targets = history.force.reverts_of.get(commit, ())
         if commit not in in_force or (targets and all(target in found for target in targets)):
             continue
@@ -67,12 +55,22 @@ def frozen_entries(history: History, tip: int, *, soft: Point | None, freeze: Po
 
 
 def _in_force(history: History, everything: frozenset[int]) -> frozenset[int]:
-    """Those of the commits that are not taken back within them. A revert stands above what it reverts."""
-    dead: set[int] = set()
-    for commit in sorted(history.force.by, reverse=True):
-        if any(one in everything and one not in dead for one in history.force.by[commit]):
-            dead.add(commit)
-    return everything - dead
+    """Those of the commits that are not taken back within them: by no revert, or only by reverts that are taken back."""
+    alive: dict[int, bool] = {}
+
+    def reverts(commit: int) -> list[int]:
+        return [one for one in history.force.by.get(commit, ()) if one in everything]
+
+    # Without recursion: chains of reverts are as long as people like. A revert descends from what it takes back.
+    stack = [commit for commit in history.force.by if commit in everything]
+    while stack:
+        waiting = [one for one in reverts(stack[-1]) if one not in alive]
+        if waiting:
+            stack += waiting
+        else:
+            commit = stack.pop()
+            alive[commit] = not any(alive[one] for one in reverts(commit))
+    return frozenset(commit for commit in everything if alive.get(commit, True))
 
 
 def _tickets(history: History, commits: Sequence[int]) -> tuple[str, ...]:
@@ -83,32 +81,39 @@ def _tickets(history: History, commits: Sequence[int]) -> tuple[str, ...]:
 
 
 class _Late:
-    """Tells of a commit in which phase it landed, None when that was in time."""
+    """Tells of a commit that no stable has yet in which phase it landed."""
 
     def __init__(self, history: History, *, soft: Point | None, freeze: Point | None) -> None:
         self._history = history
-        self._phases = list(self._known(((Phase.FREEZE, freeze), (Phase.SOFT_FREEZE, soft))))
         stable = [one.rank for one in history.releases if one.version.kind is VersionKind.STABLE]
         self._shipped = sum(1 << rank for rank in stable)
+        self._phases = [
+            (phase, point.proof, self._at(point.commit), self._at(point.seen_after))
+            for phase, point in ((Phase.FREEZE, freeze), (Phase.SOFT_FREEZE, soft))
+            if point is not None
+        ]
 
-    def _known(
-        self, points: Sequence[tuple[Phase, Point | None]]
-    ) -> Iterator[tuple[Phase, Proof, frozenset[int], frozenset[int]]]:
-        """Phase, proof, what landed before it, and what is known only to have landed before the next look."""
-        for phase, point in points:
-            if point is not None:
-                before = self._contained(point.commit)
-                yield phase, point.proof, before, self._contained(point.seen_after)
+    def contained(self, commit: int) -> frozenset[int]:
+        """The commit and what it descends from, as far as no stable has it: what a stable has, its ancestors are in as well."""
+        graph, history = self._history.graph, self._history
+        found: set[int] = set()
+        stack = [commit]
+        while stack:
+            one = stack.pop()
+            if one not in found and not history.bits(one) & self._shipped:
+                found.add(one)
+                stack += graph.parents(one)
+        return frozenset(found)
 
-    def _contained(self, commit: str | None) -> frozenset[int]:
-        """What a commit contains; nothing of one that is not in the history any more, because somebody rewrote it."""
+    def _at(self, commit: str | None) -> frozenset[int]:
+        """What a branch had there; nothing, of a commit that is not in the history any more because somebody rewrote it."""
         index = self._history.find(commit) if commit else None
-        return ancestors(self._history.graph, index) if index is not None else frozenset()
+        return self.contained(index) if index is not None else frozenset()
 
     def landed(self, commit: int) -> tuple[Phase, Proof] | None:
-        """The latest phase that it did not land before, and how that is known."""
+        """The latest phase that it did not land before, and how that is known; None when it landed in time."""
         for phase, proof, before, until_seen in self._phases:
-            if commit not in before and not self._history.bits(commit) & self._shipped:
-                sure = proof is not Proof.UNPROVED or (bool(until_seen) and commit not in until_seen)
-                return phase, (Proof.SEEN if sure and proof is Proof.UNPROVED else proof)
+            if commit not in before:
+                sure = bool(until_seen) and commit not in until_seen
+                return phase, Proof.SEEN if proof is Proof.UNPROVED and sure else proof
         return None
