@@ -7,7 +7,9 @@ from releaser.web.api import (
     declaration,
     events,
     fixes,
+    gate,
     history,
+    lines,
     notes,
     notices,
     products,
@@ -22,6 +24,6 @@ from releaser.web.problems import RESPONSES
 router = APIRouter(prefix="/v1", responses=RESPONSES)
 # The evidence of a ticket stands before tickets, whose keys may hold slashes.
 for noun in (
-    history, fixes, products, trains, releases, notes, customers, declaration, rollouts, events, notices, tickets, system,
+    history, fixes, products, lines, gate, trains, releases, notes, customers, declaration, rollouts, events, notices, tickets, system,
 ):  # fmt: skip
     router.include_router(noun.router)

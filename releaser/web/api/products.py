@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from releaser.domain.declaration import DeclaredProduct
 from releaser.flows.add_product import add_product
 from releaser.flows.collect_commits import collect_commits
+from releaser.flows.remove_product import remove_product
 from releaser.flows.show_product import list_products, show_product
 from releaser.web.answers import FactsResponse
 from releaser.web.api.described import Sent, body, declared
@@ -40,6 +43,17 @@ def add(ports: Asked, actor: Actor, text: Sent) -> Response:
 def product(ports: Asked, product: str) -> Response:
     """Its repository, numbering, rhythm, modules and lines."""
     return FactsResponse(show_product(ports, product=product))
+
+
+@router.delete("/products/{product}", summary="Remove a product", response_class=FactsResponse)
+def remove(
+    ports: Asked,
+    actor: Actor,
+    product: str,
+    force: Annotated[bool, Query(description="Also what was cut here, and requests.")] = False,  # noqa: FBT002 -- a parameter of an address
+) -> Response:
+    """With its history here; refused while anybody runs it. Its repository stays as it is."""
+    return FactsResponse(remove_product(ports, product=product, force=force, by=actor))
 
 
 @router.post("/products/{product}/collect", summary="Read what is new in the history", response_class=FactsResponse)

@@ -33,6 +33,7 @@ class Cut(BaseModel):
 
     kind: CutKind
     line: Text | None = Field(None, description="The line of a patch; without it the newest published one.")
+    override: Text = Field("", description="Why to cut although the gate holds it; recorded, with who says so.")
 
 
 class Withdrawal(BaseModel):
@@ -54,8 +55,11 @@ def releases(
 
 @router.post("/products/{product}/releases", status_code=201, summary="Cut a release", response_class=FactsResponse)
 def cut_one(ports: Asked, actor: Actor, product: str, what: Cut) -> Response:
-    """The candidate. A cut that was interrupted is completed; one of the same commit is answered as it is, with 200."""
-    facts = cut_release(ports, product=product, kind=what.kind, line=what.line, by=actor)
+    """The candidate. A cut that was interrupted is completed; one of the same commit is answered as it is, with 200.
+
+    What holds the gate refuses it: `rule` is the gravest, `findings` has all.
+    """
+    facts = cut_release(ports, product=product, kind=what.kind, line=what.line, by=actor, override=what.override)
     location = f"/v1/products/{facts['product']}/releases/{facts['version']}"
     return FactsResponse(facts, status_code=200 if facts.get("unchanged") else 201, headers={"Location": location})
 
