@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any, cast
 
 from releaser.domain.history import OUTSIDE, CommitBatch
@@ -28,6 +29,17 @@ class _Narrowed:
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- whatever a repository has
         return getattr(self._repository, name)
+
+    def kept(self, name: str) -> bytes | None:
+        """What was kept of what these paths tell."""
+        return self._repository.kept(self._own(name))
+
+    def keep(self, name: str, pieces: Iterable[bytes | bytearray | memoryview]) -> None:
+        """Keep it apart from what the whole repository tells."""
+        self._repository.keep(self._own(name), pieces)
+
+    def _own(self, name: str) -> str:
+        return sha256("\0".join([name, *self._paths]).encode()).hexdigest()[:24]
 
     def commits(
         self, tips: Iterable[str], *, known: Iterable[str] = (), progress: Progress | None = None

@@ -28,6 +28,7 @@ from releaser.sources.git_remote import (
 from releaser.sources.git_ssh import ssh_surroundings
 from releaser.sources.git_start import Starter, started_by_library, started_plainly
 from releaser.sources.git_tags import TAGS
+from releaser.sources.index_file import IndexFiles
 from releaser.sources.source import (
     BranchNotFoundError,
     EmptyRepositoryError,
@@ -126,15 +127,19 @@ class GitRepository:
         self._process = process
         self._address = address
         self._tagger = tuple(re.sub(r"[<>\x00-\x1f]", "", one) for one in tagger)
+        self._files: IndexFiles | None = None
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
     def check_whole(self) -> None:
         """Raises `IncompleteRepositoryError` for a shallow or partial clone, `NotARepositoryError` for what is none."""
-        answer = self._process.run("rev-parse", "--is-shallow-repository")
-        if answer.status:
+        answer = self._process.run("rev-parse", "--is-shallow-repository", "--git-common-dir")
+        if answer.status or len(answer.lines) != 2:
             raise not_a_repository(str(self._process.folder), answer.errors or "git does not know it")
-        if answer.text.strip() == "true":
+        is_shallow, common = answer.lines
+        folder = self._process.folder
+        self._files = IndexFiles((folder if folder.is_dir() else folder.parent) / common)
+        if is_shallow == "true":
             raise IncompleteRepositoryError(
                 "The repository is a shallow clone: its older history is missing.",
                 permanent=True,
@@ -159,7 +164,8 @@ class GitRepository:
 
     def refs(self) -> Refs:
         """Every tag and branch now. In a working copy the branches of `origin` count too, where no local one hides them."""
-        self.check_whole()
+        if self._files is None:
+            self.check_whole()
         rows = [
             showable(line).split("\0")
             for line in self._process.ask_lines(
@@ -221,16 +227,15 @@ class GitRepository:
         feed = _revisions(tips, known)
         if not feed:
             return
-        total: int | None = None
+        # How many there are, only a second walk like this one could tell.
         if progress is not None:
-            total = int(self._process.ask("rev-list", "--count", "--stdin", feed=feed))
-            progress(0, total)
+            progress(0, None)
         done = 0
         for batch in git_log.batches(self._process.stream(*git_log.ARGUMENTS, feed=feed)):
             yield batch
             done += len(batch.ids)
             if progress is not None:
-                progress(done, total)
+                progress(done, None)
 
     def file_at(self, commit: str, path: str) -> bytes | None:
         """The content of a file, None when the commit has no such file."""
@@ -251,6 +256,26 @@ class GitRepository:
     def patch_ids(self, commits: Iterable[str]) -> Mapping[str, str]:
         """Commit -> what names its patch; merges and commits that change nothing are absent."""
         return git_patches.patch_ids(self._process, list(dict.fromkeys(map(_checked_id, commits))))
+
+    def messages(self, ids: Sequence[str]) -> list[str]:
+        """The whole messages of these commits, each named once, in the same order."""
+        feed = "".join(f"{_checked_id(one)}\n" for one in ids).encode()
+        pieces = self._process.stream(*git_log.ARGUMENTS, "--no-walk=unsorted", feed=feed)
+        return [message for batch in git_log.batches(pieces) for message in batch.messages] if ids else []
+
+    def kept(self, name: str) -> bytes | None:
+        """What was kept under a name, None when there is nothing."""
+        return self._beside().read(name)
+
+    def keep(self, name: str, pieces: Iterable[bytes | bytearray | memoryview]) -> None:
+        """Keep bytes under a name, where that can be."""
+        self._beside().write(name, pieces)
+
+    def _beside(self) -> IndexFiles:
+        if self._files is None:
+            self.check_whole()
+        assert self._files is not None  # noqa: S101 -- the check has made it
+        return self._files
 
     # --- keeping a mirror --------------------------------------------------------------------------------------------
 

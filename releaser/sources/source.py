@@ -5,7 +5,7 @@ The errors that a caller may want to tell apart live here too; the drivers raise
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -133,6 +133,18 @@ class HistorySource(Protocol):
         self, tips: Iterable[str], *, known: Iterable[str] = (), progress: Progress | None = None
     ) -> Iterator[CommitBatch]:
         """Every commit reachable from `tips` and not from `known` (full ids), newest first. Raises `GitFailedError`."""
+        ...
+
+    def messages(self, ids: Sequence[str]) -> Sequence[str]:
+        """The whole messages of these commits (full ids, each once), in the same order. Raises `GitFailedError`."""
+        ...
+
+    def kept(self, name: str) -> bytes | None:
+        """What `keep` kept beside the repository under this name; None when that is gone, or never could be kept."""
+        ...
+
+    def keep(self, name: str, pieces: Iterable[bytes | bytearray | memoryview]) -> None:
+        """Keep bytes beside the repository, where that can be. What cannot be made again must not be kept so."""
         ...
 
 

@@ -22,7 +22,22 @@ class Copies:
         self._carriers: dict[int, frozenset[int]] = {}
         self._by_merge: dict[int, frozenset[int]] | None = None
         if picks:
-            self.renew(picks)
+            self._take(picks)
+
+    def _take(self, picks: Mapping[int, tuple[Pick, ...]]) -> None:
+        """What `renew` would come to, for the first picks of all."""
+        self.picks_of = dict(picks)
+        takers: dict[int, set[int]] = {}
+        carriers: dict[int, set[int]] = {}
+        for commit, found in picks.items():
+            for pick in found:
+                if pick.source is not None:
+                    takers.setdefault(pick.source, set()).add(commit)
+            for origin in self.origins(commit):
+                if origin != commit:
+                    carriers.setdefault(origin, {origin}).add(commit)
+        self._takers = {one: frozenset(found) for one, found in takers.items()}
+        self._carriers = {one: frozenset(found) for one, found in carriers.items()}
 
     def copy(self, graph: Graph) -> Copies:
         """An independent one for the same commits of a graph that goes on."""

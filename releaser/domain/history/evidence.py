@@ -61,16 +61,20 @@ class Evidence:
         self._force = force
         found = dict(brought).items()
         self.brought = sorted(found, key=lambda one: (_SUREST_FIRST[one[1]], graph.order(one[0])))
+        self._in_force_by = [(force.bits(commit), commit, via) for commit, via in self.brought]
         self.in_force = 0
         self.contained = 0
-        for commit, _ in self.brought:
-            self.in_force |= force.bits(commit)
+        for in_force, commit, _ in self._in_force_by:
+            self.in_force |= in_force
             self.contained |= bits(commit)
 
     def by(self, bit: int) -> tuple[int, Via]:
         """The commit that brought it to that release, and how."""
         mask = 1 << bit
-        return next(one for one in self.brought if self._force.bits(one[0]) & mask)
+        for in_force, commit, via in self._in_force_by:
+            if in_force & mask:
+                return commit, via
+        raise AssertionError(bit)
 
     def carried(self, releases: Sequence[TaggedRelease]) -> tuple[Carried, ...]:
         """Every release that has it in force, in version order."""

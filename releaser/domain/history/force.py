@@ -34,6 +34,16 @@ class InForce:
         copied.by = self.by.copy()
         return copied
 
+    def restore(self, reverts_of: dict[int, tuple[int, ...]]) -> None:
+        """Take what was found before."""
+        by: dict[int, list[int]] = {}
+        for revert, targets in reverts_of.items():
+            for target in targets:
+                by.setdefault(target, []).append(revert)
+        self.reverts_of = reverts_of
+        newest_first = self._graph.newest_first
+        self.by = {one: tuple(found if len(found) < 2 else newest_first(found)) for one, found in by.items()}
+
     def renew(self, targets: Mapping[int, Iterable[int]]) -> set[int]:
         """Replace what some commits take back; answers the commits that others take back now, or did before."""
         self._force = {}

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from releaser.domain.history.arrival import Arrival
 from releaser.domain.history.containment import spread
-from releaser.domain.history.index import Index, ReleaseTip, Tips
+from releaser.domain.history.index import Index, ReleaseTip, Tips, mark_of
 from releaser.domain.history.records import Refs, instant
 from releaser.domain.history.relations import Renewed, twin_groups
 from releaser.domain.history.releases import read_heads, read_tags
@@ -118,8 +118,8 @@ def grow(index: Index, said: Said, refs: Refs, naming: Naming) -> tuple[Told, Gr
     twins = twin_groups(index.statements, index.graph, together)
     renewed = index.relations.renew(concerned, twins=twins)
     tickets = _reclassify(index, fresh, {*fresh, *lost, *moved, *renewed.copies, *renewed.reverted})
-    index.state = hashlib.sha256(f"{index.state}\n{refs.fingerprint}".encode()).hexdigest()
-    index.fingerprint = refs.fingerprint
+    index.mark = mark_of(refs)
+    index.state = hashlib.sha256(f"{index.state}\n{index.mark}".encode()).hexdigest()
     return told, Grown(
         fresh=fresh,
         lost=tuple(sorted(lost)),

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from releaser.domain.history.classes import TicketClasses
+from releaser.domain.history.classes import UNFIXED, TicketClasses
 from releaser.domain.history.evidence import Evidence, Track, tracks
 from releaser.domain.history.graph import members
 from releaser.domain.history.growth import Told
@@ -68,8 +68,6 @@ class History:
     def __init__(self, index: Index, told: Told, *, read: Reader | None = None, messages: Sequence[str] = ()) -> None:
         """`messages` are those of the first commits, where they are at hand; `read` reads the others."""
         self.index = index
-        self.state = index.state
-        """Names what this history says, and how its sets and classes are numbered."""
         self.graph = index.graph
         said = index.statements
         self.columns = Columns(
@@ -313,6 +311,11 @@ class History:
         return sorted(first, key=lambda ticket: (*graph.order(links.commits[first[ticket]]), first[ticket]))
 
     @property
+    def state(self) -> str:
+        """Names what this history says, and how its sets and classes are numbered: those in `Delta` are such."""
+        return self.index.state
+
+    @property
     def classes(self) -> TicketClasses:
         """The classes of all tickets; found the first time."""
         if self.index.classes is None:
@@ -328,6 +331,18 @@ class History:
         return [
             classes.places(number, self.index.contained, self.index.relations) for number in range(len(classes.keys))
         ]
+
+    @cached_property
+    def tickets_alike(self) -> Mapping[tuple[int, int], Sequence[int]]:
+        """The numbers of the tickets that are fixed, by where they are in force and where contained, both as bits."""
+        by_class: dict[int, list[int]] = {}
+        for ticket, number in enumerate(self.classes.of):
+            by_class.setdefault(number, []).append(ticket)
+        by_class.pop(UNFIXED, None)
+        found: dict[tuple[int, int], list[int]] = {}
+        for number, tickets in by_class.items():
+            found.setdefault(self.class_places[number], []).extend(tickets)
+        return found
 
     def carried(self, commit: int) -> tuple[Carried, ...]:
         """Every release that has the change of one commit, in version order."""

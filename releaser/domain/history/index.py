@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import islice
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from releaser.domain.history.containment import Containment
 from releaser.domain.history.graph import Graph, Parents
 from releaser.domain.history.ids import Ids
 from releaser.domain.history.links import Links
+from releaser.domain.history.records import Refs
 from releaser.domain.history.relations import Relations, Statements, date_number
 from releaser.domain.history.said import Said
 
@@ -80,7 +82,7 @@ class Index:
         state: str,
         relations: Relations | None = None,
         classes: TicketClasses | None = None,
-        fingerprint: str = "",
+        mark: str = "",
     ) -> None:
         self.graph = graph
         self.committed = committed
@@ -91,29 +93,20 @@ class Index:
         self.classes = classes
         self.tips = tips
         self.state = state
-        self.fingerprint = fingerprint
-        """Of the refs it was read from."""
+        self.mark = mark
+        """Names the refs it was read from; see `mark_of`."""
 
     @classmethod
-    def empty(cls) -> Index:
-        """Nothing is known yet."""
-        nothing = Statements(
-            authored=array("q"),
-            author=array("i"),
-            authors=[],
-            name=array("Q"),
-            more_names=[],
-            sources={},
-            claims={},
-        )
+    def empty(cls, rules: str = "") -> Index:
+        """Nothing is known yet. States begin with the name of the rules, because these decide all that follows."""
         return cls(
             graph=Graph(Ids(bytearray(), width=20), Parents(), array("q")),
             committed=array("q"),
-            statements=nothing,
+            statements=Statements(),
             links=Links(),
             contained=Containment(),
             tips=Tips(),
-            state="",
+            state=rules,
         )
 
     def copy(self) -> Index:
@@ -130,13 +123,15 @@ class Index:
             classes=self.classes.copy() if self.classes is not None else None,
             tips=self.tips,
             state=self.state,
-            fingerprint=self.fingerprint,
+            mark=self.mark,
         )
 
     def classify(self, tickets: Iterable[int] | None = None) -> list[int]:
         """Find the classes of these tickets, or of all; answers which got another."""
         if self.classes is None:
             self.classes, tickets = TicketClasses(), None
+            # Where numbers of classes begin is a part of what the state names.
+            self.state = sha256(f"{self.state}\nclasses".encode()).hexdigest()
         return self.classes.renew(
             range(len(self.links.keys)) if tickets is None else tickets,
             links=self.links,
@@ -165,12 +160,21 @@ class Index:
         statements.author.extend(arrived.numbers(said.author))
         statements.name.extend(arrived.numbers(said.name))
         statements.authors += islice(said.authors, len(statements.authors), None)
-        statements.more_names += [(place(one), key) for one, key in said.more_names]
+        more = sorted((place(one), key) for one, key in said.more_names)
+        statements.more_names.commits.extend(commit for commit, _ in more)
+        statements.more_names.keys.extend(key for _, key in more)
         statements.sources.update((place(one), ids) for one, ids in said.sources.items())
         statements.claims.update((place(one), claim) for one, claim in said.claims.items())
         if statements.dates is not None:
             statements.dates.extend(map(date_number, authored))
         self.links.extend(sorted((place(one), links) for one, links in said.links.items()), said.tickets)
+
+
+def mark_of(refs: Refs) -> str:
+    """Names these very tags and branches."""
+    tags = (f"{tag.name}\n{tag.object_id}\n{tag.commit}" for tag in refs.tags)
+    heads = (f"{head.name}\n{head.commit}" for head in refs.heads)
+    return sha256("\0".join([*sorted(tags), "", *sorted(heads), f"{refs.main}"]).encode()).hexdigest()
 
 
 def _date(graph: Graph, committed: Sequence[int], base: int) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from releaser.domain.history.copies import LARGEST_MERGE, Copies
 from releaser.domain.history.force import InForce
@@ -22,24 +22,66 @@ from releaser.domain.history.ids import Chains
 from releaser.domain.history.said import ELSEWHERE, Claim, name_key
 from releaser.domain.history.views import Pick, PickLayer, Revert
 
+Sources = dict[int, tuple[str, ...]]
+Claims = dict[int, Claim]
 FURTHEST_WALK = 20_000
 # Twins further apart than this are left alone: there may be very many.
 FURTHEST_TWIN = 2000
 
 
 @dataclass(slots=True, kw_only=True)
-class Statements:
-    """What commits say, by their places; see `said.Said`. `authors` are pairs of name and mail, by number."""
+class MoreNames:
+    """Further names of commits that have several: the commits, ascending, and the names' keys."""
 
-    authored: array[int]
-    author: array[int]
-    authors: list[tuple[str, str]]
-    name: array[int]
-    more_names: list[tuple[int, int]]
-    sources: dict[int, tuple[str, ...]]
-    claims: dict[int, Claim]
-    dates: Chains | None = None
-    """Finds commits by `date_number` of when they were written."""
+    commits: array[int] = field(default_factory=lambda: array("i"))
+    keys: array[int] = field(default_factory=lambda: array("Q"))
+
+    def copy(self) -> MoreNames:
+        """An independent one."""
+        return MoreNames(commits=self.commits[:], keys=self.keys[:])
+
+
+class Statements:
+    """What commits say, by their places; see `said.Said`. `authors` are pairs of name and mail, by number.
+
+    `sources` and `claims` may be handed in as functions that make them: only what brings a history up to date needs them.
+    """
+
+    def __init__(
+        self,
+        *,
+        authored: array[int] | None = None,
+        author: array[int] | None = None,
+        authors: list[tuple[str, str]] | None = None,
+        name: array[int] | None = None,
+        more_names: MoreNames | None = None,
+        sources: Sources | Callable[[], Sources] | None = None,
+        claims: Claims | Callable[[], Claims] | None = None,
+        dates: Chains | None = None,
+    ) -> None:
+        self.authored = array("q") if authored is None else authored
+        self.author = array("i") if author is None else author
+        self.authors = [] if authors is None else authors
+        self.name = array("Q") if name is None else name
+        self.more_names = MoreNames() if more_names is None else more_names
+        self._sources = {} if sources is None else sources
+        self._claims = {} if claims is None else claims
+        self.dates = dates
+        """Finds commits by `date_number` of when they were written, once somebody asked."""
+
+    @property
+    def sources(self) -> Sources:
+        """Commit -> the ids it says it was picked from."""
+        if not isinstance(self._sources, dict):
+            self._sources = self._sources()
+        return self._sources
+
+    @property
+    def claims(self) -> Claims:
+        """Commit -> what it says it takes back."""
+        if not isinstance(self._claims, dict):
+            self._claims = self._claims()
+        return self._claims
 
     def copy(self) -> Statements:
         """An independent one."""
@@ -48,7 +90,7 @@ class Statements:
             author=self.author[:],
             authors=self.authors[:],
             name=self.name[:],
-            more_names=self.more_names[:],
+            more_names=self.more_names.copy(),
             sources=self.sources.copy(),
             claims=self.claims.copy(),
             dates=self.dates.copy() if self.dates is not None else None,
@@ -91,6 +133,26 @@ class Relations:
         self.doubtful: set[int] = set()
         """Commits whose relations rest on something that could not be walked."""
 
+    @classmethod
+    def restored(
+        cls,
+        graph: Graph,
+        statements: Statements,
+        bits: Callable[[int], int],
+        *,
+        picks: Mapping[int, tuple[Pick, ...]],
+        reverts: dict[int, tuple[Revert, ...]],
+        targets: dict[int, tuple[int, ...]],
+        doubtful: Iterable[int],
+    ) -> Relations:
+        """The same as were worked out once: `picks_of` of the copies, `reverts`, and `reverts_of` of what is in force."""
+        found = cls(graph, statements, bits)
+        found.copies = Copies(graph, picks)
+        found.reverts = reverts
+        found.force.restore(targets)
+        found.doubtful = set(doubtful)
+        return found
+
     def copy(self, graph: Graph, statements: Statements, bits: Callable[[int], int]) -> Relations:
         """An independent one for the same commits of a graph that goes on."""
         copied = Relations(graph, statements, bits)
@@ -116,10 +178,6 @@ class Relations:
         again = {commit for commit in (*concerned, *self._aiming_at(copies)) if commit in self.reverts} | other.keys()
         reverted = self.force.renew({commit: self._targets(commit) for commit in again})
         return Renewed(facts={*changed, *other}, copies=copies, reverted=reverted)
-
-    def forget_bits(self) -> None:
-        """The sets of releases are others now."""
-        self.force.renew({})
 
     # --- picks -------------------------------------------------------------------------------------------------------
 
@@ -172,7 +230,8 @@ class Relations:
         for commit, key in enumerate(self._said.name):
             if key in wanted:
                 found.setdefault(key, set()).add(commit)
-        for commit, key in self._said.more_names:
+        more = self._said.more_names
+        for commit, key in zip(more.commits, more.keys, strict=True):
             if key in wanted:
                 found.setdefault(key, set()).add(commit)
         return {key: self._graph.newest_first(commits) for key, commits in found.items()}

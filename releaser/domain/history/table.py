@@ -106,6 +106,12 @@ class TicketTable:
             if of != UNFIXED:
                 yield self._links.keys[number], *self._places[of]
 
+    def alike(self) -> Iterator[tuple[tuple[int, int], Sequence[str]]]:
+        """The same turned round: each distinct pair of sets with its tickets, in no order."""
+        keys = self._links.keys
+        for places, numbers in self._history.tickets_alike.items():
+            yield places, [keys[number] for number in numbers]
+
     def evidence(self, key: str) -> Evidence | None:
         """What decides where the ticket is, or None if no commit names it."""
         named = self.named(key)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from threading import Lock
 from typing import overload
 
 from releaser.domain.history.ids import Ids
@@ -40,7 +39,6 @@ class Messages(Sequence[str]):
         self._outside = outside
         self._kept: dict[int, str] = {}
         self._size = 0
-        self._lock = Lock()
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -71,9 +69,8 @@ class Messages(Sequence[str]):
         return [OUTSIDE if self._outside(one) else next(read) for one in commits]
 
     def _keep(self, fresh: dict[int, str]) -> None:
-        with self._lock:
-            self._kept.update(fresh)
-            self._size += sum(map(len, fresh.values()))
-            if self._size > MOST_KEPT:
-                # Another one, not emptied: somebody may just be taking something out of it.
-                self._kept, self._size = {}, 0
+        self._size += sum(map(len, fresh.values()))
+        if self._size > MOST_KEPT:
+            # Another one, not emptied: another thread may just be taking something out of it.
+            self._kept, self._size = {}, 0
+        self._kept.update(fresh)
