@@ -9,7 +9,7 @@ from datetime import datetime
 
 from releaser.domain.changelog import Fragment
 from releaser.domain.changelog.keeping import ChangelogKeeping
-from releaser.domain.history import History, Refs
+from releaser.domain.history import Delta, History, Refs
 from releaser.domain.ticket import TicketPatterns
 from releaser.domain.train import TrainRules
 from releaser.domain.version import TagFormat
@@ -20,7 +20,8 @@ from releaser.flows.read_fragments import read_fragments
 from releaser.flows.read_history import read_history
 from releaser.flows.see_heads import see_heads
 from releaser.sources.source import Fetched, Repository
-from releaser.store import collected, commits, fragments, freezes, products, releases
+from releaser.store import collected, fragments, freezes, products, releases
+from releaser.store.news import news
 from releaser.store.plain import load
 from releaser.store.products import Product
 
@@ -33,6 +34,7 @@ class _Read:
     """A history that was read, and what names the state it was read in."""
 
     history: History
+    delta: Delta | None
     refs: Refs
     fingerprint: str
     seen_at: datetime
@@ -53,23 +55,32 @@ def collect_commits(ports: Ports, *, product: str, progress: Progress = silent) 
     if read is None:
         _see_again(ports, row)
         with ports.database.reading() as session:
-            news = are_news(session, row, fetched)
-        if news:
+            alarmed = are_news(session, row, fetched)
+        if alarmed:
             with ports.database.transaction() as session:
                 keep_alarms(session, products.get(session, product), fetched, None, now=ports.clock.now())
         with ports.database.reading() as session:
-            return _facts(commits.counts(session, row.id), row, fetched, read, new=[])
+            return _facts(collected.counts(products.get(session, product)), row, fetched, read, new=[])
     progress("store", 0, None)
-    with ports.database.transaction() as session:
-        row = products.get(session, product)
-        new = collected.keep(session, row, read.history)
-        fragments.keep(session, row.id, read.fragments)
-        see_heads(session, row, read.refs, seen_at=read.seen_at)
-        keep_alarms(session, row, fetched, read.history, now=read.seen_at)
-        row.fingerprint, row.collected_at = read.fingerprint, read.seen_at
-        session.flush()
-        counts = commits.counts(session, row.id)
+    new, counts = _store(ports, row, fetched, read)
     return _facts(counts, row, fetched, read, new=new)
+
+
+def _store(ports: Ports, product: Product, fetched: Fetched, read: _Read) -> tuple[list[str], dict[str, int]]:
+    """Write what was read; the new versions, and how much there is of what."""
+    told = news(read.history, read.delta, stands_at=product.history_state)
+    while True:
+        with ports.database.transaction() as session:
+            row = products.get(session, product.name)
+            new = collected.keep(session, row, told)
+            if new is not None:
+                fragments.keep(session, row.id, read.fragments)
+                see_heads(session, row, read.refs, seen_at=read.seen_at)
+                keep_alarms(session, row, fetched, read.history, now=read.seen_at)
+                row.fingerprint, row.collected_at = read.fingerprint, read.seen_at
+                return new, collected.counts(row)
+        # Somebody else collected meanwhile, so the way from where the store stood leads nowhere now.
+        told = news(read.history, None, stands_at="")
 
 
 def _part(progress: Progress, what: str) -> Callable[[int, int | None], None]:
@@ -103,6 +114,7 @@ def _read(
     )
     return _Read(
         history=history,
+        delta=None,
         refs=refs,
         fingerprint=fingerprint,
         seen_at=seen_at,

@@ -7,24 +7,30 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, Select, String, Text, UniqueConstraint, func, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
 
 from releaser.domain.history import Standing
 from releaser.store.base import Base, words
-from releaser.store.products import Line
-from releaser.store.releases import Release
 
 
 class Commit(Base):
-    """One commit. `release_set` names the set of releases that contain it."""
+    """One commit. `release_set` names the set of releases that contain it.
+
+    `place` is its place in the history at the state that the product names, negative when nothing leads to it any more.
+    """
 
     __tablename__ = "commits"
-    __table_args__ = (UniqueConstraint("product_id", "sha"), Index("ix_commits_product_author", "product_id", "author"))
+    __table_args__ = (
+        UniqueConstraint("product_id", "sha"),
+        Index("ix_commits_product_author", "product_id", "author"),
+        Index("ix_commits_product_place", "product_id", "place"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
     sha: Mapped[str] = mapped_column(String(64))
+    place: Mapped[int]
     author: Mapped[str] = mapped_column(Text)
     authored_at: Mapped[datetime]
     committed_at: Mapped[datetime]
@@ -72,17 +78,27 @@ class TicketCommit(Base):
     relation: Mapped[str] = mapped_column(String(8))
 
 
-class TicketFix(Base):
-    """Where the fix of a ticket is in force: bit n of `bits` (little-endian) is the release of rank n in version order.
+class FixSet(Base):
+    """Where fixes are in force: bit n of `bits` (little-endian) is the release of rank n in version order.
 
-    Tickets that no commit fixes are absent; one whose fix was taken back, or is not released, has no bit.
+    Tickets by the thousand share one; a fix that was taken back, or is not released, has no bit.
     """
+
+    __tablename__ = "fix_sets"
+
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    bits: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class TicketFix(Base):
+    """Which set tells where the fix of a ticket is in force. Tickets that no commit fixes are absent."""
 
     __tablename__ = "ticket_fixes"
 
     product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), primary_key=True)
     ticket: Mapped[str] = mapped_column(String(120), primary_key=True)
-    bits: Mapped[bytes] = mapped_column(LargeBinary)
+    fix_set: Mapped[int]
 
 
 class Pick(Base):
@@ -102,19 +118,3 @@ class Revert(Base):
 
     commit_id: Mapped[int] = mapped_column(ForeignKey("commits.id"), primary_key=True)
     reverted: Mapped[str] = mapped_column(String(64), primary_key=True)
-
-
-def counts(session: Session, product_id: int) -> dict[str, int]:
-    """How many commits, releases, lines and tickets the history of a product has."""
-
-    def count(query: Select[int]) -> int:
-        return session.scalars(query).one()
-
-    return {
-        "commits": count(select(func.count()).select_from(Commit).where(Commit.product_id == product_id)),
-        "releases": count(select(func.count()).select_from(Release).where(Release.product_id == product_id)),
-        "lines": count(select(func.count()).select_from(Line).where(Line.product_id == product_id)),
-        "tickets": count(
-            select(func.count(func.distinct(TicketCommit.ticket))).where(TicketCommit.product_id == product_id)
-        ),
-    }

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from releaser.domain.release import ReleaseState
 from releaser.domain.ticket import TicketRelation
-from releaser.store.commits import Commit, Pick, ReleaseCommit, ReleaseSet, Revert, TicketCommit, TicketFix
+from releaser.store.commits import Commit, FixSet, Pick, ReleaseCommit, ReleaseSet, Revert, TicketCommit, TicketFix
 from releaser.store.releases import Release
 
 # Databases take only so many values in one statement.
@@ -35,7 +35,11 @@ class Carrier:
 
 def fixed_in(session: Session, product_id: int, keys: Collection[str]) -> dict[str, frozenset[str]]:
     """Ticket -> the versions that have it fixed; keys without any are absent. A release not collected yet has nothing."""
-    query = select(TicketFix.ticket, TicketFix.bits).where(TicketFix.product_id == product_id)
+    query = (
+        select(TicketFix.ticket, FixSet.bits)
+        .join(FixSet, FixSet.number == TicketFix.fix_set)
+        .where(TicketFix.product_id == product_id, FixSet.product_id == product_id)
+    )
     sets = {key: int.from_bytes(bits, "little") for key, bits in _rows(session, query, TicketFix.ticket, keys)}
     if not any(sets.values()):
         return {}

@@ -23,7 +23,8 @@ class ProductNotFoundError(NotFoundError):
 class Product(Base):
     """Something that is released: a repository, a numbering scheme, a rhythm and ticket key patterns.
 
-    `fingerprint` names the state of the repository's refs at the last collect; `first_train_on` and
+    `fingerprint` names the state of the repository's refs at the last collect, `history_state` what was written of it then, and
+    `counted` how many commits, releases, lines and tickets that were; `first_train_on` and
     `cadence_days` are the rhythm in the local time of `zone`, `trains` its rules (`domain.train.TrainRules`). `gate` is what
     `domain.gate_policy` writes; `line_policy` is that of lines without one of their own, `maintained_days` and
     `supported_days` the rule for lines without dates, and `support_notice_days` the days before a line's end at which its
@@ -55,6 +56,8 @@ class Product(Base):
     paths: Mapped[list[str]] = mapped_column(default=list)
     changelog: Mapped[dict[str, Any]] = mapped_column(default=dict)
     fingerprint: Mapped[str] = mapped_column(String(64), default="")
+    history_state: Mapped[str] = mapped_column(String(64), default="")
+    counted: Mapped[dict[str, Any]] = mapped_column(default=dict)
     collected_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 

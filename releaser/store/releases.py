@@ -216,11 +216,17 @@ def abandoned_tags(session: Session, product_id: int) -> frozenset[str]:
 
 def renumber(session: Session, product: Product) -> None:
     """Give every release of the product its rank by version order again."""
-    rows = session.scalars(select(Release).where(Release.product_id == product.id)).unique().all()
+    session.flush()
+    rows = session.execute(
+        select(Release.id, Release.version, Release.sort_key).where(Release.product_id == product.id)
+    ).all()
     ranked = sorted(rows, key=lambda row: parse(row.version, scheme=product.scheme))
-    for rank, row in enumerate(ranked, start=1):
-        if row.sort_key != rank:
-            row.sort_key = rank
+    moved = [{"id": row.id, "sort_key": rank} for rank, row in enumerate(ranked, start=1) if row.sort_key != rank]
+    if moved:
+        session.execute(update(Release), moved)
+        for known in session.identity_map.values():
+            if isinstance(known, Release):
+                session.expire(known, ["sort_key"])
 
 
 def facts(release: Release) -> dict[str, Any]:

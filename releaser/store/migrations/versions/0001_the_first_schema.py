@@ -78,6 +78,8 @@ def upgrade() -> None:
         sa.Column("paths", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("changelog", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("history_state", sa.String(length=64), nullable=False),
+        sa.Column("counted", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("collected_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_products")),
@@ -105,6 +107,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("product_id", sa.Integer(), nullable=False),
         sa.Column("sha", sa.String(length=64), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
         sa.Column("author", sa.Text(), nullable=False),
         sa.Column("authored_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("committed_at", sa.DateTime(timezone=True), nullable=False),
@@ -116,6 +119,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("product_id", "sha", name=op.f("uq_commits_product_id_sha")),
     )
     op.create_index("ix_commits_product_author", "commits", ["product_id", "author"], unique=False)
+    op.create_index("ix_commits_product_place", "commits", ["product_id", "place"], unique=False)
     op.create_table(
         "contacts",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -145,6 +149,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("product_id", "ticket", name=op.f("uq_embargoes_product_id_ticket")),
     )
     op.create_index(op.f("ix_embargoes_try_at"), "embargoes", ["try_at"], unique=False)
+    op.create_table(
+        "fix_sets",
+        sa.Column("product_id", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("bits", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_fix_sets_product_id_products")),
+        sa.PrimaryKeyConstraint("product_id", "number", name=op.f("pk_fix_sets")),
+    )
     op.create_table(
         "freeze_exceptions",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -326,7 +338,7 @@ def upgrade() -> None:
         "ticket_fixes",
         sa.Column("product_id", sa.Integer(), nullable=False),
         sa.Column("ticket", sa.String(length=120), nullable=False),
-        sa.Column("bits", sa.LargeBinary(), nullable=False),
+        sa.Column("fix_set", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_ticket_fixes_product_id_products")),
         sa.PrimaryKeyConstraint("product_id", "ticket", name=op.f("pk_ticket_fixes")),
     )
