@@ -37,7 +37,7 @@ def freeze_state(ports: Ports, *, product: str, commit: str = "", branch: str = 
     with ports.database.reading() as session:
         row = products.get(session, product)
         table = trains.timetable(session, row, now=now)
-        train = table.of_cut() if table is not None else None
+        train = table.of_cut if table is not None else None
         if table is None or train is None:
             return _facts(row, None, Phases(), now)
         leaves = freezes.exceptions(session, row.id, slot_on=train.slot_on)

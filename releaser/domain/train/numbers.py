@@ -21,7 +21,8 @@ def train_of_cut(rhythm: Rhythm, decisions: Decisions, *, taken: Collection[date
 
 def _trains_of_cut(rhythm: Rhythm, decisions: Decisions, taken: Collection[date], now: datetime) -> list[Train]:
     """The trains that a cut may leave with, the nearest first; those that are taken among them, but for the one that left."""
-    running = [one for one in around(rhythm, decisions, now=now, before=2, after=2 + len(taken)) if not one.skipped]
+    ahead = sum(slot_on >= now.date() for slot_on in taken)
+    running = [one for one in around(rhythm, decisions, now=now, before=2, after=3 + ahead) if not one.skipped]
     before = [one for one in running if one.departs_at <= now][-1:]
     after = [one for one in running if one.departs_at > now]
     if not after or (not before and after[0].departs_at - now > timedelta(days=rhythm.cadence_days)):

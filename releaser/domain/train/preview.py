@@ -35,12 +35,12 @@ class Timetable:
         late = self._late()
         return self._numbered((*late, *found))[len(late) :]
 
-    @property
+    @cached_property
     def late(self) -> Train | None:
         """The train that left without a stable whose cut may still come, with the number it would give."""
         return next(iter(self._numbered(self._late())), None)
 
-    @property
+    @cached_property
     def late_until(self) -> datetime | None:
         """Until when the late train's stable may be cut."""
         following = self.after(self.late) if self.late is not None else None
@@ -54,7 +54,7 @@ class Timetable:
 
     def named(self, named: str) -> Train:
         """The train a person means; `current` is the one that a cut made now leaves with. Raises `TrainNotFoundError`."""
-        if named == "current" and (train := self.of_cut()) is not None:
+        if named == "current" and (train := self.of_cut) is not None:
             return train
         return train_named(self.rhythm, self.decisions, named, now=self.now)
 
@@ -62,6 +62,7 @@ class Timetable:
         """The train of a slot, None when the rhythm has no such slot."""
         return train_at(self.rhythm, slot_on, self.decisions) if self.rhythm.has(slot_on) else None
 
+    @cached_property
     def of_cut(self) -> Train | None:
         """The train that a stable cut made now leaves with."""
         return train_of_cut(self.rhythm, self.decisions, taken=self.given.keys(), now=self.now)
@@ -86,16 +87,22 @@ class Timetable:
         """The number that the train of a slot gave or is expected to give, as far as it is known."""
         return next((version for version, slot in self.slots.items() if slot == slot_on), None)
 
+    @cached_property
+    def _newest(self) -> Sequence[Version]:
+        """The versions of the newest line: older ones say nothing of the next number."""
+        line = max(self.versions).line if self.versions else ""
+        return [version for version in self.versions if version.line == line]
+
     def _late(self) -> tuple[Train, ...]:
         """The train that left without a stable whose cut may still come."""
-        train = self.of_cut()
+        train = self.of_cut
         return (train,) if train is not None and train.departs_at <= self.now else ()
 
     def _given(self, train: Train) -> Train:
         return numbered([train], given=self.given, next_number=lambda: None)[0]
 
     def _numbered(self, trains: Sequence[Train]) -> tuple[Train, ...]:
-        known = list(self.versions)
+        known = list(self._newest)
 
         def number() -> str:
             known.append(next_stable(known, scheme=self.scheme))
