@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from releaser.domain.history import History
-from releaser.domain.ticket import TicketPatterns
-from releaser.domain.version import TagFormat
 from releaser.errors import RefusedError
 from releaser.flows.open_repository import open_repository
 from releaser.flows.ports import Ports
-from releaser.flows.read_history import read_history
+from releaser.flows.read_rules import read_rules
+from releaser.flows.refresh_history import refresh_history
 from releaser.store import products, releases
 
 
@@ -31,12 +30,12 @@ def open_history(ports: Ports, *, product: str) -> History:
     if held is not None and held[0] == row.fingerprint:
         return held[1]
     repository = open_repository(ports, row)
-    history = read_history(
+    reading = refresh_history(
         repository,
         repository.refs().without_tags(burned),
-        tag_format=TagFormat(scheme=row.scheme, text=row.tag_format),
-        patterns=TicketPatterns(row.ticket_patterns),
-        line_branch=row.line_branch,
+        rules=read_rules(row),
+        known=held[1] if held is not None else None,
+        with_tickets=True,
     )
-    ports.histories[row.id] = (row.fingerprint, history)
-    return history
+    ports.histories[row.id] = (row.fingerprint, reading.history)
+    return reading.history

@@ -17,11 +17,14 @@ def read_history(
     patterns: TicketPatterns,
     line_branch: str = "{line}",
     progress: Progress | None = None,
+    with_tickets: bool = False,
     keeping: bool = True,
 ) -> History:
     """Everything reachable from `refs`. It is kept beside the repository for the next time, unless not `keeping`.
 
-    Raises `GitFailedError`.
+    `with_tickets` for those who ask for the whole table. Raises `GitFailedError`.
     """
     rules = Rules(tag_format=tag_format, patterns=patterns, line_branch=line_branch)
-    return refresh_history(repository, refs, rules=rules, keeping=keeping, progress=progress).history
+    return refresh_history(
+        repository, refs, rules=rules, with_tickets=with_tickets, keeping=keeping, progress=progress
+    ).history

@@ -61,10 +61,12 @@ def refresh_history(
 ) -> Reading:
     """Everything reachable from `refs`, as it stands now. Raises `GitFailedError`.
 
-    What is new is read, on top of `known`, else of what was kept; and then that is kept, unless not `keeping`. `with_tickets` has
+    What is new is read, on top of `known` where that was read by the same rules, else of what was kept; and then that is kept, unless not `keeping`. `with_tickets` has
     the classes of tickets found and kept too, which only the whole table needs.
     """
-    index = known.index if known is not None else _kept(repository, rules) if keeping else None
+    index = known.index if known is not None and known.index.rules == rules.name else None
+    if index is None and keeping:
+        index = _kept(repository, rules)
     with _collector_resting():
         try:
             reading = _read(repository, refs, rules, index, progress)
@@ -83,7 +85,8 @@ def refresh_history(
 
 def _kept(repository: HistorySource, rules: Rules) -> Index | None:
     raw = repository.kept(rules.name)
-    return unpack(raw) if raw is not None else None
+    index = unpack(raw) if raw is not None else None
+    return index if index is not None and index.rules == rules.name else None
 
 
 def _read(

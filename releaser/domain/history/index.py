@@ -83,6 +83,7 @@ class Index:
         relations: Relations | None = None,
         classes: TicketClasses | None = None,
         mark: str = "",
+        rules: str = "",
     ) -> None:
         self.graph = graph
         self.committed = committed
@@ -95,6 +96,8 @@ class Index:
         self.state = state
         self.mark = mark
         """Names the refs it was read from; see `mark_of`."""
+        self.rules = rules
+        """Names how it was read."""
 
     @classmethod
     def empty(cls, rules: str = "") -> Index:
@@ -107,6 +110,7 @@ class Index:
             contained=Containment(),
             tips=Tips(),
             state=rules,
+            rules=rules,
         )
 
     def copy(self) -> Index:
@@ -124,6 +128,7 @@ class Index:
             tips=self.tips,
             state=self.state,
             mark=self.mark,
+            rules=self.rules,
         )
 
     def classify(self, tickets: Iterable[int] | None = None) -> list[int]:

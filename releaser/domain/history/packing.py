@@ -136,6 +136,7 @@ def _tables(index: Index) -> dict[str, Piece]:
             {
                 "state": index.state,
                 "mark": index.mark,
+                "rules": index.rules,
                 "width": index.graph.ids.width,
                 "set width": width,
                 "counts": index.contained.counts,
@@ -192,6 +193,7 @@ class _Unpacking:
             tips=_tips(rest["tips"]),
             state=rest["state"],
             mark=rest["mark"],
+            rules=rest["rules"],
         )
 
     def _graph(self, committed: array[int]) -> Graph:

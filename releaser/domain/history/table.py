@@ -108,9 +108,15 @@ class TicketTable:
 
     def alike(self) -> Iterator[tuple[tuple[int, int], Sequence[str]]]:
         """The same turned round: each distinct pair of sets with its tickets, in no order."""
-        keys = self._links.keys
+        # Whoever asks this goes on to ask for many of them by their keys.
+        keys = list(self._links.numbers)
         for places, numbers in self._history.tickets_alike.items():
             yield places, [keys[number] for number in numbers]
+
+    def age(self, key: str) -> int:
+        """When the commit was made, in seconds, that was the last to name the ticket as far as is known; 0 if none does."""
+        number = self._links.number(key)
+        return self._history.graph.when[self._links.commits[self._links.last[number]]] if number is not None else 0
 
     def evidence(self, key: str) -> Evidence | None:
         """What decides where the ticket is, or None if no commit names it."""
