@@ -12,7 +12,7 @@ from releaser.domain.changelog import TITLES, Form, render, shown_notes, stateme
 from releaser.domain.changelog.text import to_html
 from releaser.flows.ports import Ports
 from releaser.flows.show_ticket import show_ticket
-from releaser.store import changelog, embargoes, notes, overview, products, releases, trains
+from releaser.store import alarms, changelog, embargoes, notes, overview, products, releases, trains
 from releaser.store import lines as lines_of
 from releaser.store.products import Product
 from releaser.web.asked import Asked, Reading
@@ -24,6 +24,7 @@ router = APIRouter()
 LINES = 8
 RELEASES = 30
 TRAINS = 4
+ALARMS = 10
 
 Offset = Annotated[int, Query(ge=0, le=FARTHEST)]
 
@@ -43,6 +44,7 @@ def product(
             "running": overview.running(session, product_id=row.id),
             "coming": [titled(one, reader) for one in overview.coming(session, product_id=row.id)],
             "count": releases.count(session, row.id),
+            "alarms": [alarms.facts(one) for one in alarms.standing(session, row.id)][:ALARMS],
             **_releases(session, row, offset=offset, line=line),
         }
     return shown(request, reader, "product.html", now=ports.clock.now(), **context)
