@@ -7,9 +7,10 @@ row is kept once, with a set of lines (as bits, oldest line first) for every sta
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
+from types import MappingProxyType
 
 from releaser.domain.history import History, LineStatus, TaggedRelease, TicketHistory, TicketTable, Via
 from releaser.domain.status import OPEN, Evidence, FoundIn, Judged, Override, Reach, derive, judge, reach_of
@@ -21,6 +22,7 @@ _SHOWN_AS = {
     LineStatus.UNKNOWN: Evidence.UNKNOWN,
 }
 _DONE = (LineStatus.FIXED, LineStatus.VERIFIED)
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _Masks = dict[LineStatus, int]
 _Version = tuple[TaggedRelease, bool]
 
@@ -29,13 +31,12 @@ _Version = tuple[TaggedRelease, bool]
 class Wanted:
     """Which tickets are asked for. `lines` are the ones looked at; every condition must hold on one of them.
 
-    `gaps`: done on one of the lines and open on another. `text` is looked for in the key, and in what `titles` says of it.
+    `gaps`: done on one of the lines and open on another. `text` is looked for in the key and in the title.
     """
 
     lines: Sequence[str]
     statuses: frozenset[LineStatus] = frozenset()
     text: str = ""
-    titles: Mapping[str, str] = field(default_factory=dict)
     gaps: bool = False
     overridden: bool = False
     conflicts: bool = False
@@ -60,8 +61,17 @@ class StatusTable:
         overrides: Mapping[tuple[str, str], Override],
         found_in: Mapping[str, FoundIn],
         others: Iterable[str] = (),
+        titles: Mapping[str, str] = _NOTHING,
+        planned_for: Mapping[str, str] = _NOTHING,
     ) -> None:
-        """`others` are tickets that the history need not name, such as requests, oldest first."""
+        """`others` are tickets that the history need not name, such as requests, oldest first.
+
+        `titles` and `planned_for` are what is said of tickets as a whole, where anything is.
+        """
+        self.titles = titles
+        self.planned_for = planned_for
+        self.people = sorted({override.by for override in overrides.values()})
+        """Everybody who overrides anything."""
         self._history = history
         self._tickets = TicketTable(history)
         self._found = _FoundIn(history, self._tickets, found_in)
@@ -128,7 +138,7 @@ class StatusTable:
             keys = [key for key in keys if self._is_said(key, wanted)]
         if wanted.text:
             text = wanted.text.casefold()
-            titles = wanted.titles
+            titles = self.titles
             keys = [key for key in keys if text in key.casefold() or text in titles.get(key, "").casefold()]
         return keys
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from releaser.domain.history import History
+from releaser.domain.history.records import instant
 from releaser.domain.release import ReleaseState
 from releaser.domain.version import VersionKind
 from releaser.errors import InvalidError
@@ -185,8 +186,7 @@ def branch_points(history: History) -> dict[str, BranchPoint]:
     for line, tip in tips.items():
         point = _left(history, history.find(tip), main.bit)
         if point is not None:
-            commit = history.commit(point)
-            found[line] = BranchPoint(commit=commit.id, at=commit.committed_at)
+            found[line] = BranchPoint(commit=history.graph.ids[point], at=instant(history.columns.committed[point]))
     return found
 
 

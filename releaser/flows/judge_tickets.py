@@ -13,14 +13,17 @@ def judge_tickets(ports: Ports, *, product: str) -> StatusTable:
     history = open_history(ports, product=product)
     with ports.database.reading() as session:
         row = products.get(session, product)
-        # The object itself is what it was judged on: a history that was read anew is another one.
-        state = (id(history), overrides.mark(session, row.id), stated.mark(session, row.id))
+        state = (history.state, stated.mark(session, row.id))
         held = ports.status_tables.get(row.id)
         if held is not None and held[0] == state:
             return held[1]
         said = overrides.by_product(session, row.id)
         found_in = stated.found_in(session, row.id)
         requests = tickets.keys(session, row.id)
-    table = StatusTable(history, overrides=said, found_in=found_in, others=requests)
+        titles = tickets.own_titles(session, row.id)
+        planned_for = stated.planned_for(session, row.id)
+    table = StatusTable(
+        history, overrides=said, found_in=found_in, others=requests, titles=titles, planned_for=planned_for
+    )
     ports.status_tables[row.id] = (state, table)
     return table

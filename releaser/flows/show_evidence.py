@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from operator import attrgetter
 
-from releaser.domain.history import History, LineStatus, OnLine, TicketCommit, TicketHistory, TicketTable
+from releaser.domain.history import Commit, History, LineStatus, OnLine, TicketCommit, TicketHistory, TicketTable
 from releaser.domain.status import Judged
 from releaser.flows.find_ticket import product_of
 from releaser.flows.judge_tickets import judge_tickets
@@ -103,20 +102,21 @@ def _commits(history: History, shown: TicketHistory, states: Mapping[str, str]) 
         if pick.commit in mine:
             source = {"commit": pick.source_id, "layer": pick.layer.value, "is_here": pick.source is not None}
             picked.setdefault(pick.commit, []).append(source)
+    commits = history.commits([one.commit for one in shown.commits])
     return [
-        _commit(history, one, picked.get(one.commit, []), reverted_by.get(one.commit, []), states)
-        for one in sorted(shown.commits, key=attrgetter("commit"))
+        _commit(history, one, commit, picked.get(one.commit, []), reverted_by.get(one.commit, []), states)
+        for one, commit in zip(shown.commits, commits, strict=True)
     ]
 
 
 def _commit(
     history: History,
     one: TicketCommit,
+    commit: Commit,
     picked: Sequence[Facts],
     reverted_by: Sequence[Facts],
     states: Mapping[str, str],
 ) -> Facts:
-    commit = history.commit(one.commit)
     carried = [found.release for found in history.carried(one.commit) if found.commit == one.id]
     having = {release.version for release in carried}
     return {

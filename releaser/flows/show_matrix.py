@@ -13,7 +13,7 @@ from releaser.domain.version import line_named
 from releaser.errors import NotFoundError
 from releaser.flows.judge_tickets import judge_tickets
 from releaser.flows.ports import Facts, Ports
-from releaser.store import history_views, lines, overrides, products, stated, tickets
+from releaser.store import history_views, lines, overrides, products
 from releaser.store.products import Product
 
 COLUMNS = 10
@@ -60,12 +60,10 @@ def show_matrix(ports: Ports, *, product: str, asked: Asked, limit: int = 50, of
         row = products.get(session, product)
         standing = history_views.supports(session, row, now=ports.clock.now())
         choice, chosen = _chosen(row, table, asked, standing)
-        titles = tickets.own_titles(session, row.id)
         wanted = Wanted(
             lines=chosen,
             statuses=asked.statuses,
             text=asked.text.strip(),
-            titles=titles,
             gaps=asked.gaps,
             overridden=asked.overridden,
             conflicts=asked.conflicts,
@@ -75,7 +73,6 @@ def show_matrix(ports: Ports, *, product: str, asked: Asked, limit: int = 50, of
         keys = found[offset : offset + limit]
         shown = chosen[asked.from_column : asked.from_column + asked.columns]
         subjects = history_views.subjects(session, row.id, keys)
-        planned = stated.planned_for(session, row.id)
         return {
             "product": row.name,
             "lines": [_column(line, standing.get(line)) for line in shown],
@@ -84,13 +81,13 @@ def show_matrix(ports: Ports, *, product: str, asked: Asked, limit: int = 50, of
             "all_lines": len(table.lines),
             "count": len(found),
             "total": len(table.keys),
-            "people": overrides.people(session, row.id),
+            "people": table.people,
             "tickets": [
                 {
                     "key": key,
-                    "title": titles.get(key, ""),
+                    "title": table.titles.get(key, ""),
                     "subject": subjects.get(key, ""),
-                    "planned_for": planned.get(key),
+                    "planned_for": table.planned_for.get(key),
                     "cells": [_cell(cell) for cell in table.row(key, shown)],
                 }
                 for key in keys

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Select, String, Text, func, select
+from sqlalchemy import ForeignKey, Index, Select, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from releaser.domain.history import LineStatus
@@ -59,12 +59,6 @@ def facts(override: Override) -> dict[str, Any]:
     return {"status": override.status.value, "reason": override.reason, "by": override.by, "at": override.at}
 
 
-def people(session: Session, product_id: int) -> list[str]:
-    """Everybody who ever overrode a status, by name."""
-    query = select(Stating.by).where(Stating.product_id == product_id).distinct().order_by(Stating.by)
-    return list(session.scalars(query))
-
-
 def story(session: Session, product_id: int, ticket: str) -> list[dict[str, Any]]:
     """Everything that people ever said of a ticket on its lines, oldest first, as plain data."""
     query = select(Stating).where(Stating.product_id == product_id, Stating.ticket == ticket).order_by(Stating.id)
@@ -79,8 +73,3 @@ def story(session: Session, product_id: int, ticket: str) -> list[dict[str, Any]
         }
         for row in rows
     ]
-
-
-def mark(session: Session, product_id: int) -> int:
-    """A number that changes with every word that is said; for who keeps what was computed from them."""
-    return session.scalar(select(func.max(Stating.id)).where(Stating.product_id == product_id)) or 0

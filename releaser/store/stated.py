@@ -16,6 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from releaser.domain.status import FoundIn
 from releaser.store.base import Base, words
+from releaser.store.overrides import Stating
 from releaser.store.tickets import Ticket
 
 
@@ -98,9 +99,10 @@ def story(session: Session, product_id: int, ticket: str) -> list[dict[str, Any]
     ]
 
 
-def mark(session: Session, product_id: int) -> tuple[int, int]:
+def mark(session: Session, product_id: int) -> tuple[int | None, ...]:
     """Numbers that change with every word that is said, and every request; for who keeps what was computed from them."""
-    return (
-        session.scalar(select(func.max(Statement.id)).where(Statement.product_id == product_id)) or 0,
-        session.scalar(select(func.max(Ticket.id)).where(Ticket.product_id == product_id)) or 0,
-    )
+    newest = [
+        select(func.max(table.id)).where(table.product_id == product_id).scalar_subquery()
+        for table in (Statement, Stating, Ticket)
+    ]
+    return tuple(session.execute(select(*newest)).one())

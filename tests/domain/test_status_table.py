@@ -47,6 +47,7 @@ def made(*said: Override, found: dict[str, str] | None = None, first: bool = Fal
             key: FoundIn(version=version, is_first=first, by="olga", at=AT) for key, version in (found or {}).items()
         },
         others=["T-77"],
+        titles={"T-3": "The Basket"},
     )
 
 
@@ -135,8 +136,8 @@ def test_override_counts_on_its_line_only_and_shows_the_conflict() -> None:
         ({"by": "ivan"}, ["T-1"]),
         ({"conflicts": True}, ["T-5"]),
         ({"text": "t-7"}, ["T-77"]),
-        ({"text": "basket", "titles": {"T-3": "The Basket"}}, ["T-3"]),
-        ({"text": "basket"}, []),
+        ({"text": "basket"}, ["T-3"]),
+        ({"text": "tea"}, []),
         ({"lines": []}, ["T-77", "T-9", "T-3", "T-5", "T-2", "T-1"]),
         ({"lines": ["9.9"], "statuses": {LineStatus.UNKNOWN}}, []),
     ],
