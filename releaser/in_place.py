@@ -8,9 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from releaser.domain.changelog import Fragment
+from releaser.errors import InvalidError
 from releaser.sources.fragments import read_fragments
 from releaser.sources.git import GitRepositories
-from releaser.sources.source import Repository
+from releaser.sources.source import Repository, TemplateEngine
+
+
+class NoWorkTreeError(InvalidError):
+    """The repository has no files that could be written."""
 
 
 def clone(path: Path | None) -> Repository:
@@ -21,3 +26,27 @@ def clone(path: Path | None) -> Repository:
 def fragments(folder: Path) -> tuple[Fragment, ...]:
     """Every changelog fragment of the folder. Raises `InvalidFragmentError`."""
     return read_fragments(folder)
+
+
+def work_tree(path: Path | None) -> Path:
+    """The folder of files that belongs to the repository at `path` (here when None), or above it.
+
+    Raises `NoWorkTreeError`.
+    """
+    start = (path or Path()).absolute()
+    for folder in (start, *start.parents):
+        if (folder / ".git").exists():
+            return folder
+    raise NoWorkTreeError(
+        f"'{start}' is in no clone with files, so there is nothing to write into.",
+        advice="Name a clone that is not bare with --repo.",
+        field="repo",
+    )
+
+
+def engine() -> TemplateEngine:
+    """Where users' templates are rendered."""
+    # Start-up: hardly any call has a template.
+    from releaser.sources.template import TemplateProcess  # noqa: PLC0415 -- see above
+
+    return TemplateProcess()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -18,13 +18,12 @@ from releaser.cli.clones import (
 )
 from releaser.cli.light import Argument, Light, Option, UsageError
 from releaser.cli.show import emit
-from releaser.clock import SystemClock
-from releaser.domain.changelog import Form, render
-from releaser.domain.version import Scheme, parse
+from releaser.domain.changelog import Audience, ChangelogRelease, Form, render
+from releaser.domain.version import Scheme
 from releaser.flows.read_changelog import Wanted, Which, read_changelog
-from releaser.flows.release_fragments import release_fragments, told
+from releaser.flows.read_in_place import Habits
 from releaser.i18n import DEFAULT_LANGUAGE, LANGUAGES
-from releaser.in_place import clone, fragments
+from releaser.in_place import clone
 
 
 class Format(StrEnum):
@@ -35,6 +34,37 @@ class Format(StrEnum):
     HTML = "html"
     TEXT = "text"
     ATOM = "atom"
+    JSONFEED = "jsonfeed"
+
+
+FEEDS = frozenset({Format.ATOM, Format.JSONFEED})
+INTO = "CHANGELOG.md"
+FOLDER = "changelogs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """How the changelog is told: options that every source of it has."""
+
+    output: Format
+    title: str
+    language: str
+    template: Path | None
+    address: str
+
+    @property
+    def form(self) -> Form:
+        """The form, where it is no feed."""
+        return Form(self.output.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """Where it is written to."""
+
+    into: str
+    folder: str
+    replace: bool
 
 
 def changelog_command(
@@ -46,42 +76,85 @@ def changelog_command(
     every: Annotated[bool, Option("Tell every release.", ("--all",))] = False,  # noqa: FBT002 -- a flag
     since: Annotated[str, Option("Tell what is newer than this version ...", ("--from",))] = "",
     upto: Annotated[str, Option("... up to this one.", ("--to",))] = "",
+    unreleased: Annotated[  # noqa: FBT002 -- a flag
+        bool, Option("Tell what no release of the clone has yet, as VERSION where given.")
+    ] = False,
+    branch: Annotated[str, Option("The branch: of --unreleased, or that --commit goes to.")] = "",
     tag_format: TagFormatOption = "",
     ticket_pattern: PatternOption = None,
     scheme: SchemeOption = Scheme.TWO_PART,
-    folder: Annotated[
-        Path | None, Option("Tell the fragments of this folder instead of commits.", ("--fragments",))
+    path: Annotated[
+        list[str] | None, Option("Only what touches this path of the clone; repeatable.", ("--path",))
     ] = None,
+    fragments: Annotated[
+        Path | None, Option("Tell this folder's fragments: alone, or with --repo those that came with each release.")
+    ] = None,
+    template: Annotated[Path | None, Option("Write it by this template; see docs/changelog.md.")] = None,
+    audience: Annotated[Audience, Option("Who reads a product's changelog.")] = Audience.CUSTOMER,
+    address: Annotated[str, Option("Of the page that a clone's feed leads to.")] = "",
     write: Annotated[  # noqa: FBT002 -- a flag
-        bool, Option("Write the fragments as VERSION.md beside their folder, and remove them.")
+        bool, Option("Write it into the clone's files; fragments that are told are removed.")
+    ] = False,
+    into: Annotated[str, Option("The file that --write puts a chapter into; '' for none.")] = INTO,
+    folder: Annotated[str, Option("The folder that --write puts a file into; '' for none.")] = FOLDER,
+    commit: Annotated[  # noqa: FBT002 -- a flag
+        bool, Option("Commit VERSION's changelog to the product's repository.")
+    ] = False,
+    replace: Annotated[  # noqa: FBT002 -- a flag
+        bool, Option("Replace words about the release that releaser did not write.")
     ] = False,
     title: Annotated[str, Option("Heading of the whole.")] = "",
     language: Annotated[str, Option("Language of the headings: en or ru.")] = DEFAULT_LANGUAGE,
-    output: Annotated[Format, Option("How it is written.", ("-o", "--output"))] = Format.MD,
+    output: Annotated[
+        Format | None, Option("How it is written.", ("-o", "--output"), default="md, or by the template's name")
+    ] = None,
 ) -> None:
     """Tell what changed. Without --product it needs no service, no database and no configuration."""
     if language not in LANGUAGES:
         raise UsageError(
             f"There is no language '{language[:20]}'.", advice=f"Use {' or '.join(LANGUAGES)}.", field="language"
         )
-    _check_alone(product=bool(product), repo=repo is not None, fragments=folder is not None)
-    if write and (folder is None or not version):
-        raise UsageError(
-            "Only fragments are written.", advice="Use: --fragments FOLDER --write VERSION.", field="write"
-        )
-    if folder is not None:
-        emit(_of_fragments(folder, version, scheme, title, language, output, write=write))
-        return
-    wanted = _wanted(version, since, upto, every=every)
-    if product:
+    said = Told(output=output or _by_name(template), title=title, language=language, template=template, address=address)
+    written = Written(into=into, folder=folder, replace=replace)
+    is_product = bool(product)
+    _check(
+        {"product": is_product, "repo": repo is not None},
+        {"product": is_product, "fragments": fragments is not None},
+        {"product": is_product, "unreleased": unreleased},
+        {"product": is_product, "write": write},
+        {"product": is_product, "path": bool(path)},
+    )
+    wanted = _wanted(version, since, upto, every=every, unreleased=unreleased)
+    if is_product:
         check_product_alone(product, tag_format=tag_format, ticket_pattern=ticket_pattern)
-        emit(_of_product(product, wanted, language, output))
+        # Start-up: a clone is told without loading the database and the drivers.
+        from releaser.cli import changelog_of_product as of_product  # noqa: PLC0415 -- see above
+
+        if commit:
+            of_product.commit(product, version, branch, replace=replace)
+        else:
+            emit(of_product.told(product, wanted, said, audience))
         return
-    form = _form(output)
-    said = habits(scheme=scheme, tag_format=tag_format, ticket_patterns=ticket_pattern)
-    with watched() as progress:
-        found = read_changelog(clone(repo), wanted=wanted, habits=said, progress=progress)
-    emit(render(found, form=form, title=title, language=language))
+    if commit:
+        raise UsageError("Only a product's changelog is committed.", advice="Name it with --product.", field="commit")
+    if fragments is not None and repo is None and not unreleased:
+        from releaser.cli import changelog_of_clone as of_clone  # noqa: PLC0415 -- start-up: rarely asked for
+
+        emit(of_clone.of_fragments(fragments, version, scheme, said, write=write))
+        return
+    paths = tuple(path or ())
+    kept = habits(scheme=scheme, tag_format=tag_format, ticket_patterns=ticket_pattern, paths=paths)
+    if write or unreleased or fragments is not None or paths or said.template is not None or said.output in FEEDS:
+        from releaser.cli import changelog_of_clone as of_clone  # noqa: PLC0415 -- start-up: rarely asked for
+
+        asked = of_clone.Asked(
+            repo=repo, habits=kept, wanted=wanted, is_unreleased=unreleased, version=version, branch=branch,
+            fragments=fragments,
+        )  # fmt: skip
+        emit(of_clone.written(asked, said, written) if write else of_clone.told(asked, said))
+        return
+    found = _read(repo, wanted, kept)
+    emit(render(found, form=said.form, title=title, language=language))
 
 
 COMMAND = Light(
@@ -89,20 +162,39 @@ COMMAND = Light(
     name="changelog",
     epilog="Examples: releaser changelog --repo . 3.4.1;  releaser changelog --all -o json;  "
     "releaser changelog --from 3.3 --to 3.4;  releaser changelog --product shop -o html;  "
-    "releaser changelog --fragments changelogs/unreleased --write 0.2",
+    "releaser changelog --fragments changelogs/unreleased --write 0.2;  "
+    "releaser changelog --repo . --unreleased 3.5 --fragments changelogs/unreleased --write;  "
+    "releaser changelog --product shop 3.4 --commit",
 )
 
 
-def _check_alone(**sources: bool) -> None:
-    named = [f"--{name}" for name, is_given in sources.items() if is_given]
-    if len(named) > 1:
-        raise UsageError(f"{' and '.join(named)} exclude each other.", advice="Name one.", field=named[1][2:])
+def _read(repo: Path | None, wanted: Wanted, kept: Habits) -> list[ChangelogRelease]:
+    with watched() as progress:
+        return read_changelog(clone(repo), wanted=wanted, habits=kept, progress=progress)
 
 
-def _wanted(version: str, since: str, upto: str, *, every: bool) -> Wanted:
+def _by_name(template: Path | None) -> Format:
+    """What a template's name says that it writes: `notes.html.j2` is HTML."""
+    suffixes = {suffix.lstrip(".") for suffix in (template.suffixes if template else [])}
+    return Format.HTML if suffixes & {"html", "htm"} else Format.TEXT if suffixes & {"txt", "text"} else Format.MD
+
+
+def _check(*together: dict[str, bool]) -> None:
+    for options in together:
+        named = [f"--{name}" for name, is_given in options.items() if is_given]
+        if len(named) > 1:
+            raise UsageError(f"{' and '.join(named)} exclude each other.", advice="Name one.", field=named[1][2:])
+
+
+def _wanted(version: str, since: str, upto: str, *, every: bool, unreleased: bool) -> Wanted:
     given = [
         name
-        for name, is_given in {"VERSION": version, "--from/--to": since or upto, "--all": every}.items()
+        for name, is_given in {
+            "VERSION": version and not unreleased,
+            "--from/--to": since or upto,
+            "--all": every,
+            "--unreleased": unreleased,
+        }.items()
         if is_given
     ]
     if len(given) > 1:
@@ -112,47 +204,3 @@ def _wanted(version: str, since: str, upto: str, *, every: bool) -> Wanted:
     if version:
         return Wanted(which=Which.ONE, upto=version)
     return Wanted(which=Which.ALL if every else Which.NEWEST)
-
-
-def _form(output: Format) -> Form:
-    if output is Format.ATOM:
-        raise UsageError(
-            "An Atom feed names a page for every release, and a clone has no pages.",
-            advice="Use -o md, json, html or text; a product has a feed: --product NAME -o atom.",
-            field="output",
-        )
-    return Form(output.value)
-
-
-def _of_fragments(
-    folder: Path, version: str, scheme: Scheme, title: str, language: str, output: Format, *, write: bool
-) -> str:
-    found = fragments(folder)
-    numbered = parse(version or "0.0", scheme=scheme)
-    if not write:
-        release = told(found, version=numbered, on=None, language=language)
-        return render([release], form=_form(output), title=title, language=language)
-    today: date = SystemClock().now().date()
-    file = release_fragments(found, folder=folder, version=numbered, on=today, title=title, language=language)
-    return f"{len(found)} fragments became {file}."
-
-
-def _of_product(product: str, wanted: Wanted, language: str, output: Format) -> str:
-    # Start-up: a clone is told without loading the database and the drivers.
-    from releaser.cli.run import running  # noqa: PLC0415 -- see above
-    from releaser.flows.render_changelog import render_changelog  # noqa: PLC0415 -- see above
-    from releaser.flows.render_feed import FeedForm, render_feed  # noqa: PLC0415 -- see above
-
-    with running() as ports:
-        if output is Format.ATOM:
-            if wanted.which in {Which.ONE, Which.RANGE}:
-                raise UsageError(
-                    "A feed has every published release.", advice="Leave the versions out.", field="output"
-                )
-            path = f"/products/{product}/feed.atom"
-            return render_feed(ports, product=product, form=FeedForm.ATOM, feed_path=path, language=language)
-        one = wanted.upto if wanted.which is Which.ONE else None
-        within = wanted if wanted.which is Which.RANGE else None
-        return render_changelog(
-            ports, product=product, version=one, within=within, form=_form(output), language=language
-        )

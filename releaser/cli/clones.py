@@ -29,12 +29,15 @@ ProductOption = Annotated[str, Option("Ask about this product, from the database
 ROWS = 40
 
 
-def habits(*, scheme: Scheme, tag_format: str, ticket_patterns: list[str] | None) -> Habits:
+def habits(
+    *, scheme: Scheme, tag_format: str, ticket_patterns: list[str] | None, paths: tuple[str, ...] = ()
+) -> Habits:
     """What the options say of the clone."""
     return Habits(
         scheme=scheme,
         tag_format=tag_format,
         ticket_patterns=tuple(ticket_patterns) if ticket_patterns else (DEFAULT_PATTERN,),
+        paths=paths,
     )
 
 

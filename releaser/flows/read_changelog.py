@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from releaser.domain.changelog import ChangelogRelease, release_of
+from releaser.domain.changelog import ChangelogRelease, entries_from, release_of
 from releaser.domain.history import History, TaggedRelease
 from releaser.domain.version import Scheme, parse
 from releaser.errors import InvalidError
+from releaser.flows.read_fragments import read_fragments
 from releaser.flows.read_in_place import Habits, VersionNotTaggedError, read_in_place
-from releaser.sources.source import HistorySource, Progress
+from releaser.i18n import DEFAULT_LANGUAGE
+from releaser.sources.source import Progress, Repository
 
 
 class RangeError(InvalidError):
@@ -37,15 +39,29 @@ class Wanted:
 
 
 def read_changelog(
-    repository: HistorySource, *, wanted: Wanted, habits: Habits, progress: Progress | None = None
+    repository: Repository,
+    *,
+    wanted: Wanted,
+    habits: Habits,
+    fragments: str = "",
+    language: str = DEFAULT_LANGUAGE,
+    progress: Progress | None = None,
 ) -> list[ChangelogRelease]:
-    """The releases that are wanted, newest number first.
+    """The releases that are wanted, newest number first, with what people wrote of them.
 
-    Raises `RangeError`, and what `read_in_place` raises.
+    `fragments` is the folder of the repository where people write it, told in `language`. Raises `RangeError`, and what
+    `read_in_place` raises.
     """
     versions = [text for text in (wanted.since, wanted.upto) if text]
     history = read_in_place(repository, habits=habits, versions=versions, progress=progress)
-    return [release_of(history, release) for release in _chosen(history, wanted, habits.scheme)]
+    chosen = _chosen(history, wanted, habits.scheme)
+    told = [release_of(history, release) for release in chosen]
+    if not fragments:
+        return told
+    commits = {one.version: one.commit for one in history.releases}
+    pairs = {one.tag: (one.commit, commits[one.previous] if one.previous else None) for one in chosen}
+    came = read_fragments(repository, folder=fragments, releases=pairs)
+    return [replace(one, written=entries_from(came.get(one.tag, ()), language=language)) for one in told]
 
 
 def _chosen(history: History, wanted: Wanted, scheme: Scheme) -> list[TaggedRelease]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from releaser.domain.history import History, Refs
 from releaser.domain.nearest import nearest_versions
@@ -11,8 +12,9 @@ from releaser.domain.tag_format import guess_tag_format
 from releaser.domain.ticket import DEFAULT_PATTERN, TicketPatterns
 from releaser.domain.version import Scheme, TagFormat, Version, parse
 from releaser.errors import NotFoundError
+from releaser.flows.narrow_repository import narrow_repository
 from releaser.flows.read_history import read_history
-from releaser.sources.source import HistorySource, Progress
+from releaser.sources.source import HistorySource, Progress, Repository
 
 _NAMED = 5
 
@@ -27,11 +29,15 @@ class VersionNotTaggedError(NotFoundError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habits:
-    """How the repository calls things; what is left out is guessed, or the usual."""
+    """How the repository calls things; what is left out is guessed, or the usual.
+
+    `paths` are what of it is asked about, all of it when there are none: a product of several that share the repository.
+    """
 
     scheme: Scheme = Scheme.TWO_PART
     tag_format: str = ""
     ticket_patterns: tuple[str, ...] = (DEFAULT_PATTERN,)
+    paths: tuple[str, ...] = ()
 
 
 def read_in_place(
@@ -48,6 +54,8 @@ def read_in_place(
     refs = repository.refs()
     tag_format = given or guess_tag_format((tag.name for tag in refs.tags), scheme=habits.scheme)
     _check_tagged(refs, tag_format, wanted)
+    if habits.paths:
+        repository = narrow_repository(cast("Repository", repository), habits.paths)
     history = read_history(repository, refs, tag_format=tag_format, patterns=patterns, progress=progress)
     if not history.releases:
         raise _no_releases(refs, tag_format)

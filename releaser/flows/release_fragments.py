@@ -22,13 +22,13 @@ class ChangelogExistsError(ConflictError):
 
 
 def told(
-    fragments: Sequence[Fragment], *, version: Version, on: date | None, language: str = DEFAULT_LANGUAGE
+    fragments: Sequence[Fragment], *, version: Version | None, on: date | None, language: str = DEFAULT_LANGUAGE
 ) -> ChangelogRelease:
-    """The fragments as the release of that version."""
+    """The fragments as the release of that version; without one as what is not released yet."""
     return ChangelogRelease(
-        version=version.text,
+        version=version.text if version else "",
         tag="",
-        line=version.line,
+        line=version.line if version else "",
         released_on=on,
         previous=None,
         commits=(),

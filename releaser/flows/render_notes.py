@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from releaser.domain.changelog import Audience, Form, notes_html, notes_json, notes_markdown, notes_text
-from releaser.domain.changelog.document import as_document
-from releaser.domain.changelog.notes import heading
 from releaser.flows.ports import Ports
-from releaser.i18n import DEFAULT_LANGUAGE, translator
+from releaser.i18n import DEFAULT_LANGUAGE
 from releaser.store import notes, products, releases
 
 
@@ -31,5 +29,4 @@ def render_notes(
         case Form.JSON:
             return notes_json(page, language=language)
         case Form.HTML:
-            t = translator(language)
-            return as_document(notes_html(page, language=language), title=heading(page, t), language=t.language)
+            return notes_html(page, language=language)

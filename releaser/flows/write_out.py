@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from releaser.domain.changelog import ChangelogRelease, Form, render
-from releaser.domain.changelog.document import as_document
 from releaser.domain.changelog.keeping import TEMPLATED, ChangelogKeeping
 from releaser.domain.changelog.template_data import template_data
 from releaser.errors import InvalidError
-from releaser.i18n import DEFAULT_LANGUAGE, translator
+from releaser.i18n import DEFAULT_LANGUAGE
 from releaser.sources.source import Escape, TemplateEngine
 
 _ESCAPES: Mapping[Form, Escape] = {Form.HTML: Escape.HTML, Form.MARKDOWN: Escape.MARKDOWN, Form.TEXT: Escape.NONE}
@@ -43,7 +42,7 @@ def write_out(
     template: Template | None = None,
     engine: TemplateEngine | None = None,
 ) -> str:
-    """The changelog of `releases`, in the order given; HTML is a whole document.
+    """The changelog of `releases`, in the order given; HTML is to be put into a page.
 
     Raises `NotTemplatedError`, and what `TemplateEngine.render` raises.
     """
@@ -56,8 +55,4 @@ def write_out(
             )
         data = template_data(releases, form=form, title=title, language=language)
         return engine.render(template.text, data, name=template.name, escape=_ESCAPES[form])
-    text = render(releases, form=form, title=title, language=language)
-    if form is not Form.HTML:
-        return text
-    t = translator(language)
-    return as_document(text, title=title or t("Changelog"), language=t.language)
+    return render(releases, form=form, title=title, language=language)

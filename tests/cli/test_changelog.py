@@ -84,8 +84,12 @@ def test_releases_that_are_asked_for_are_told(
         (("--ticket-pattern", "("), "not understood"),
         (("--product", "shop"), "exclude each other"),
         (("--language", "xx"), "en or ru"),
-        (("-o", "atom"), "--product NAME -o atom"),
-        (("--write", "1.0"), "--fragments"),
+        (("-o", "atom"), "--address"),
+        (("--write", "1.0"), "not bare"),
+        (("--commit", "1.0"), "--product"),
+        (("--unreleased", "--all"), "exclude each other"),
+        (("--unreleased", "--branch", "nowhere"), "no branch"),
+        (("--template", "/nowhere/x.md"), "cannot be read"),
     ],
 )
 def test_wrong_questions_are_told_and_end_with_2(cli: Cli, clone: GitWorld, words: tuple[str, ...], said: str) -> None:

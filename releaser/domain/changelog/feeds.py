@@ -6,11 +6,15 @@ The id of an entry is made of product and version alone, so that it stays when t
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
+from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
+from releaser.domain.changelog.entries import ChangelogRelease
+from releaser.domain.changelog.rendering import Form, render
 from releaser.domain.changelog.text import escape_json, plain
 from releaser.i18n import translator
 
@@ -42,6 +46,31 @@ class Feed:
     def updated_at(self) -> datetime:
         """When anything in it changed last; an empty feed never did."""
         return max((item.updated_at for item in self.items), default=datetime(1970, 1, 1, tzinfo=UTC))
+
+
+def feed_of(releases: Iterable[ChangelogRelease], *, title: str, address: str, language: str) -> Feed:
+    """A feed of changelogs that all stand on one page at `address`; what is not released yet is not in it."""
+    return Feed(
+        product=address,
+        title=title,
+        link=address,
+        address=address,
+        language=language,
+        items=tuple(_item(one, address, language) for one in releases if one.released_on is not None),
+    )
+
+
+def _item(release: ChangelogRelease, address: str, language: str) -> FeedItem:
+    day = release.released_on or date.min
+    changed = max(day, release.corrected_on or day)
+    return FeedItem(
+        version=release.version,
+        link=f"{address}#{quote(release.version)}",
+        html=render([release], form=Form.HTML, language=language),
+        text=render([release], form=Form.TEXT, language=language),
+        published_at=datetime.combine(day, time(), UTC),
+        updated_at=datetime.combine(changed, time(), UTC),
+    )
 
 
 def _id(product: str, version: str = "") -> str:
