@@ -12,6 +12,7 @@ from releaser.cli.light import UsageError
 from releaser.cli.progress import progress_bar
 from releaser.cli.run import ByOption, LimitOption, OffsetOption, OutputOption, running, who
 from releaser.cli.show import Output, joined, listing, moment, show, table
+from releaser.domain.changelog import Audience
 from releaser.domain.release import CutKind
 from releaser.errors import InvalidError
 from releaser.flows.abandon_release import abandon_release
@@ -168,14 +169,31 @@ def promote_command(
     show(facts, output, release_text)
 
 
-@app.command("publish", epilog="Example: releaser publish shop 1.1")
+@app.command("publish", epilog="Examples: releaser publish shop 1.1;  releaser publish shop 1.1 --commit")
 def publish_command(
-    product: ProductArgument, version: VersionArgument, output: OutputOption = Output.TEXT, by: ByOption = ""
+    product: ProductArgument,
+    version: VersionArgument,
+    commit: Annotated[  # noqa: FBT002 -- a flag
+        bool, typer.Option("--commit", help="Commit the changelog to the product's repository.")
+    ] = False,
+    output: OutputOption = Output.TEXT,
+    by: ByOption = "",
 ) -> None:
     """Let customers see the release: changelog file, notes in every language, page, feeds."""
     with running() as ports:
-        facts = publish_release(ports, product=product, version=version, by=who(by))
-    show(facts, output, release_text)
+        facts = publish_release(ports, product=product, version=version, by=who(by), commit=commit)
+    show(facts, output, _published_text)
+
+
+def _published_text(facts: Any) -> str:  # noqa: ANN401 -- facts
+    return "\n".join([release_text(facts), *(committed_text(one) for one in facts["commits"])])
+
+
+def committed_text(facts: Any) -> str:  # noqa: ANN401 -- facts
+    """A commit of a changelog for people."""
+    if facts["unchanged"]:
+        return f"The changelog on branch {facts['branch']} tells of it already."
+    return f"Committed to branch {facts['branch']} as {facts['commit'][:12]}: {', '.join(facts['files'])}."
 
 
 @app.command("yank", epilog="Example: releaser yank shop 1.1 --reason 'loses drafts; use 1.1.1'")
@@ -235,7 +253,7 @@ def list_command(
 def show_command(product: ProductArgument, version: VersionArgument, output: OutputOption = Output.TEXT) -> None:
     """Show one release: state, images, and its notes with the tickets they are about."""
     with running() as ports:
-        facts = show_release(ports, product=product, version=version)
+        facts = show_release(ports, product=product, version=version, audience=Audience.INTERNAL)
     show(facts, output, _with_notes)
 
 
@@ -267,5 +285,16 @@ def stop_command(
 
 def _with_notes(facts: Any) -> str:  # noqa: ANN401 -- facts
     rows = [(n["ticket"], n["section"], n["language"], n["text"]) for n in facts["notes"]]
-    notes = table(("ticket", "section", "language", "text"), rows)
-    return f"{release_text(facts)}\n\n{notes}" if rows else release_text(facts)
+    notes = [table(("ticket", "section", "language", "text"), rows)] if rows else []
+    return "\n\n".join([release_text(facts), *_gate_lines(facts["gate"]), *notes])
+
+
+def _gate_lines(gate: Any) -> list[str]:  # noqa: ANN401 -- facts
+    """What the gate found when it was cut, and who cut it all the same."""
+    if not gate or not gate["findings"]:
+        return []
+    found = [f"- {one['check']}: {one['detail']}" for one in gate["findings"][:LONGEST_LIST]]
+    more = len(gate["findings"]) - LONGEST_LIST
+    rows = ["The gate found when it was cut:", *found, *([f"- and {more} more"] if more > 0 else [])]
+    over = f"Overridden by {gate['overridden_by']}: {gate['reason']}" if gate["overridden_by"] else ""
+    return ["\n".join([*rows, *([over] if over else [])])]
