@@ -13,6 +13,8 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
+from releaser.domain.changelog.text import escape_json
+
 
 def plain(value: object) -> object:
     """What JSON has no form for, as what it has. Raises `TypeError` for anything a flow should not have given."""
@@ -33,13 +35,13 @@ def plain(value: object) -> object:
 
 
 def as_json(value: object) -> str:
-    """`value` as compact JSON."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain)
+    """`value` as compact JSON; what could steer a terminal that shows it is written by its number."""
+    return escape_json(json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain))
 
 
 class FactsResponse(JSONResponse):
     """A JSON answer made from facts."""
 
     def render(self, content: Any) -> bytes:  # noqa: ANN401 -- starlette's signature
-        """The body; lone surrogates, which no UTF-8 can carry, become question marks."""
-        return as_json(content).encode("utf-8", "replace")
+        """The body."""
+        return as_json(content).encode()
