@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -16,9 +16,9 @@ from releaser.store import trains
 from releaser.store.products import Product
 
 
-def timetable_of(session: Session, product: Product, *, now: datetime) -> Timetable:
-    """What is known of the product's trains. Raises `RefusedError` (rule `no-rhythm`)."""
-    table = trains.timetable(session, product, now=now)
+def timetable_of(session: Session, product: Product, *, now: datetime, past: int = 0) -> Timetable:
+    """What is known of the product's trains, `past` ones among them. Raises `RefusedError` (rule `no-rhythm`)."""
+    table = trains.timetable(session, product, now=now, back=timedelta(days=product.cadence_days * past))
     if table is None:
         raise RefusedError(
             f"Product '{product.name}' has no trains: no first one is declared.",

@@ -32,7 +32,7 @@ def list_trains(ports: Ports, *, product: str, count: int = PREVIEW, past: int =
     now, t = ports.clock.now(), translator(language)
     with ports.database.reading() as session:
         row = products.get(session, product)
-        table = timetable_of(session, row, now=now)
+        table = timetable_of(session, row, now=now, past=past)
         late = (table.late,) if table.late is not None else ()
         coming = (*late, *table.coming(count))
         left = [one for one in table.left(past + len(late)) if one not in late][-past:] if past else []

@@ -23,7 +23,7 @@ def render_trains(ports: Ports, *, product: str, language: str = "en") -> bytes:
     t = translator(language)
     with ports.database.reading() as session:
         row = products.get(session, product)
-        table = timetable_of(session, row, now=ports.clock.now())
+        table = timetable_of(session, row, now=ports.clock.now(), past=PREVIEW)
         revisions = trains.revisions(session, row.id)
         changes, changed_at = trains.rule_changes(session, row)
     origin = hashlib.sha256(f"{row.name} {row.created_at.isoformat()}".encode()).hexdigest()[:12]

@@ -22,7 +22,6 @@ from releaser.store.plain import load
 from releaser.store.products import Product
 from releaser.store.releases import Release
 
-_LOOK_BACK = timedelta(days=3 * 366)
 _OF_RHYTHM = frozenset({"first_train_on", "cadence_days", "zone"})
 
 
@@ -85,8 +84,11 @@ def decisions(session: Session, product_id: int) -> Decisions:
     }
 
 
-def timetable(session: Session, product: Product, *, now: datetime) -> Timetable | None:
-    """What is known of a product's trains; None for one without a rhythm."""
+def timetable(session: Session, product: Product, *, now: datetime, back: timedelta = timedelta(0)) -> Timetable | None:
+    """What is known of a product's trains; None for one without a rhythm.
+
+    Stables that were tagged elsewhere are looked at so far `back`, and some cadences more.
+    """
     known = rhythm(product)
     if known is None:
         return None
@@ -94,7 +96,7 @@ def timetable(session: Session, product: Product, *, now: datetime) -> Timetable
     return Timetable(
         rhythm=known,
         decisions=decisions(session, product.id),
-        cuts=cuts(session, product.id, since=now - _LOOK_BACK),
+        cuts=cuts(session, product.id, since=now - back - 8 * timedelta(days=known.cadence_days)),
         versions=[parse(one, scheme=product.scheme) for one in versions],
         scheme=product.scheme,
         now=now,
