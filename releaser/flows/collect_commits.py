@@ -10,14 +10,13 @@ from datetime import datetime
 from releaser.domain.changelog import Fragment
 from releaser.domain.changelog.keeping import ChangelogKeeping
 from releaser.domain.history import Delta, History, Refs
-from releaser.domain.ticket import TicketPatterns
 from releaser.domain.train import TrainRules
-from releaser.domain.version import TagFormat
 from releaser.flows.keep_alarms import are_news, fetch_accepted, keep_alarms
 from releaser.flows.open_repository import open_repository
 from releaser.flows.ports import Facts, Ports, Progress, silent
 from releaser.flows.read_fragments import read_fragments
-from releaser.flows.read_history import read_history
+from releaser.flows.read_rules import read_rules
+from releaser.flows.refresh_history import refresh_history
 from releaser.flows.see_heads import see_heads
 from releaser.sources.source import Fetched, Repository
 from releaser.store import collected, fragments, freezes, products, releases
@@ -63,6 +62,7 @@ def collect_commits(ports: Ports, *, product: str, progress: Progress = silent) 
             return _facts(collected.counts(products.get(session, product)), row, fetched, read, new=[])
     progress("store", 0, None)
     new, counts = _store(ports, row, fetched, read)
+    ports.histories[row.id] = (read.fingerprint, read.history)
     return _facts(counts, row, fetched, read, new=new)
 
 
@@ -104,21 +104,22 @@ def _read(
     fingerprint = _fingerprint(refs, product, burned)
     if fingerprint == product.fingerprint:
         return None
-    history = read_history(
+    held = ports.histories.get(product.id)
+    reading = refresh_history(
         repository,
         refs,
-        tag_format=TagFormat(scheme=product.scheme, text=product.tag_format),
-        patterns=TicketPatterns(product.ticket_patterns),
-        line_branch=product.line_branch,
+        rules=read_rules(product),
+        known=held[1] if held is not None else None,
+        with_tickets=True,
         progress=_part(progress, "commits"),
     )
     return _Read(
-        history=history,
-        delta=None,
+        history=reading.history,
+        delta=reading.delta,
         refs=refs,
         fingerprint=fingerprint,
         seen_at=seen_at,
-        fragments=_fragments(repository, product, history),
+        fragments=_fragments(repository, product, reading.history),
     )
 
 
