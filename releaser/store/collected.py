@@ -185,7 +185,20 @@ class _Writing:
                 for one, row in self._row_ids([*told.moved, *told.lost]).items()
             ] + [{"row": known[ids[one]].id, "place": one, "release_set": set_of[one]} for one in back]
         self._update(Commit, moved, ("place", "release_set"))
+        if told.is_whole:
+            self._complete_subjects()
         self._rows = self._row_ids(self._mentioned())
+
+    def _complete_subjects(self) -> None:
+        """What was outside the product's paths when it was first kept has no subject; paths change."""
+        query = select(Commit.id, Commit.place).where(Commit.product_id == self._product.id, Commit.subject == "")
+        subjects = self._told.subjects
+        bare = [
+            {"row": row.id, "subject": subjects[row.place]}
+            for row in self._session.execute(query)
+            if subjects.get(row.place)
+        ]
+        self._update(Commit, bare, ("subject",))
 
     def _known(self) -> dict[str, Any]:
         """Those of the commits to be written that stand here: sha -> row; all that stand here where everything is written."""
