@@ -68,8 +68,8 @@ def read_content(ports: Ports, *, product: str, numbered: Numbered) -> Content:
     with ports.database.reading() as session:
         row = products.get(session, product)
         said = _said(session, ports, row)
-    branch, commit = _tip(open_repository(ports, row), numbered, product)
     history = open_history(ports, product=product)
+    branch, commit = _tip(open_repository(ports, row), numbered, product)
     head = next((one for one in history.heads if one.branch == branch and one.commit == commit), None)
     if head is None:
         raise BranchMovedError(f"Branch '{branch}' moved while it was read.", advice="Repeat the command.")
