@@ -32,7 +32,8 @@ def show_evidence(ports: Ports, *, key: str, product: str | None = None) -> Fact
     shown = TicketTable(history).show(key)
     on_lines = {one.line: one for one in shown.lines} if shown else {}
     judged = {one.line: one for one in table.judged(key)}
-    known = [line for line in reversed(table.lines) if _says_something(judged[line], on_lines.get(line))]
+    telling = {line for line in table.lines if _says_something(judged[line], on_lines.get(line))}
+    newest_first = tuple(reversed(table.lines))
     with ports.database.reading() as session:
         states = history_views.states(session, row.id)
         words = {
@@ -47,9 +48,10 @@ def show_evidence(ports: Ports, *, key: str, product: str | None = None) -> Fact
         "commits": _commits(history, shown, states) if shown else [],
         "lines": [
             {**_line(judged[line], on_lines.get(line), states), "releases": table.release_counts[line]}
-            for line in known
+            for line in newest_first
+            if line in telling
         ],
-        "unknown_lines": [line for line in reversed(table.lines) if line not in known],
+        "unknown_lines": [line for line in newest_first if line not in telling],
         "branches": [head.branch for head in shown.heads] if shown else [],
         "releases": [
             {
