@@ -14,13 +14,15 @@ from releaser.domain.declaration import (
     Declaration,
     InvalidDeclarationError,
     Noun,
+    Problem,
     check,
     differences,
     kept,
     left_out,
 )
-from releaser.errors import RefusedError
+from releaser.errors import InvalidError, RefusedError
 from releaser.flows.ports import Facts, Ports
+from releaser.sources.source import TemplateEngine
 from releaser.store import declared, products, releases
 from releaser.store.schema import metadata
 
@@ -35,6 +37,7 @@ def apply_declaration(ports: Ports, *, declaration: Declaration, dry_run: bool, 
     Facts: `changes` (each `noun`, `name`, `action`, `fields` with old and new), how many were `created`, `changed` and
     `removed`, and what is `left_out` of the declaration. Raises `InvalidDeclarationError`, `InUseError`.
     """
+    _check_templates(ports.templates, declaration)
     if dry_run:
         with ports.database.reading() as session:
             changes, rest = _planned(session, declaration, prune=prune)[1:3]
@@ -67,6 +70,21 @@ def _planned(
     _check_nobody_holds(session, gone)
     _check_schemes(session, changes)
     return wanted, changes, left_out(declaration, current), gone
+
+
+def _check_templates(engine: TemplateEngine, declaration: Declaration) -> None:
+    """Templates that cannot be read are told where they are declared, and not when a release is published."""
+    problems = []
+    for index, product in enumerate(declaration.products):
+        for form, text in product.changelog.templates.items():
+            place = ("products", index, "changelog", "templates", form)
+            try:
+                engine.check(text, name=f"templates.{form}")
+            except InvalidError as error:
+                origin = declaration.origin(place)
+                problems.append(Problem(place=place, detail=error.detail, advice=error.advice, origin=origin))
+    if problems:
+        raise InvalidDeclarationError(problems)
 
 
 def _sides(declaration: Declaration, wanted: Declaration) -> tuple[Declaration, Declaration]:

@@ -69,7 +69,18 @@ def parse_declaration(text: str, *, name: str = "declaration") -> Declaration:
 
 def to_yaml(data: Mapping[str, Any]) -> str:
     """Write what `flows.export_declaration` tells as the YAML that is read here."""
-    return yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True, width=120)
+    return yaml.dump(dict(data), Dumper=_Writer, sort_keys=False, allow_unicode=True, width=120)
+
+
+class _Writer(yaml.SafeDumper):
+    """Writes texts of several lines (templates) as lines, as a person would."""
+
+
+def _text_of(writer: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return writer.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Writer.add_representer(str, _text_of)
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from releaser.flows.ports import Ports
+from releaser.sources.template import TemplateProcess
 from releaser.store.session import Database
 from tests.fakes.clock import FakeClock
 
@@ -37,5 +38,6 @@ def bare_ports(database: Database, home: Path, **given: Any) -> Ports:  # noqa: 
         "address": "http://127.0.0.1:8080",
         "owner": "test",
         "wake": lambda: None,
+        "templates": TemplateProcess(),
     }
     return Ports(**{**ports, **given})
