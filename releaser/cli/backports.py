@@ -16,10 +16,11 @@ from releaser.cli.clones import (
     TagFormatOption,
     check_product_alone,
     habits,
+    shown_of,
     watched,
 )
 from releaser.cli.light import Light, Option
-from releaser.cli.show import Output, coloured, joined, show, table
+from releaser.cli.show import Output, coloured, joined, show_lists, table
 from releaser.domain.version import Scheme
 from releaser.flows.read_backports import read_backports
 from releaser.in_place import clone
@@ -49,6 +50,7 @@ def backports_command(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Tell what is fixed here and missing there: ticket by ticket, line by line. In any clone, with nothing set up."""
+    most = shown_of(output, limit)
     check_product_alone(product, repo=repo, tag_format=tag_format, ticket_pattern=ticket_pattern)
     named = [one.strip() for text in lines or () for one in text.split(",") if one.strip()]
     if product:
@@ -57,12 +59,12 @@ def backports_command(
         from releaser.flows.show_backports import show_backports  # noqa: PLC0415 -- see above
 
         with running() as ports:
-            facts = show_backports(ports, product=product, lines=named)
+            facts = show_backports(ports, product=product, lines=named, most=most)
     else:
         with watched() as progress:
             said = habits(scheme=scheme, tag_format=tag_format, ticket_patterns=ticket_pattern)
-            facts = read_backports(clone(repo), lines=named, habits=said, progress=progress)
-    show(facts, output, lambda found: _text(found, limit))
+            facts = read_backports(clone(repo), lines=named, habits=said, most=most, progress=progress)
+    show_lists(facts, output, _text)
 
 
 COMMAND = Light(
@@ -73,7 +75,7 @@ COMMAND = Light(
 )
 
 
-def _text(facts: Any, limit: int) -> str:  # noqa: ANN401 -- facts
+def _text(facts: Any) -> str:  # noqa: ANN401 -- facts
     names = [one["line"] for one in facts["lines"]]
     parts = [f"Compared {joined(names) or 'nothing'}; {facts['lines_left_out']} other lines were not looked at."]
     if not facts["gaps"]:
@@ -81,19 +83,18 @@ def _text(facts: Any, limit: int) -> str:  # noqa: ANN401 -- facts
     for kind, title in _TITLES.items():
         gaps = [gap for gap in facts["gaps"] if gap["kind"] == kind]
         if gaps:
-            parts.append(_part(kind, title, gaps, limit))
-    parts.append(f"{len(facts['gaps'])} gaps among {facts['tickets']} tickets that are fixed somewhere.")
+            parts.append(_part(kind, title, gaps, facts["counts"][kind]))
+    total = sum(count["gaps"] for count in facts["counts"].values())
+    parts.append(f"{total} gaps among {facts['tickets']} tickets that are fixed somewhere.")
     return "\n\n".join(parts)
 
 
-def _part(kind: str, title: str, gaps: Sequence[Any], limit: int) -> str:
+def _part(kind: str, title: str, gaps: Sequence[Any], count: Any) -> str:  # noqa: ANN401 -- facts
     rows = list(_tickets(gaps))
-    shown = rows[:limit] if limit else rows
-    text = table(("ticket", "missing on", "fixed on", "commit", "subject"), shown)
-    more = (
-        f"\n... and {len(rows) - len(shown)} more tickets; see --limit, or -o json." if len(rows) > len(shown) else ""
-    )
-    heading = f"{title} ({len(gaps)}):"
+    text = table(("ticket", "missing on", "fixed on", "commit", "subject"), rows)
+    left = count["tickets"] - len(rows)
+    more = f"\n... and {left} more tickets; see --limit, or -o json." if left else ""
+    heading = f"{title} ({count['gaps']}):"
     return f"{heading if kind == 'backport' else coloured(heading, 'red')}\n{text}{more}"
 
 

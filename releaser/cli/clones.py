@@ -41,6 +41,13 @@ def habits(
     )
 
 
+def shown_of(output: Output, limit: int) -> int | None:
+    """How much of every list is to be told; None for all. Raises `UsageError`."""
+    if limit < 0:
+        raise UsageError("--limit is less than nothing.", advice="Use 0 for all.", field="limit")
+    return limit if limit and output is Output.TEXT else None
+
+
 def check_product_alone(product: str, **options: object) -> None:
     """Refuse what a product says itself. Raises `UsageError`."""
     given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value]

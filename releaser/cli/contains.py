@@ -18,7 +18,7 @@ from releaser.cli.clones import (
     watched,
 )
 from releaser.cli.light import Argument, Light, Option
-from releaser.cli.show import Output, joined, show, table
+from releaser.cli.show import Output, joined, show_lists, table
 from releaser.domain.version import Scheme
 from releaser.flows.read_contains import read_contains
 from releaser.in_place import clone
@@ -54,7 +54,7 @@ def contains_command(
         with watched() as progress:
             said = habits(scheme=scheme, tag_format=tag_format, ticket_patterns=ticket_pattern)
             facts = read_contains(clone(repo), query=query, habits=said, deep=deep, progress=progress)
-    show(facts, output, _text)
+    show_lists(facts, output, _text)
 
 
 COMMAND = Light(

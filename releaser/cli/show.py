@@ -11,7 +11,7 @@ import re
 import shutil
 import sys
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, TextIO
@@ -44,8 +44,24 @@ def plain(value: object) -> object:
 
 def as_json(facts: object) -> str:
     """Facts as one JSON document; letters that could steer a terminal are written by their numbers."""
-    text = json.dumps(facts, default=plain, ensure_ascii=False, indent=2)
-    return _CONTROL.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    return _inert(json.dumps(facts, default=plain, ensure_ascii=False, indent=2))
+
+
+def as_json_lines(facts: Mapping[str, object]) -> str:
+    """The same with a line for every entry of a list: of lists of thousands that is read more easily, and made much faster."""
+    encoded = json.JSONEncoder(default=plain, ensure_ascii=False).encode
+    parts = []
+    for name, value in facts.items():
+        entries = ",\n    ".join(map(encoded, value)) if isinstance(value, list) else ""
+        parts.append(f"  {encoded(name)}: [\n    {entries}\n  ]" if entries else f"  {encoded(name)}: {encoded(value)}")
+    return _inert("{\n" + ",\n".join(parts) + "\n}")
+
+
+def _inert(document: str) -> str:
+    # JSON writes the controls of ASCII by their numbers itself, all but one.
+    if document.isascii() and "\x7f" not in document:
+        return document
+    return _CONTROL.sub(lambda found: json.dumps(found[0])[1:-1], document)
 
 
 def safe(text: object) -> str:
@@ -78,6 +94,11 @@ def muted(stream: TextIO) -> None:
 def show(facts: Any, output: Output, text: Callable[[Any], str]) -> None:  # noqa: ANN401 -- each command knows its own facts
     """Write facts to standard output, as JSON or by the command's own `text`."""
     emit(as_json(facts) if output is Output.JSON else text(facts))
+
+
+def show_lists(facts: Any, output: Output, text: Callable[[Any], str]) -> None:  # noqa: ANN401 -- as above
+    """Likewise for facts that are mostly long lists."""
+    emit(as_json_lines(facts) if output is Output.JSON else text(facts))
 
 
 def problem(error: ReleaserError) -> dict[str, Any]:

@@ -15,10 +15,11 @@ from releaser.cli.clones import (
     TagFormatOption,
     check_product_alone,
     habits,
+    shown_of,
     watched,
 )
 from releaser.cli.light import Argument, Light
-from releaser.cli.show import Output, coloured, joined, seconds, show, table
+from releaser.cli.show import Output, coloured, joined, seconds, show_lists, table
 from releaser.domain.version import Scheme
 from releaser.flows.read_upgrade import read_upgrade
 from releaser.in_place import clone
@@ -42,6 +43,7 @@ def upgrade_command(
 ) -> None:
     """Tell what an upgrade gains and what it would lose, from any version to any other, across lines too."""
     product = first if third else ""
+    most = shown_of(output, limit)
     check_product_alone(product, repo=repo, tag_format=tag_format, ticket_pattern=ticket_pattern)
     if product:
         # Start-up: a clone is read without loading the database and the drivers.
@@ -49,12 +51,12 @@ def upgrade_command(
         from releaser.flows.show_upgrade import show_upgrade  # noqa: PLC0415 -- see above
 
         with running() as ports:
-            facts = show_upgrade(ports, product=product, since=second, upto=third)
+            facts = show_upgrade(ports, product=product, since=second, upto=third, most=most)
     else:
         with watched() as progress:
             said = habits(scheme=scheme, tag_format=tag_format, ticket_patterns=ticket_pattern)
-            facts = read_upgrade(clone(repo), since=first, upto=second, habits=said, progress=progress)
-    show(facts, output, lambda found: _text(found, limit))
+            facts = read_upgrade(clone(repo), since=first, upto=second, habits=said, most=most, progress=progress)
+    show_lists(facts, output, _text)
 
 
 COMMAND = Light(
@@ -65,41 +67,33 @@ COMMAND = Light(
 )
 
 
-def _text(facts: Any, limit: int) -> str:  # noqa: ANN401 -- facts
-    way = f"{facts['from']} to {facts['to']}" + (", which goes back to an older version" if facts["goes_back"] else "")
-    parts = [f"From {way}: {_count(facts['gained'])} gained, {_count(facts['lost'])} lost."]
+def _text(facts: Any) -> str:  # noqa: ANN401 -- facts
+    since, upto = facts["from"], facts["to"]
+    back = ", which goes back to an older version" if facts["goes_back"] else ""
+    count = {name: f"{of['tickets']} tickets and {of['commits']} other commits" for name, of in facts["counts"].items()}
+    parts = [f"From {since} to {upto}{back}: {count['gained']} gained, {count['lost']} lost."]
     if facts["lost"]:
-        lost = _part(f"LOST: {facts['from']} has it, {facts['to']} has not:", facts["lost"], limit)
-        parts.append(coloured(lost, "red"))
+        parts.append(coloured(_part(f"LOST: {since} has it, {upto} has not:", facts, "lost"), "red"))
     if facts["perhaps_lost"]:
-        doubt = f"Perhaps lost: {facts['to']} has other commits of the same tickets:"
-        parts.append(coloured(_part(doubt, facts["perhaps_lost"], limit), "yellow"))
+        title = f"Perhaps lost: {upto} has other commits of the same tickets:"
+        parts.append(coloured(_part(title, facts, "perhaps_lost"), "yellow"))
     parts += _way(facts)
     if facts["gained"]:
-        parts.append(_part("Gained:", facts["gained"], limit))
+        parts.append(_part("Gained:", facts, "gained"))
     if facts["perhaps_gained"]:
-        parts.append(
-            _part(
-                f"Perhaps gained: {facts['from']} has other commits of these tickets:", facts["perhaps_gained"], limit
-            )
-        )
+        title = f"Perhaps gained: {since} has other commits of these tickets:"
+        parts.append(_part(title, facts, "perhaps_gained"))
     return "\n\n".join(parts)
 
 
-def _count(entries: Sequence[Any]) -> str:
-    tickets = sum(one["ticket"] is not None for one in entries)
-    commits = len(entries) - tickets
-    return f"{tickets} tickets and {commits} other commits"
-
-
-def _part(title: str, entries: Sequence[Any], limit: int) -> str:
-    shown = entries[:limit] if limit else entries
+def _part(title: str, facts: Any, name: str) -> str:  # noqa: ANN401 -- facts
+    shown = facts[name]
     rows = [(*one, _why(entry)) for one, entry in zip(_rows(shown), shown, strict=True)]
     headers = ("ticket", "commit", "since", "subject", "why")
     # What is gained is simply new; only why something is lacking is worth a column.
     is_plain = all(entry["lack"] == "absent" for entry in shown)
     text = table(headers[:4], [row[:4] for row in rows]) if is_plain else table(headers, rows)
-    more = len(entries) - len(shown)
+    more = sum(facts["counts"][name].values()) - len(shown)
     return f"{title}\n{text}" + (f"\n... and {more} more; see --limit, or -o json." if more else "")
 
 

@@ -14,17 +14,20 @@ branch or a patch, and it moved within a year before whatever moved last.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from releaser.domain.changelog.text import shortened
 from releaser.domain.contains import line_json
 from releaser.domain.history import Head, History, LineStatus, OnLine, TicketTable
-from releaser.domain.history.evidence import Evidence, Track, status_on
+from releaser.domain.history.evidence import Track, status_on
 from releaser.domain.version import VersionKind
 from releaser.errors import InvalidError, NotFoundError
 
@@ -84,20 +87,94 @@ class Gap:
     commits: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backports:
-    """The gaps of the places looked at, gravest and then newest first.
+Said = Mapping[str, Mapping[str, LineStatus]]
+"""Ticket -> line -> what counts there, of tickets that people said something of."""
+_Row = tuple[str, tuple[LineStatus, ...]]
 
-    `left_out` lines were not looked at; `tickets` is how many were compared.
+
+class Backports:
+    """The gaps of the places looked at. `tickets` is how many were compared, `left_out` how many lines were not looked at.
+
+    What is told of a gap is looked up when it is asked for: there may be very many.
     """
 
-    places: tuple[Place, ...]
-    left_out: int
-    tickets: int
-    gaps: tuple[Gap, ...]
+    def __init__(self, history: History, looked_at: Sequence[Place], rows: Sequence[_Row], *, tickets: int) -> None:
+        self.places = tuple(looked_at)
+        self.tickets = tickets
+        self.left_out = len(history.tracks) - sum(not place.is_main for place in looked_at)
+        self._history = history
+        self._table = TicketTable(history)
+        self._statuses = dict(sorted(rows, key=lambda row: self._table.age(row[0]), reverse=True))
+        self._kinds = {statuses: _kinds(statuses) for statuses in set(self._statuses.values())}
+
+    @cached_property
+    def tickets_of(self) -> Mapping[GapKind, Sequence[str]]:
+        """For every kind the tickets that have a gap of it, newest first; a ticket may have several kinds."""
+        found: dict[GapKind, list[str]] = {kind: [] for kind in GapKind}
+        for ticket, statuses in self._statuses.items():
+            for kind in set(filter(None, self._kinds[statuses])):
+                found[kind].append(ticket)
+        return found
+
+    @cached_property
+    def counts(self) -> Mapping[GapKind, int]:
+        """How many gaps there are of every kind."""
+        found = Counter(kind for statuses in self._statuses.values() for kind in self._kinds[statuses] if kind)
+        return {kind: found[kind] for kind in GapKind}
+
+    @cached_property
+    def counts_on(self) -> Mapping[str, int]:
+        """How many gaps there are on every place."""
+        rows = Counter(self._statuses.values())
+        return {
+            place.name: sum(count for statuses, count in rows.items() if self._kinds[statuses][n] is not None)
+            for n, place in enumerate(self.places)
+        }
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """All of them, gravest and then newest first."""
+        return tuple(self.some(most=len(self._statuses)))
+
+    def some(self, *, most: int) -> Iterator[Gap]:
+        """Those of the newest tickets of every kind, so many at most; gravest and then newest first."""
+        for kind, tickets in self.tickets_of.items():
+            for ticket in tickets[:most]:
+                yield from self._gaps_of(ticket, kind)
+
+    def _gaps_of(self, ticket: str, kind: GapKind) -> Iterator[Gap]:
+        statuses, releases = self._statuses[ticket], self._history.releases
+        kinds = self._kinds[statuses]
+        evidence = self._table.evidence(ticket)
+        assert evidence is not None  # noqa: S101 -- its places are known, so it is
+        having = [self.places[n] for n, status in enumerate(statuses) if status in DONE]
+        fixed_on = tuple(evidence.on_line(place.track, releases) for place in having)
+        commits = tuple(self._history.graph.oldest_first(commit for commit, _ in evidence.brought))
+        for place, status, mine in zip(self.places, statuses, kinds, strict=True):
+            if mine is kind:
+                reverted = kind is GapKind.REVERTED
+                yield Gap(
+                    ticket=ticket,
+                    place=place.name,
+                    kind=kind,
+                    status=status,
+                    fixed_on=fixed_on,
+                    reverted_by=evidence.on_line(place.track, releases).reverted_by if reverted else None,
+                    commits=commits,
+                )
 
 
-_KINDS = tuple(GapKind)
+def _kinds(statuses: Sequence[LineStatus]) -> tuple[GapKind | None, ...]:
+    """For every place what kind of gap it is, None where it is none."""
+    first = next((n for n, status in enumerate(statuses) if status in DONE), None)
+    if first is None:
+        return (None,) * len(statuses)
+    found: list[GapKind | None] = []
+    for n, status in enumerate(statuses):
+        carried = GapKind.FORWARD_PORT if first < n else GapKind.BACKPORT
+        kinds = {LineStatus.AFFECTED: GapKind.REVERTED, LineStatus.UNKNOWN: carried}
+        found.append(kinds.get(status))
+    return tuple(found)
 
 
 def places(history: History) -> tuple[Place, ...]:
@@ -162,74 +239,54 @@ def alive(history: History, every: Sequence[Place]) -> tuple[Place, ...]:
     return tuple(one for one in kept if one.is_main or (last is not None and one.moved_at >= last - ALIVE_FOR))
 
 
-Judge = Callable[[str, tuple[LineStatus, ...]], tuple[LineStatus, ...]]
-"""`(ticket, statuses)` -> what counts on the places looked at, when it is not only the history that is asked."""
+def gaps(history: History, looked_at: Sequence[Place], *, said: Said = MappingProxyType({})) -> Backports:
+    """What is done on some of these places and open on others; `said` counts before what the history shows.
 
-
-def gaps(history: History, looked_at: Sequence[Place], *, judged_by: Judge | None = None) -> Backports:
-    """What is done on some of these places and open on others. Raises `TooManyGapsError`."""
-    table = TicketTable(history)
-    rows: list[tuple[str, tuple[LineStatus, ...]]] = []
+    Raises `TooManyGapsError`.
+    """
+    rows: list[_Row] = []
     tickets = count = 0
     # Tickets by the thousand share few sets of releases; each distinct pair of sets is judged once.
-    judged: dict[tuple[int, int], tuple[LineStatus, ...]] = {}
-    for key, in_force, contained in table.places():
-        sets = (in_force, contained)
-        statuses = judged.get(sets)
-        if statuses is None:
-            statuses = judged[sets] = tuple(
-                status_on(place.track, in_force=in_force, contained=contained) for place in looked_at
-            )
-        tickets += 1
-        counting = statuses if judged_by is None else judged_by(key, statuses)
-        still_open = sum(map(counting.count, OPEN))
-        if still_open and any(one in counting for one in DONE):
-            rows.append((key, counting))
-            count += still_open
+    for (in_force, contained), keys in TicketTable(history).alike():
+        statuses = tuple(status_on(place.track, in_force=in_force, contained=contained) for place in looked_at)
+        tickets += len(keys)
+        still_open = _open(statuses)
+        if said:
+            rows += [(key, _counting(statuses, looked_at, said[key])) for key in keys if key in said]
+        if still_open:
+            silent = [key for key in keys if key not in said] if said else keys
+            rows += [(key, statuses) for key in silent]
+            count += still_open * len(silent)
     if count > MOST_GAPS:
         raise TooManyGapsError(
             f"These {len(looked_at)} lines have {count} gaps, which nobody can read.",
             advice="Name fewer lines, such as --lines 3.4,3.5.",
             field="lines",
         )
-    found = [gap for key, statuses in rows for gap in _gaps_of(history, key, table.evidence(key), looked_at, statuses)]
-    found.sort(key=lambda gap: history.graph.order(gap.commits[-1]), reverse=True)
-    found.sort(key=lambda gap: _KINDS.index(gap.kind))
-    lines = sum(not place.is_main for place in looked_at)
-    return Backports(places=tuple(looked_at), left_out=len(history.tracks) - lines, tickets=tickets, gaps=tuple(found))
+    return Backports(history, looked_at, rows, tickets=tickets)
 
 
-def _gaps_of(
-    history: History,
-    key: str,
-    evidence: Evidence | None,
-    looked_at: Sequence[Place],
-    statuses: Sequence[LineStatus],
-) -> Iterable[Gap]:
-    assert evidence is not None  # noqa: S101 -- its place is known, so it is
-    having = [n for n, status in enumerate(statuses) if status in DONE]
-    fixed_on = tuple(evidence.on_line(looked_at[n].track, history.releases) for n in having)
-    commits = tuple(history.graph.oldest_first(commit for commit, _ in evidence.brought))
-    for n, status in enumerate(statuses):
-        if status not in OPEN:
-            continue
-        reverted = status is LineStatus.AFFECTED
-        carried = GapKind.FORWARD_PORT if having[0] < n else GapKind.BACKPORT
-        yield Gap(
-            ticket=key,
-            place=looked_at[n].name,
-            kind=GapKind.REVERTED if reverted else carried,
-            status=status,
-            fixed_on=fixed_on,
-            reverted_by=evidence.on_line(looked_at[n].track, history.releases).reverted_by if reverted else None,
-            commits=commits,
-        )
+def _open(statuses: Sequence[LineStatus]) -> int:
+    """On how many places it is a gap: done on one at least, and open there."""
+    return sum(map(statuses.count, OPEN)) if any(one in statuses for one in DONE) else 0
 
 
-def as_json(found: Backports, history: History) -> dict[str, Any]:
-    """Plain data. `lines` are those looked at; of a gap with the status `unknown` only people can say whether it is one."""
-    newest = list(dict.fromkeys(gap.commits[-1] for gap in found.gaps))
+def _counting(
+    statuses: Sequence[LineStatus], looked_at: Sequence[Place], said: Mapping[str, LineStatus]
+) -> tuple[LineStatus, ...]:
+    return tuple(said.get(place.name, shown) for place, shown in zip(looked_at, statuses, strict=True))
+
+
+def as_json(found: Backports, history: History, *, most: int | None = None) -> dict[str, Any]:
+    """Plain data. `lines` are those looked at; of a gap with the status `unknown` only people can say whether it is one.
+
+    With `most` only the newest tickets of every kind are told, so many; `counts` has all.
+    """
+    told = list(found.some(most=most)) if most is not None else found.gaps
+    newest = list(dict.fromkeys(gap.commits[-1] for gap in told))
     subjects = dict(zip(newest, history.subjects(newest), strict=True))
+    # What is told of a ticket is the same on every place where it is missing.
+    of_ticket = {gap.ticket: _ticket_json(gap, subjects[gap.commits[-1]], history) for gap in told}
     return {
         "lines": [
             {
@@ -237,26 +294,33 @@ def as_json(found: Backports, history: History) -> dict[str, Any]:
                 "main": place.is_main,
                 "branch": place.branch,
                 "moved": place.moved_at.date().isoformat(),
-                "gaps": sum(gap.place == place.name for gap in found.gaps),
+                "gaps": found.counts_on[place.name],
             }
             for place in found.places
         ],
         "lines_left_out": found.left_out,
         "tickets": found.tickets,
-        "gaps": [_gap_json(gap, subjects[gap.commits[-1]], history) for gap in found.gaps],
+        "counts": {
+            kind.value: {"gaps": found.counts[kind], "tickets": len(found.tickets_of[kind])} for kind in GapKind
+        },
+        "gaps": [
+            {
+                "ticket": gap.ticket,
+                "line": gap.place,
+                "kind": gap.kind.value,
+                "status": gap.status.value,
+                "candidate": gap.status is LineStatus.UNKNOWN,
+                "reverted_by": gap.reverted_by,
+                **of_ticket[gap.ticket],
+            }
+            for gap in told
+        ],
     }
 
 
-def _gap_json(gap: Gap, subject: str, history: History) -> dict[str, Any]:
-    ids = [history.graph.ids[commit] for commit in reversed(gap.commits)]
+def _ticket_json(gap: Gap, subject: str, history: History) -> dict[str, Any]:
     return {
-        "ticket": gap.ticket,
-        "line": gap.place,
-        "kind": gap.kind.value,
-        "status": gap.status.value,
-        "candidate": gap.status is LineStatus.UNKNOWN,
         "subject": shortened(subject),
         "fixed_on": [line_json(one) for one in gap.fixed_on],
-        "reverted_by": gap.reverted_by,
-        "commits": ids,
+        "commits": [history.graph.ids[commit] for commit in reversed(gap.commits)],
     }

@@ -37,15 +37,12 @@ class Lack(StrEnum):
 class Difference:
     """What one release has and the other lacks: a ticket with the commits that bring it, or one commit (`ticket` None).
 
-    `commits` are places in the history, oldest first; `tickets` every ticket that these name; `first` the first release on
-    the way that has it; `reverted_by` the id of what took it back in the other release.
+    `commits` are places in the history, oldest first; `reverted_by` is the id of what took it back in the other release.
     """
 
     ticket: str | None
     commits: tuple[int, ...]
-    tickets: tuple[str, ...]
     lack: Lack
-    first: TaggedRelease
     reverted_by: str | None = None
 
 
@@ -53,7 +50,9 @@ class Difference:
 class UpgradeDiff:
     """`gained`: `upto` has it and `since` has not; `lost`: the other way round; tickets before commits, newest first.
 
-    `perhaps_gained` and `perhaps_lost` lack by their commits, and not by their tickets (`Lack.SAME_TICKET`). `brought` are the releases that `upto` contains and `since` does not, in version order, itself among them.
+    `perhaps_gained` and `perhaps_lost` lack by their commits, and not by their tickets (`Lack.SAME_TICKET`). `brought` are
+    the releases that `upto` contains and `since` does not, `left` the other way round, both in version order and with the
+    two themselves.
     """
 
     since: TaggedRelease
@@ -63,6 +62,7 @@ class UpgradeDiff:
     perhaps_gained: tuple[Difference, ...]
     perhaps_lost: tuple[Difference, ...]
     brought: tuple[TaggedRelease, ...]
+    left: tuple[TaggedRelease, ...]
 
     @property
     def goes_back(self) -> bool:
@@ -84,7 +84,19 @@ def compare(history: History, since: TaggedRelease, upto: TaggedRelease) -> Upgr
         lost=less,
         perhaps_gained=perhaps_more,
         perhaps_lost=perhaps_less,
-        brought=tuple(history.releases[rank] for rank in members(gained.way)),
+        brought=_way(history, upto, since),
+        left=_way(history, since, upto),
+    )
+
+
+def _way(history: History, having: TaggedRelease, lacking: TaggedRelease) -> tuple[TaggedRelease, ...]:
+    """The releases that the one contains and the other does not."""
+    here, there = 1 << having.rank, 1 << lacking.rank
+    bits = (history.bits(place) for place in history.release_places)
+    return tuple(
+        release
+        for release, found in zip(history.releases, bits, strict=True)
+        if release is having or (found & here and not found & there)
     )
 
 
@@ -103,31 +115,34 @@ class _Missing:
     def __init__(self, history: History, table: TicketTable, *, having: TaggedRelease, lacking: TaggedRelease) -> None:
         self._history = history
         self._table = table
-        self._here = 1 << having.rank
-        self._there = 1 << lacking.rank
-        self._here_rank, self._there_rank = having.rank, lacking.rank
-        self.way = self._here | _contained(history, self._here) & ~_contained(history, self._there)
-        """The releases that `having` contains and `lacking` does not, as bits."""
+        self._having, self._lacking = having.rank, lacking.rank
+        self._here, self._there = 1 << having.rank, 1 << lacking.rank
 
     def told(self) -> Iterator[Difference]:
         """Tickets newest first, then commits that no ticket told, newest first."""
         commits = self._history.graph.oldest_first(one for one in self._suspects() if self._is_lacking(one))
+        fixes = {commit: keys for commit in commits if (keys := self._fixes(commit))}
+        open_tickets = {key: not self._is_fixed_there(key) for keys in fixes.values() for key in keys}
+        by_ticket: dict[str, list[int]] = {}
+        for commit, keys in fixes.items():
+            for key in keys:
+                if open_tickets[key]:
+                    by_ticket.setdefault(key, []).append(commit)
         age = {commit: number for number, commit in enumerate(commits)}
-        by_ticket = self._by_ticket(commits)
         told = {commit for group in by_ticket.values() for commit in group}
         for ticket, group in sorted(by_ticket.items(), key=lambda one: age[one[1][-1]], reverse=True):
-            yield self._difference(ticket, group)
+            yield self._difference(ticket, group, ())
         for commit in reversed(commits):
             if commit not in told and commit not in self._history.graph.more:
-                yield self._difference(None, (commit,))
+                yield self._difference(None, (commit,), fixes.get(commit, ()))
 
     def _suspects(self) -> Iterable[int]:
         """Commits in force here that are not there, or there and not in force."""
         history, here, there = self._history, self._here, self._there
-        found = set(history.apart(self._here_rank, self._there_rank))
-        found.update(commit for commit in history.force.by if history.bits(commit) & here)
+        reverted = history.force.by
+        found = [one for one in history.apart(self._having, self._lacking) if one not in reverted]
         in_force = history.force.bits
-        return (commit for commit in found if in_force(commit) & here and not in_force(commit) & there)
+        return [*found, *(one for one in reverted if in_force(one) & here and not in_force(one) & there)]
 
     def _is_lacking(self, commit: int) -> bool:
         """Whether some change that the commit carries is in force there by no commit."""
@@ -143,25 +158,12 @@ class _Missing:
             for origin in copies.origins(commit)
         )
 
-    def _by_ticket(self, commits: Sequence[int]) -> dict[str, list[int]]:
-        """The tickets that are fixed here and not there, each with the lacking commits that bring it."""
-        found: dict[str, list[int]] = {}
-        elsewhere: dict[str, bool] = {}
-        for commit in commits:
-            for key in self._fixes(commit):
-                if key not in elsewhere:
-                    elsewhere[key] = self._is_fixed_there(key)
-                if not elsewhere[key]:
-                    found.setdefault(key, []).append(commit)
-        return found
-
-    def _fixes(self, commit: int) -> Iterable[str]:
+    def _fixes(self, commit: int) -> Sequence[str]:
         """The tickets that the commit fixes, by its own words or by those of a copy."""
         copies, links = self._history.copies, self._history.links
         others = copies.everywhere(commit) if copies.may_be_elsewhere(commit) else (commit,)
-        return dict.fromkeys(
-            link.key for one in others for link in links.get(one, ()) if link.relation is TicketRelation.FIXES
-        )
+        found = (link.key for one in others for link in links.get(one, ()) if link.relation is TicketRelation.FIXES)
+        return tuple(dict.fromkeys(found))
 
     def _is_fixed_there(self, key: str) -> bool:
         evidence = self._table.evidence(key)
@@ -175,62 +177,68 @@ class _Missing:
             for commit, _ in evidence.brought
         )
 
-    def _difference(self, ticket: str | None, commits: Sequence[int]) -> Difference:
-        links, force = self._history.links, self._history.force
-        by = [one for commit in commits if (one := force.reverter(commit, bit=self._there_rank)) is not None]
-        way = 0
-        for commit in commits:
-            way |= force.bits(commit) & self.way
-        fixes = [] if ticket is not None else list(self._fixes(commits[0]))
-        same = bool(fixes) and all(map(self._is_made_there, fixes))
+    def _difference(self, ticket: str | None, commits: Sequence[int], fixes: Sequence[str]) -> Difference:
+        """`fixes` are the tickets of a commit that brings none over."""
+        force = self._history.force
+        undone = [commit for commit in commits if commit in force.by]
+        by = [one for commit in undone if (one := force.reverter(commit, bit=self._lacking)) is not None]
+        same = bool(fixes) and not by and all(map(self._is_made_there, fixes))
         return Difference(
             ticket=ticket,
             commits=tuple(commits),
-            tickets=tuple(dict.fromkeys(link.key for commit in commits for link in links.get(commit, ()))),
             lack=Lack.REVERTED if by else Lack.SAME_TICKET if same else Lack.ABSENT,
-            first=self._history.releases[members(way & -way)[0]],
             reverted_by=self._history.graph.ids[by[-1]] if by else None,
         )
 
 
-def _contained(history: History, bit: int) -> int:
-    """The releases that the release of that bit contains, itself among them, as bits."""
-    found = 0
-    for rank, place in enumerate(history.release_places):
-        if history.bits(place) & bit:
-            found |= 1 << rank
-    return found
+def as_json(diff: UpgradeDiff, history: History, *, most: int | None = None) -> dict[str, Any]:
+    """The shape that scripts outside read: `from`, `to`, `gained`, `lost` stay as they are.
 
-
-def as_json(diff: UpgradeDiff, history: History) -> dict[str, Any]:
-    """The shape that scripts outside read: `from`, `to`, `gained`, `lost` stay as they are."""
+    With `most` no list tells more; `counts` has all.
+    """
+    lists = {
+        "gained": (diff.gained, diff.brought),
+        "lost": (diff.lost, diff.left),
+        "perhaps_gained": (diff.perhaps_gained, diff.brought),
+        "perhaps_lost": (diff.perhaps_lost, diff.left),
+    }
     return {
         "from": diff.since.version.text,
         "to": diff.upto.version.text,
         "goes_back": diff.goes_back,
-        "gained": _entries(diff.gained, history),
-        "lost": _entries(diff.lost, history),
-        "perhaps_gained": _entries(diff.perhaps_gained, history),
-        "perhaps_lost": _entries(diff.perhaps_lost, history),
+        **{name: _entries(told[:most], way, history) for name, (told, way) in lists.items()},
+        "counts": {name: _counts(told) for name, (told, _) in lists.items()},
         "releases": [one.version.text for one in diff.brought],
     }
 
 
-def _entries(told: Sequence[Difference], history: History) -> list[dict[str, Any]]:
+def _counts(told: Sequence[Difference]) -> dict[str, int]:
+    tickets = sum(one.ticket is not None for one in told)
+    return {"tickets": tickets, "commits": len(told) - tickets}
+
+
+def _entries(told: Sequence[Difference], way: Sequence[TaggedRelease], history: History) -> list[dict[str, Any]]:
     subjects = history.subjects([one.commits[-1] for one in told])
-    return [_entry(one, subject, history) for one, subject in zip(told, subjects, strict=True)]
+    ranks = sum(1 << release.rank for release in way)
+    return [_entry(one, subject, ranks, history) for one, subject in zip(told, subjects, strict=True)]
 
 
-def _entry(one: Difference, subject: str, history: History) -> dict[str, Any]:
-    """One change; `commit` is the newest of `commits`, all full ids, newest first."""
+def _entry(one: Difference, subject: str, way: int, history: History) -> dict[str, Any]:
+    """One change; `commit` is the newest of `commits`, all full ids, newest first.
+
+    `first_version` is the lowest release on the way that has it, `tickets` are all that its commits name.
+    """
     ids = [history.graph.ids[commit] for commit in reversed(one.commits)]
+    having = 0
+    for commit in one.commits:
+        having |= history.force.bits(commit) & way
     return {
         "ticket": one.ticket,
         "commit": ids[0],
         "subject": shortened(subject),
         "commits": ids,
-        "tickets": list(one.tickets),
-        "first_version": one.first.version.text,
+        "tickets": list(dict.fromkeys(link.key for commit in one.commits for link in history.links.get(commit, ()))),
+        "first_version": history.releases[members(having & -having)[0]].version.text,
         "lack": one.lack.value,
         "reverted_by": one.reverted_by,
     }

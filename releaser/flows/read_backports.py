@@ -7,15 +7,20 @@ from typing import Any
 
 from releaser.domain.backports import as_json, chosen, gaps
 from releaser.flows.read_in_place import Habits, read_in_place
-from releaser.sources.source import HistorySource, Progress
+from releaser.sources.source import Progress, Repository
 
 
 def read_backports(
-    repository: HistorySource, *, lines: Sequence[str] = (), habits: Habits, progress: Progress | None = None
+    repository: Repository,
+    *,
+    lines: Sequence[str] = (),
+    habits: Habits,
+    most: int | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """The gaps of these lines, or of those that are alive, as `domain.backports` tells them.
+    """The gaps of these lines, or of those that are alive, as `domain.backports` tells them, of `most` tickets of every kind.
 
     Raises `UnknownPlaceError`, `TooManyGapsError`, and what `read_in_place` raises.
     """
     history = read_in_place(repository, habits=habits, progress=progress)
-    return as_json(gaps(history, chosen(history, lines)), history)
+    return as_json(gaps(history, chosen(history, lines)), history, most=most)

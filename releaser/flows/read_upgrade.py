@@ -7,13 +7,19 @@ from typing import Any
 from releaser.domain.upgrade import as_json, compare
 from releaser.domain.version import parse
 from releaser.flows.read_in_place import Habits, VersionNotTaggedError, read_in_place
-from releaser.sources.source import HistorySource, Progress
+from releaser.sources.source import Progress, Repository
 
 
 def read_upgrade(
-    repository: HistorySource, *, since: str, upto: str, habits: Habits, progress: Progress | None = None
+    repository: Repository,
+    *,
+    since: str,
+    upto: str,
+    habits: Habits,
+    most: int | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """The upgrade diff, as `domain.upgrade` tells it. Raises what `read_in_place` raises."""
+    """The upgrade diff, as `domain.upgrade` tells it, `most` of every list. Raises what `read_in_place` raises."""
     history = read_in_place(repository, habits=habits, versions=(since, upto), progress=progress)
     found = []
     for text in (since, upto):
@@ -21,4 +27,4 @@ def read_upgrade(
         if release is None:
             raise VersionNotTaggedError(f"The tag of version {text[:40]} leads to no commit.", field="version")
         found.append(release)
-    return as_json(compare(history, found[0], found[1]), history)
+    return as_json(compare(history, found[0], found[1]), history, most=most)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from releaser.domain.backports import Judge, Place, alive, as_json, chosen, gaps, places
-from releaser.domain.history import History, LineStatus
+from releaser.domain.backports import Place, alive, as_json, chosen, gaps, places
+from releaser.domain.history import History
 from releaser.domain.line import LinePhase
-from releaser.domain.status_table import StatusTable
 from releaser.flows.judge_tickets import judge_tickets
 from releaser.flows.open_history import open_history
 from releaser.flows.ports import Facts, Ports
@@ -15,8 +14,10 @@ from releaser.store import lines as kept_lines
 from releaser.store import overrides, products, stated
 
 
-def show_backports(ports: Ports, *, product: str, lines: Sequence[str] = ()) -> Facts:
-    """`domain.backports.as_json` of these lines, else of those that are alive and not at the end of their life.
+def show_backports(
+    ports: Ports, *, product: str, lines: Sequence[str] = (), most: int | None = None
+) -> Facts:
+    """`domain.backports.as_json` (`most` tickets of every kind) of these lines, else of those that are alive and not at the end of their life.
 
     It may touch files, so no transaction may be open. Raises `UnknownPlaceError`, `TooManyGapsError`, and what
     `open_history` raises.
@@ -32,22 +33,10 @@ def show_backports(ports: Ports, *, product: str, lines: Sequence[str] = ()) -> 
             if one.phase is LinePhase.END_OF_LIFE
         }
     looked_at = chosen(history, lines) if lines else _living(history, dead)
-    found = gaps(history, looked_at, judged_by=_judge(table, looked_at, said))
-    return {"product": product, **as_json(found, history)}
+    names = [place.name for place in looked_at if not place.is_main]
+    counting = {key: {one.line: one.status for one in table.judged(key, names)} for key in said if key in table}
+    return {"product": product, **as_json(gaps(history, looked_at, said=counting), history, most=most)}
 
 
 def _living(history: History, dead: set[str]) -> tuple[Place, ...]:
     return tuple(one for one in alive(history, places(history)) if one.is_main or one.name not in dead)
-
-
-def _judge(table: StatusTable, looked_at: Sequence[Place], said: set[str]) -> Judge:
-    """What people said of a ticket counts on lines; the main branch is judged by the history alone."""
-    names = [place.name for place in looked_at if not place.is_main]
-
-    def judged(ticket: str, statuses: tuple[LineStatus, ...]) -> tuple[LineStatus, ...]:
-        if ticket not in said:
-            return statuses
-        counting = {one.line: one.status for one in table.judged(ticket, names)}
-        return tuple(counting.get(place.name, shown) for place, shown in zip(looked_at, statuses, strict=True))
-
-    return judged

@@ -21,8 +21,8 @@ from releaser.store.plain import load
 from releaser.store.products import Product
 
 
-def show_upgrade(ports: Ports, *, product: str, since: str, upto: str) -> Facts:
-    """`domain.upgrade.as_json`, and beside it `required_stops`, `actions` and `downtime`.
+def show_upgrade(ports: Ports, *, product: str, since: str, upto: str, most: int | None = None) -> Facts:
+    """`domain.upgrade.as_json`, `most` of every list, and beside it `required_stops`, `actions` and `downtime`.
 
     It may touch files, so no transaction may be open. Raises `ReleaseNotFoundError`, `InvalidVersionError`,
     `RefusedError` (rule `not-collected`), and what `open_history` raises.
@@ -39,7 +39,7 @@ def show_upgrade(ports: Ports, *, product: str, since: str, upto: str) -> Facts:
         brought = [one.version.text for one in diff.brought]
         return {
             "product": row.name,
-            **as_json(diff, history),
+            **as_json(diff, history, most=most),
             "required_stops": [_stop(one) for one in stops],
             "actions": _actions(ports, session, row, brought),
             "downtime": _downtime_facts(_downtime(ports, session, row, len(stops))),

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from releaser.cli.given import DateError, DurationError, InstantError, PairError, day, duration, instant, pairs
-from releaser.cli.show import as_json, listing, moment, safe, table
+from releaser.cli.show import as_json, as_json_lines, listing, moment, safe, table
 from tests.cli.conftest import PROGRAM, Cli
 
 
@@ -97,3 +97,12 @@ def _on_a_terminal(cli: Cli, columns: str) -> str:
     os.close(ours)
     assert process.wait(timeout=30) == 0
     return text.decode()
+
+
+def test_lists_in_json_have_a_line_for_every_entry_and_steer_no_terminal() -> None:
+    facts = {"query": "x\x9b", "empty": [], "list": [{"a": "\u202e\x7f"}, {"b": date(2030, 5, 31)}], "none": None}
+    told = as_json_lines(facts)
+    assert json.loads(told) == {**facts, "list": [{"a": "\u202e\x7f"}, {"b": "2030-05-31"}]}
+    assert len(told.splitlines()) == 9
+    assert told.isascii()
+    assert json.loads(as_json_lines({})) == {}

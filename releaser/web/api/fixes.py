@@ -55,9 +55,13 @@ def backports(
         Query(description="Lines to compare, such as 3.4 or 3.*, or `all`; several by commas.", max_length=200),
         AfterValidator(_named),
     ] = [],  # noqa: B006 -- never changed
+    limit: Annotated[int, Query(description="The newest tickets of every kind of gap, so many.", ge=1, le=5000)] = 200,
 ) -> Response:
-    """Ticket by ticket and line by line, gravest first. Without `lines`: those alive and not at the end of their life."""
-    return FactsResponse(show_backports(ports, product=product, lines=lines))
+    """Ticket by ticket and line by line, gravest first. Without `lines`: those alive and not at the end of their life.
+
+    `counts` tells how many gaps and tickets there are in all.
+    """
+    return FactsResponse(show_backports(ports, product=product, lines=lines, most=limit))
 
 
 @router.get("/products/{product}/upgrade", summary="What an upgrade gains and loses", response_class=FactsResponse)
