@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from releaser.domain.history import BranchHead, CommitBatch, Refs, TagRef
-from releaser.sources import git_branch, git_log, git_objects, git_patches, git_paths, git_tags
+from releaser.sources import git_branch, git_format, git_log, git_objects, git_patches, git_paths, git_tags
 from releaser.sources.git_locks import alone
 from releaser.sources.git_process import Answer, GitProcess, redacted, showable
 from releaser.sources.git_remote import (
@@ -365,6 +365,8 @@ class GitRepository:
 
     def _remote(self, *arguments: str, feed: bytes = b"", long: bool = False) -> Answer:
         answer = self._process.run(*arguments, feed=feed, remote=True, long=long)
+        if answer.status and git_format.adopted(self._process, answer.errors):
+            answer = self._process.run(*arguments, feed=feed, remote=True, long=long)
         if answer.status:
             raise remote_error(self._where(), answer.errors)
         return answer

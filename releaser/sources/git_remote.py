@@ -107,6 +107,12 @@ def remote_error(address: str, errors: str) -> ReleaserError:
             advice="Run `git fetch --unshallow --tags` in it.",
             field="repository",
         )
+    if "mismatched algorithms" in low:
+        return RemoteUnreachableError(
+            f"{where} names its objects otherwise than when it was read first ({why}): it is another repository now.",
+            permanent=True,
+            advice="Add it as a product of its own, or put the old repository back.",
+        )
     if "does not appear to be a git repository" in low or ("not found" in low and "repository" in low):
         return not_a_repository(where, why)
     locked_out = _LOCKED_OUT.search(errors) is not None

@@ -26,6 +26,7 @@ from releaser.sources.source import (
     TagTakenError,
 )
 from tests.fakes.git_world import GitWorld
+from tests.fakes.object_world import ObjectWorld
 
 AT = datetime(2025, 3, 4, 5, 6, 7, tzinfo=UTC)
 
@@ -306,6 +307,27 @@ def test_partial_clone_does_not_tell_the_secret_of_its_address(world: GitWorld, 
     with pytest.raises(IncompleteRepositoryError) as caught:
         GitRepositories().in_place(world.folder)
     assert caught.value.advice.endswith("git clone https://example.org/[31mshop.git WHOLE")
+
+
+def test_mirror_names_objects_as_its_remote_does(world: GitWorld, tmp_path: Path) -> None:
+    other = ObjectWorld(tmp_path / "other.git", form="sha256")
+    commit = other.commit(b"one", author="A <a> 1700000000 +0000", committer="A <a> 1700000000 +0000")
+    other.refs({"refs/heads/main": commit, "refs/tags/v1.0": commit})
+    mirror = GitRepositories().mirror(str(other.folder), folder=tmp_path / "m.git")
+    assert mirror.fetch().changed
+    assert not mirror.fetch().changed
+    assert [tag.commit for tag in mirror.refs().tags] == [commit]
+    assert every_message(mirror) == ["one"]
+    made = mirror.make_tag("v1.1", commit=commit, message="Release 1.1", tagged_at=AT)
+    mirror.push_tag("v1.1", object_id=made)
+    assert mirror.remote_tag("v1.1") == made
+    # Another repository in its place is told as such, and nothing is lost.
+    other.folder.rename(tmp_path / "gone.git")
+    world.folder.rename(other.folder)
+    with pytest.raises(RemoteUnreachableError, match="another repository now") as caught:
+        mirror.fetch()
+    assert caught.value.permanent
+    assert every_message(mirror) == ["one"]
 
 
 def test_pretended_parents_do_not_change_what_is_read(world: GitWorld, tmp_path: Path) -> None:
