@@ -20,6 +20,7 @@ def ticket_text(facts: Any) -> str:  # noqa: ANN401 -- facts
             ("customer", facts.get("customer")),
             ("found in", found_in(facts)),
             ("planned for", facts.get("planned_for")),
+            *_way(facts.get("way")),
             ("state", f"{facts['state'] or 'no request: only the history names it'}{closed}"),
             ("opened", moment(facts.get("opened_at"))),
             ("solved", moment(facts.get("solved_at"))),
@@ -152,3 +153,14 @@ def _installations(items: Any) -> str:  # noqa: ANN401 -- facts
     ]
     headers = ("installation", "customer", "runs", "fixed since", "planned stop", "measured stop")
     return table(headers, rows) if rows else ""
+
+
+def _way(way: dict[str, Any] | None) -> list[tuple[str, object]]:
+    """For which train it is planned, and how often one left without it."""
+    if way is None:
+        return []
+    told: list[tuple[str, object]] = [("train", way["planned_for"])]
+    if way["carries"]:
+        too_often = ": too often" if way["alert"] else ""
+        told.append(("carried over", f"{way['carries']} times since {way['first_planned_for']}{too_often}"))
+    return told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -10,7 +11,7 @@ from releaser.domain.carry import Journey
 from releaser.domain.train import Timetable
 from releaser.flows.find_train import timetable_of
 from releaser.flows.ports import Facts, Ports
-from releaser.store import plans, products
+from releaser.store import plans, products, tickets, trains
 from releaser.store.products import Product
 from releaser.store.tickets import Ticket
 
@@ -36,6 +37,13 @@ def list_plans(ports: Ports, *, product: str, train: str = "", alerts: bool = Fa
             and (facts["alert"] or not alerts)
         ]
     return sorted(found, key=lambda one: (-one["carries"], one["ticket"]))
+
+
+def way_of(session: Session, product: Product, key: str, *, now: datetime) -> Facts | None:
+    """One ticket's way, None where it was never planned for a train."""
+    table = trains.timetable(session, product, now=now) if plans.any_open(session, product.id, ticket=key) else None
+    found = journeys_of(session, product, table, keys={key}) if table is not None else []
+    return journey_facts(table, found[0], tickets.find(session, product.id, key)) if table and found else None
 
 
 def journeys_of(

@@ -79,6 +79,8 @@ def journeys(
         .where(Statement.product_id == product_id, Statement.fact == Fact.PLANNED_FOR)
         .order_by(Statement.id)
     )
+    if tickets is not None and len(tickets) < _CHUNK:
+        query = query.where(Statement.ticket.in_(list(tickets)))
     found: dict[str, list[Plan]] = defaultdict(list)
     for said, by_train in session.execute(query):
         plans, plan = found[said.ticket], _plan(said, by_train, slots)
@@ -98,9 +100,11 @@ def _plan(said: Statement, by_train: TicketPlan | None, slots: Mapping[str, date
     return Plan(kind=kind, slot_on=slot_on, at=said.at, by=said.by, reason=said.reason, missed=missed)
 
 
-def any_open(session: Session, product_id: int) -> bool:
-    """Whether anything was ever planned for a train or a version: cheap, for those who ask often."""
+def any_open(session: Session, product_id: int, *, ticket: str | None = None) -> bool:
+    """Whether anything, or that ticket, was ever planned for a train or a version: cheap, for those who ask often."""
     said = select(Statement.id).where(Statement.product_id == product_id, Statement.fact == Fact.PLANNED_FOR)
+    if ticket is not None:
+        said = said.where(Statement.ticket == ticket)
     return session.scalars(said.limit(1)).first() is not None
 
 
