@@ -105,12 +105,9 @@ def _matrix_text(facts: Any) -> str:  # noqa: ANN401 -- facts
         (one["key"], *map(_cell_text, one["cells"]), (one["title"] or one["subject"])[:60]) for one in facts["tickets"]
     ]
     told = f"{facts['count']} of {facts['total']} tickets, {len(facts['lines'])} of {facts['line_count']} lines"
-    more = (
-        "\n* said by a person, ! against the evidence"
-        if any("*" in row or "!" in row for row in map(str, rows))
-        else ""
-    )
-    return f"{table(headers, rows)}\n\n{told}{more}"
+    is_said = any(cell["override"] for one in facts["tickets"] for cell in one["cells"])
+    legend = "\n* said by a person, ! against the evidence" if is_said else ""
+    return f"{table(headers, rows)}\n\n{told}{legend}"
 
 
 def _cell_text(cell: Any) -> str:  # noqa: ANN401 -- facts
