@@ -11,7 +11,7 @@ import typer
 from releaser.cli.given import day
 from releaser.cli.group import commands, noun
 from releaser.cli.run import ByOption, OutputOption, running, who
-from releaser.cli.show import Output, listing, show, table
+from releaser.cli.show import Output, listing, safe, show, table
 from releaser.domain.line import LinePhase, LinePolicy
 from releaser.errors import InvalidError
 from releaser.flows.list_lines import list_lines, show_line
@@ -57,7 +57,7 @@ def line_text(facts: Any) -> str:  # noqa: ANN401 -- facts
     parts = [head]
     if facts["blockers"]:
         parts.append(
-            "\n".join(f"BLOCKED by {one['ticket']}: {one['reason']} ({one['by']})" for one in facts["blockers"])
+            "\n".join(safe(f"BLOCKED by {one['ticket']}: {one['reason']} ({one['by']})") for one in facts["blockers"])
         )
     if facts["notices"]:
         days = ", ".join(f"{one['days']} days before ({_notice(one)})" for one in facts["notices"])

@@ -11,7 +11,7 @@ import typer
 from releaser.cli.given import day, described, pairs
 from releaser.cli.group import commands, noun
 from releaser.cli.run import ByOption, OutputOption, running, who
-from releaser.cli.show import Output, joined, listing, moment, show, table
+from releaser.cli.show import Output, joined, listing, moment, safe, show, table
 from releaser.domain.declaration import DeclaredModule, DeclaredProduct
 from releaser.domain.ticket import DEFAULT_PATTERN
 from releaser.domain.version import Scheme
@@ -51,7 +51,7 @@ def alarm_lines(alarms: Any) -> list[str]:  # noqa: ANN401 -- facts
     """One paragraph that names every tag that moved or vanished and was not accepted; none without alarms."""
     if not alarms:
         return []
-    rows = [f"ALARM {alarm_text(alarm)}" for alarm in alarms]
+    rows = [safe(f"ALARM {alarm_text(alarm)}") for alarm in alarms]
     return ["\n".join([*rows, "Accept one with `releaser tag accept PRODUCT TAG --reason …` once it is understood."])]
 
 

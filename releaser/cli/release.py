@@ -11,7 +11,7 @@ from releaser.cli.group import commands, noun
 from releaser.cli.light import UsageError
 from releaser.cli.progress import progress_bar
 from releaser.cli.run import ByOption, LimitOption, OffsetOption, OutputOption, running, who
-from releaser.cli.show import Output, joined, listing, moment, show, table
+from releaser.cli.show import Output, joined, listing, moment, safe, show, table
 from releaser.domain.changelog import Audience
 from releaser.domain.release import CutKind
 from releaser.errors import InvalidError
@@ -148,7 +148,7 @@ def gate_text(facts: Any) -> str:  # noqa: ANN401 -- facts
         found = [one for one in facts["findings"] if one["check"] == check["check"]]
         if found:
             mark = "HOLDS" if check["mode"] == "on" else "warns"
-            rows = [f"- {one['detail']}" for one in found[:LONGEST_LIST]]
+            rows = [f"- {safe(one['detail'])}" for one in found[:LONGEST_LIST]]
             rows += [f"- and {len(found) - LONGEST_LIST} more"] if len(found) > LONGEST_LIST else []
             parts.append("\n".join([f"{mark} {check['check']} ({len(found)})", *rows, f"  {found[0]['advice']}"]))
     return "\n\n".join(parts)
@@ -293,8 +293,8 @@ def _gate_lines(gate: Any) -> list[str]:  # noqa: ANN401 -- facts
     """What the gate found when it was cut, and who cut it all the same."""
     if not gate or not gate["findings"]:
         return []
-    found = [f"- {one['check']}: {one['detail']}" for one in gate["findings"][:LONGEST_LIST]]
+    found = [f"- {one['check']}: {safe(one['detail'])}" for one in gate["findings"][:LONGEST_LIST]]
     more = len(gate["findings"]) - LONGEST_LIST
     rows = ["The gate found when it was cut:", *found, *([f"- and {more} more"] if more > 0 else [])]
-    over = f"Overridden by {gate['overridden_by']}: {gate['reason']}" if gate["overridden_by"] else ""
+    over = safe(f"Overridden by {gate['overridden_by']}: {gate['reason']}") if gate["overridden_by"] else ""
     return ["\n".join([*rows, *([over] if over else [])])]
