@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from releaser.cli.clones import (
     ROWS,
     LimitOption,
+    NoCacheOption,
     OutputOption,
     PatternOption,
     ProductOption,
@@ -20,7 +21,7 @@ from releaser.cli.clones import (
     watched,
 )
 from releaser.cli.light import Light, Option
-from releaser.cli.show import Output, coloured, joined, show_lists, table
+from releaser.cli.show import Output, coloured, joined, safe, show_lists, table
 from releaser.domain.version import Scheme
 from releaser.flows.read_backports import read_backports
 from releaser.in_place import clone
@@ -46,6 +47,7 @@ def backports_command(
     tag_format: TagFormatOption = "",
     ticket_pattern: PatternOption = None,
     scheme: SchemeOption = Scheme.TWO_PART,
+    no_cache: NoCacheOption = False,  # noqa: FBT002 -- a flag
     limit: LimitOption = ROWS,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -62,7 +64,7 @@ def backports_command(
             facts = show_backports(ports, product=product, lines=named, most=most)
     else:
         with watched() as progress:
-            said = habits(scheme=scheme, tag_format=tag_format, ticket_patterns=ticket_pattern)
+            said = habits(scheme=scheme, tag_format=tag_format, ticket_patterns=ticket_pattern, cached=not no_cache)
             facts = read_backports(clone(repo), lines=named, habits=said, most=most, progress=progress)
     show_lists(facts, output, _text)
 
@@ -76,7 +78,7 @@ COMMAND = Light(
 
 
 def _text(facts: Any) -> str:  # noqa: ANN401 -- facts
-    names = [one["line"] for one in facts["lines"]]
+    names = [safe(one["line"]) for one in facts["lines"]]
     parts = [f"Compared {joined(names) or 'nothing'}; {facts['lines_left_out']} other lines were not looked at."]
     if not facts["gaps"]:
         return f"{parts[0]}\n\nNo gap among {facts['tickets']} tickets that are fixed somewhere."

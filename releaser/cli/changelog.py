@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from releaser.cli.clones import (
+    NoCacheOption,
     PatternOption,
     RepoOption,
     SchemeOption,
@@ -83,6 +84,7 @@ def changelog_command(
     tag_format: TagFormatOption = "",
     ticket_pattern: PatternOption = None,
     scheme: SchemeOption = Scheme.TWO_PART,
+    no_cache: NoCacheOption = False,  # noqa: FBT002 -- a flag
     path: Annotated[
         list[str] | None, Option("Only what touches this path of the clone; repeatable.", ("--path",))
     ] = None,
@@ -143,7 +145,9 @@ def changelog_command(
         emit(of_clone.of_fragments(fragments, version, scheme, said, write=write))
         return
     paths = tuple(path or ())
-    kept = habits(scheme=scheme, tag_format=tag_format, ticket_patterns=ticket_pattern, paths=paths)
+    kept = habits(
+        scheme=scheme, tag_format=tag_format, ticket_patterns=ticket_pattern, paths=paths, cached=not no_cache
+    )
     if write or unreleased or fragments is not None or paths or said.template is not None or said.output in FEEDS:
         from releaser.cli import changelog_of_clone as of_clone  # noqa: PLC0415 -- start-up: rarely asked for
 

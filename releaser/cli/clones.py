@@ -22,6 +22,7 @@ PatternOption = Annotated[
     Option("How ticket keys look, in RE2 syntax; repeatable.", ("--ticket-pattern",), default=DEFAULT_PATTERN),
 ]
 SchemeOption = Annotated[Scheme, Option("How versions are numbered.")]
+NoCacheOption = Annotated[bool, Option("Read the whole history, and keep nothing in the clone's git folder.")]
 OutputOption = Annotated[Output, Option("text for people, json for programs.", ("-o", "--output"))]
 LimitOption = Annotated[int, Option("How many rows of a list people are shown; 0 for all. JSON has them all.")]
 ProductOption = Annotated[str, Option("Ask about this product, from the database, and not about a clone.")]
@@ -30,7 +31,12 @@ ROWS = 40
 
 
 def habits(
-    *, scheme: Scheme, tag_format: str, ticket_patterns: list[str] | None, paths: tuple[str, ...] = ()
+    *,
+    scheme: Scheme,
+    tag_format: str,
+    ticket_patterns: list[str] | None,
+    paths: tuple[str, ...] = (),
+    cached: bool = True,
 ) -> Habits:
     """What the options say of the clone."""
     return Habits(
@@ -38,6 +44,7 @@ def habits(
         tag_format=tag_format,
         ticket_patterns=tuple(ticket_patterns) if ticket_patterns else (DEFAULT_PATTERN,),
         paths=paths,
+        cached=cached,
     )
 
 

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Annotated, Any
 
 from releaser.cli.clones import (
+    NoCacheOption,
     OutputOption,
     PatternOption,
     ProductOption,
@@ -18,7 +19,7 @@ from releaser.cli.clones import (
     watched,
 )
 from releaser.cli.light import Argument, Light, Option
-from releaser.cli.show import Output, joined, show_lists, table
+from releaser.cli.show import Output, joined, safe, show_lists, table
 from releaser.domain.version import Scheme
 from releaser.flows.read_contains import read_contains
 from releaser.in_place import clone
@@ -36,6 +37,7 @@ def contains_command(
     tag_format: TagFormatOption = "",
     ticket_pattern: PatternOption = None,
     scheme: SchemeOption = Scheme.TWO_PART,
+    no_cache: NoCacheOption = False,  # noqa: FBT002 -- a flag
     deep: Annotated[  # noqa: FBT002 -- a flag
         bool, Option("Compare patches too: finds copies that no message tells of, at a millisecond or two a commit.")
     ] = False,
@@ -52,7 +54,7 @@ def contains_command(
             facts = find_fix(ports, product=product, query=query, deep=deep)
     else:
         with watched() as progress:
-            said = habits(scheme=scheme, tag_format=tag_format, ticket_patterns=ticket_pattern)
+            said = habits(scheme=scheme, tag_format=tag_format, ticket_patterns=ticket_pattern, cached=not no_cache)
             facts = read_contains(clone(repo), query=query, habits=said, deep=deep, progress=progress)
     show_lists(facts, output, _text)
 
@@ -77,7 +79,7 @@ def _text(facts: Any) -> str:  # noqa: ANN401 -- facts
         parts.append(f"Contained and taken back: {_releases(len(facts['reverted']))}: {taken_back}.")
     if facts["branches"]:
         parts.append(f"Branches that have it: {joined(facts['branches'])}.")
-    return "\n\n".join(parts)
+    return safe("\n\n".join(parts))
 
 
 def _headline(facts: Any) -> str:  # noqa: ANN401 -- facts

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from releaser.cli.clones import (
     ROWS,
     LimitOption,
+    NoCacheOption,
     OutputOption,
     PatternOption,
     RepoOption,
@@ -38,6 +39,7 @@ def upgrade_command(
     tag_format: TagFormatOption = "",
     ticket_pattern: PatternOption = None,
     scheme: SchemeOption = Scheme.TWO_PART,
+    no_cache: NoCacheOption = False,  # noqa: FBT002 -- a flag
     limit: LimitOption = ROWS,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -54,7 +56,7 @@ def upgrade_command(
             facts = show_upgrade(ports, product=product, since=second, upto=third, most=most)
     else:
         with watched() as progress:
-            said = habits(scheme=scheme, tag_format=tag_format, ticket_patterns=ticket_pattern)
+            said = habits(scheme=scheme, tag_format=tag_format, ticket_patterns=ticket_pattern, cached=not no_cache)
             facts = read_upgrade(clone(repo), since=first, upto=second, habits=said, most=most, progress=progress)
     show_lists(facts, output, _text)
 

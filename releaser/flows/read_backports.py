@@ -22,5 +22,5 @@ def read_backports(
 
     Raises `UnknownPlaceError`, `TooManyGapsError`, and what `read_in_place` raises.
     """
-    history = read_in_place(repository, habits=habits, progress=progress)
+    history = read_in_place(repository, habits=habits, with_tickets=True, progress=progress)
     return as_json(gaps(history, chosen(history, lines)), history, most=most)

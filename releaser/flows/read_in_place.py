@@ -32,19 +32,27 @@ class Habits:
     """How the repository calls things; what is left out is guessed, or the usual.
 
     `paths` are what of it is asked about, all of it when there are none: a product of several that share the repository.
+    `cached` tells whether what is read is kept in its git folder, and what was kept is used.
     """
 
     scheme: Scheme = Scheme.TWO_PART
     tag_format: str = ""
     ticket_patterns: tuple[str, ...] = (DEFAULT_PATTERN,)
     paths: tuple[str, ...] = ()
+    cached: bool = True
 
 
 def read_in_place(
-    repository: HistorySource, *, habits: Habits, versions: Sequence[str] = (), progress: Progress | None = None
+    repository: HistorySource,
+    *,
+    habits: Habits,
+    versions: Sequence[str] = (),
+    with_tickets: bool = False,
+    progress: Progress | None = None,
 ) -> History:
     """The repository's history, with one release at least. `versions` are those that will be asked for.
 
+    `with_tickets` is for those who ask about all tickets at once.
     Raises `NoReleasesError`, `VersionNotTaggedError`, `InvalidVersionError`, `InvalidTagFormatError`,
     `InvalidTicketPatternError`, and the errors of `sources.source`.
     """
@@ -56,7 +64,15 @@ def read_in_place(
     _check_tagged(refs, tag_format, wanted)
     if habits.paths:
         repository = narrow_repository(cast("Repository", repository), habits.paths)
-    history = read_history(repository, refs, tag_format=tag_format, patterns=patterns, progress=progress)
+    history = read_history(
+        repository,
+        refs,
+        tag_format=tag_format,
+        patterns=patterns,
+        with_tickets=with_tickets,
+        keeping=habits.cached,
+        progress=progress,
+    )
     if not history.releases:
         raise _no_releases(refs, tag_format)
     return history

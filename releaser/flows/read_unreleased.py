@@ -49,7 +49,9 @@ def read_unreleased(
         else guess_tag_format((tag.name for tag in refs.tags), scheme=habits.scheme)
     )
     narrowed = narrow_repository(repository, habits.paths)
-    history = read_history(narrowed, refs, tag_format=tag_format, patterns=patterns, progress=progress)
+    history = read_history(
+        narrowed, refs, tag_format=tag_format, patterns=patterns, keeping=habits.cached, progress=progress
+    )
     head = _head(history, branch or refs.main or "")
     previous = _before(history, head, numbered)
     before = history.release(previous) if previous else None

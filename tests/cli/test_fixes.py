@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -156,3 +157,17 @@ def test_lost_fixes_are_red_on_a_terminal(shop: Shop, cli: Cli) -> None:
         command, env=cli.environment(TERM="xterm", NO_COLOR="1"), capture_output=True, text=True, check=True
     )
     assert "\x1b[31m" not in plain.stdout
+
+
+@pytest.mark.parametrize("words", [("contains", "SHOP-1"), ("backports",), ("upgrade", "1.0", "1.1"), ("changelog",)])
+def test_answers_are_the_same_with_and_without_a_cache(
+    cli: Cli, shop: Shop, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "clone.git"
+    shutil.copytree(shop.folder, folder, ignore=shutil.ignore_patterns("releaser"))
+    asked = (words[0], "--repo", str(folder), *words[1:], "-o", "json")
+    bare = cli(*asked, "--no-cache")
+    assert not (folder / "releaser").exists()
+    assert cli(*asked).out == bare.out
+    assert list((folder / "releaser").iterdir())
+    assert cli(*asked).out == bare.out
