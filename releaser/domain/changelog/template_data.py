@@ -47,6 +47,8 @@ def _release(release: ChangelogRelease, form: Form, t: Translator) -> dict[str, 
         "date": _number(release.released_on.isoformat()) if release.released_on else None,
         "previous": plain(release.previous) if release.previous else None,
         "yanked": release.is_yanked,
+        "yank_reason": plain(release.yank_reason),
+        "corrected": _number(release.corrected_on.isoformat()) if release.corrected_on else None,
         "sections": [
             {
                 "name": section.value,
@@ -73,6 +75,8 @@ def _entry(entry: Entry, form: Form) -> dict[str, Any]:
         "commit": entry.commit,
         "short": entry.commit[:SHORT_ID],
         "breaking": entry.is_breaking,
+        "warning": entry.warning,
+        "corrected": _number(entry.corrected_on.isoformat()) if entry.corrected_on else None,
     }
 
 
