@@ -23,7 +23,7 @@ class ObjectWorld:
         self.folder = folder
         self.form = form
         for part in ("objects", "refs"):
-            (folder / part).mkdir(parents=True)
+            (folder / part).mkdir(parents=True, exist_ok=True)
         (folder / "HEAD").write_text("ref: refs/heads/main\n")
         version, extension = (0, "") if form == "sha1" else (1, f"[extensions]\n\tobjectformat = {form}\n")
         (folder / "config").write_text(f"[core]\n\trepositoryformatversion = {version}\n\tbare = true\n{extension}")
