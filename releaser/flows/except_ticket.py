@@ -6,8 +6,7 @@ from datetime import datetime
 
 from releaser.errors import InvalidError, RefusedError
 from releaser.flows.find_ticket import check_key
-from releaser.flows.find_train import timetable_of
-from releaser.flows.override_status import reason_given
+from releaser.flows.find_train import reason_given, timetable_of
 from releaser.flows.ports import Facts, Ports
 from releaser.store import freezes, products
 from releaser.store.freezes import FreezeLeave
@@ -38,7 +37,7 @@ def except_ticket(
 
     It holds until it expires (when the train leaves, where nothing else is said) or is revoked. A later one for the same ticket
     stands beside it. `train` is a day, `next`, or `current`: the one that a cut made now leaves with.
-    Raises `TicketKeyError`, `ApproverMissingError`, `ExpiryError`, `OverrideReasonMissingError`, `TrainNotFoundError`,
+    Raises `TicketKeyError`, `ApproverMissingError`, `ExpiryError`, `TrainReasonMissingError`, `TrainNotFoundError`,
     `RefusedError` (rules `no-rhythm`, `no-freeze`, `train-over`).
     """
     why, who = reason_given(reason), approver.strip()

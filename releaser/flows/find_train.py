@@ -9,11 +9,29 @@ from sqlalchemy.orm import Session
 from releaser.domain.freeze import phases_of
 from releaser.domain.train import Because, Decision, Timetable, Train, TrainState, decided
 from releaser.domain.train_text import late_reason, reason
-from releaser.errors import RefusedError
+from releaser.errors import InvalidError, RefusedError
 from releaser.flows.ports import Facts
 from releaser.i18n import Translator, translator
 from releaser.store import trains
 from releaser.store.products import Product
+
+MAX_REASON = 2_000
+
+
+class TrainReasonMissingError(InvalidError):
+    """Something is decided of a train or its freeze without a reason, or with an endless one."""
+
+
+def reason_given(reason: str) -> str:
+    """The reason as it is kept. Raises `TrainReasonMissingError`."""
+    why = reason.strip()
+    if not why or len(why) > MAX_REASON:
+        raise TrainReasonMissingError(
+            "A reason is needed." if not why else f"The reason is longer than {MAX_REASON} characters.",
+            advice="Say why: everybody who looks at the train sees it.",
+            field="reason",
+        )
+    return why
 
 
 def timetable_of(session: Session, product: Product, *, now: datetime, past: int = 0) -> Timetable:

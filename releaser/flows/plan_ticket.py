@@ -5,9 +5,8 @@ from __future__ import annotations
 from releaser.domain.carry import Plan, PlanKind
 from releaser.errors import RefusedError
 from releaser.flows.find_ticket import check_key, product_of
-from releaser.flows.find_train import timetable_of
+from releaser.flows.find_train import reason_given, timetable_of
 from releaser.flows.list_plans import journey_facts, journeys_of
-from releaser.flows.override_status import reason_given
 from releaser.flows.ports import Facts, Ports
 from releaser.store import plans, tickets, trains
 

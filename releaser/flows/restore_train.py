@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from releaser.domain.train import Because, Decision, TrainState
-from releaser.flows.find_train import decide, timetable_of, unchanged
-from releaser.flows.override_status import reason_given
+from releaser.flows.find_train import decide, reason_given, timetable_of, unchanged
 from releaser.flows.ports import Facts, Ports
 from releaser.store import products
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from releaser.flows.override_status import reason_given
+from releaser.flows.find_train import reason_given
 from releaser.flows.ports import Facts, Ports
 from releaser.store import freezes, products
 
@@ -10,7 +10,7 @@ from releaser.store import freezes, products
 def revoke_exception(ports: Ports, *, product: str, number: int, reason: str, by: str) -> Facts:
     """Revoke it; one that is revoked stays as it is. What was cut by it stays cut.
 
-    Raises `ProductNotFoundError`, `ExceptionNotFoundError`, `OverrideReasonMissingError`.
+    Raises `ProductNotFoundError`, `ExceptionNotFoundError`, `TrainReasonMissingError`.
     """
     why = reason_given(reason)
     now = ports.clock.now()

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from releaser.domain.train import Because, Decision, TrainState
-from releaser.flows.find_train import decide, timetable_of, unchanged
-from releaser.flows.override_status import reason_given
+from releaser.flows.find_train import decide, reason_given, timetable_of, unchanged
 from releaser.flows.ports import Facts, Ports
 from releaser.store import products
 
@@ -16,7 +15,7 @@ def shift_train(ports: Ports, *, product: str, train: str, on: date, reason: str
 
     `train` is the day of its slot, the day it leaves, or `next`. The day need not be worked: a person says so.
     Raises `ProductNotFoundError`, `TrainNotFoundError`, `TrainOrderError`, `RefusedError` (rules `no-rhythm`, `train-left`,
-    `train-in-past`), `OverrideReasonMissingError`.
+    `train-in-past`), `TrainReasonMissingError`.
     """
     why = reason_given(reason)
     now = ports.clock.now()

@@ -5,8 +5,7 @@ from __future__ import annotations
 from releaser.domain.train import Decision, TrainState
 from releaser.errors import RefusedError
 from releaser.flows.carry_tickets import carry_tickets
-from releaser.flows.find_train import decide, timetable_of, unchanged
-from releaser.flows.override_status import reason_given
+from releaser.flows.find_train import decide, reason_given, timetable_of, unchanged
 from releaser.flows.ports import Facts, Ports
 from releaser.store import products
 
@@ -15,7 +14,7 @@ def skip_train(ports: Ports, *, product: str, train: str, reason: str, by: str) 
     """Skip it; the facts are the train, and the tickets `carried` to the next one.
 
     Raises `ProductNotFoundError`, `TrainNotFoundError`, `RefusedError` (rules `no-rhythm`, `train-left`, `train-has-stable`),
-    `OverrideReasonMissingError`.
+    `TrainReasonMissingError`.
     """
     why = reason_given(reason)
     now = ports.clock.now()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from releaser.domain.freeze import Phase, phases_of
 from releaser.errors import NotFoundError, RefusedError
-from releaser.flows.find_train import timetable_of
+from releaser.flows.find_train import reason_given, timetable_of
 from releaser.flows.open_history import open_history
-from releaser.flows.override_status import reason_given
 from releaser.flows.ports import Facts, Ports
 from releaser.store import products
 from releaser.store.freezes import StatedPoint
@@ -28,7 +27,7 @@ def state_freeze_point(
 ) -> Facts:
     """State it: what the commit contains landed in time. The newest word counts, above what was seen, and is kept for good.
 
-    Raises `CommitNotFoundError`, `TrainNotFoundError`, `OverrideReasonMissingError`, `RefusedError` (rules `no-rhythm`,
+    Raises `CommitNotFoundError`, `TrainNotFoundError`, `TrainReasonMissingError`, `RefusedError` (rules `no-rhythm`,
     `no-freeze`, `not-frozen-yet`), and what `open_history` raises.
     """
     why = reason_given(reason)
