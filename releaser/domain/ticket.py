@@ -150,8 +150,9 @@ def _plain_finder(text: str) -> Finder:
 def _finder(pattern: re2._Regexp, group: int) -> Finder:
     def find(message: str) -> list[Span]:
         found: list[Span] = []
-        # On ASCII the engine's byte offsets are ours, which spares it translating each.
-        for match in islice(pattern.finditer(message.encode() if message.isascii() else message), MAX_MATCHES):
+        # On ASCII the engine's byte offsets are ours, which spares it translating each. Halves of letters are none to it.
+        text = message.encode() if message.isascii() else message.encode("utf-8", "replace").decode()
+        for match in islice(pattern.finditer(text), MAX_MATCHES):
             start, end = match.span(group)
             found.append((*match.span(), message[start:end]))
         return found
@@ -171,6 +172,26 @@ _REFERRING = re.compile(
     r"towards?|after|since|like|from|in|by|of|reverts?|reverted|reverting|undo|noting|mentions?|mentioning|"
     r"см|к|для)[.:]?[\s#\[(]*$",
     re.IGNORECASE,
+)
+_REFERRING_ENDS = (
+    *(
+        "ref",
+        "refs",
+        "reference",
+        "references",
+        "see",
+        "also",
+        "cf",
+        "of",
+        "to",
+        "for",
+        "on",
+        "toward",
+        "towards",
+        "after",
+    ),
+    *("since", "like", "from", "in", "by", "revert", "reverts", "reverted", "reverting", "undo", "noting", "mention"),
+    *("mentions", "mentioning", "см", "к", "для"),
 )
 # "Reverting 1a2b3c4. PROJ-1 is no candidate": what is taken back solves nothing that it names in passing.
 _TAKING_BACK = re.compile(
@@ -244,6 +265,8 @@ def _in_url(before: str) -> bool:
 
 def _in_quotes(message: str, end: int, before: str) -> bool:
     """Whether the place is in a quotation of more than the key itself, which is what somebody or something else says."""
+    if '"' not in before and (before.isascii() or ("\u201c" not in before and "\u00ab" not in before)):
+        return False
     opening = _OPENS_QUOTE.search(before)
     if opening is None:
         return False
@@ -255,15 +278,37 @@ def _in_quotes(message: str, end: int, before: str) -> bool:
 
 def _relation(message: str, end: int, before: str, *, in_subject: bool, merges: bool) -> TicketRelation:
     near = before[-_LOOK_BACK:]
-    closing = _CLOSING.search(near)
+    # Plain texts are looked for first, here and below: most messages have none, and that is seen much faster.
+    low = near.lower()
+    closing = _CLOSING.search(near) if _closes(low) else None
     if closing is not None:
         return TicketRelation.REFS if closing["not"] else TicketRelation.FIXES
     if not in_subject:
         # What a merge lists are commits of their own.
         return TicketRelation.FIXES if not merges and _is_item(message, end, before) else TicketRelation.REFS
-    if _REFERRING.search(near) or _DENIED.match(message, end) or ('"' not in before and _TAKING_BACK.match(before)):
+    if (
+        (_refers(low) and _REFERRING.search(near))
+        or _DENIED.match(message, end)
+        or ('"' not in before and _TAKING_BACK.match(before))
+    ):
         return TicketRelation.REFS
     return TicketRelation.FIXES
+
+
+def _closes(low: str) -> bool:
+    """Whether there may be a closing word."""
+    return (
+        "fix" in low
+        or "clos" in low
+        or "solv" in low
+        or "implement" in low
+        or (not low.isascii() and ("исправ" in low or "закры" in low or "реш" in low))
+    )
+
+
+def _refers(low: str) -> bool:
+    """Whether what leads to a key may end in a word that only refers."""
+    return low.rstrip().rstrip("#[( \t\n").rstrip(".:").endswith(_REFERRING_ENDS)
 
 
 def _is_item(message: str, end: int, before: str) -> bool:

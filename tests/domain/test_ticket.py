@@ -132,6 +132,12 @@ def test_numbers_of_a_host_are_keys_where_the_pattern_says_so(message: str, want
     assert named(message, TicketPatterns([r"#(?P<key>\d+)"])) == wanted
 
 
+@pytest.mark.parametrize("pattern", [r"(?i:t)-\d", r"T-\d+", r"\C\C", r"\b", r"(?P<key>)T", r"[^a]-\d"])
+def test_odd_letters_and_odd_patterns_disturb_nothing(pattern: str) -> None:
+    links = ticket_links("\ud800 Жук T-1 \N{GRINNING FACE}", TicketPatterns([pattern]))
+    assert {link.key for link in links} <= {"T-1"}
+
+
 def test_no_pattern_finds_nothing() -> None:
     assert ticket_links("PROJ-1", TicketPatterns([])) == ()
     assert list(TicketPatterns([]).hopeful(["PROJ-1"])) == []
