@@ -36,7 +36,7 @@ def test_template_of_the_documentation_makes_a_changelog() -> None:
     )
     assert text == (
         "# The &lt;Shop>\n\n## 1.1 – 2026-03-02\n\n### Added\n\n- **Breaking:** search \\*all\\*\n\n### Fixed\n\n"
-        "- **Mended**. (A-1, A-2)\n\n\n## 1.0 – 2026-03-02 [YANKED]\n"
+        "- **Mended**. (A-1, A-2)\n\n\n## 1.0 – 2026-03-02 [YANKED]\n\n"
     )
 
 
