@@ -13,6 +13,9 @@ def is_quoted(message: str, start: int, end: int) -> bool:
     line_start = message.rfind("\n", 0, start) + 1
     if message[line_start : line_start + 12].lstrip().startswith(">"):
         return True
+    # Every opening begins so, and most lines have none.
+    if message.find("Re", line_start, start) < 0:
+        return False
     line_end = message.find("\n", end)
     return any(
         message.rfind(opening, line_start, start) >= 0

@@ -10,7 +10,7 @@ from releaser.domain.history.growth import Naming, grow, tell_again, wanted
 from releaser.domain.history.history import History
 from releaser.domain.history.index import Index, mark_of
 from releaser.domain.history.records import CommitBatch, Refs
-from releaser.domain.history.said import Said
+from releaser.domain.history.said import Numbers, Said
 from releaser.domain.history.texts import Reader
 from releaser.domain.ticket import TicketPatterns
 from releaser.domain.version import TagFormat
@@ -41,7 +41,9 @@ class HistoryBuilder:
         self._known = known
         self._said = Said()
         if known is not None:
-            self._said.authors = {pair: number for number, pair in enumerate(known.statements.authors)}
+            self._said.authors = Numbers(
+                zip(known.statements.authors, range(len(known.statements.authors)), strict=True)
+            )
             self._said.tickets = dict(known.links.numbers)
         self.delta = Delta(since="", state="", whole=True)
         """The way from what was known, once it is finished."""

@@ -46,8 +46,11 @@ def pack(index: Index) -> list[Piece]:
 
 def unpack(raw: bytes) -> Index | None:
     """The index of these bytes; None when they are not, or no longer, what `pack` made."""
-    sections = _sections(memoryview(raw))
-    return _Unpacking(sections).index() if sections is not None else None
+    try:
+        sections = _sections(memoryview(raw))
+        return _Unpacking(sections).index() if sections is not None else None
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _view(section: array[int] | Piece) -> memoryview:

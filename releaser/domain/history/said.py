@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 from zlib import adler32, crc32
 
 from releaser.domain.history.picks import named_sources, quoted_sources
@@ -17,6 +18,7 @@ from releaser.domain.history.reverts import may_revert, named_changes, named_ids
 from releaser.domain.ticket import TicketPatterns, TicketRelation, ticket_links
 
 _FURTHEST = 2**62
+_Key = TypeVar("_Key")
 NAMELESS = 0
 ELSEWHERE = 1
 """Instead of the name of a commit that is `OUTSIDE`."""
@@ -37,6 +39,14 @@ def name_key(name: str) -> int:
     return crc32(raw) | adler32(raw) << 32 if raw else NAMELESS
 
 
+class Numbers(dict[_Key, int]):
+    """Gives every key that is asked for a number of its own, counting up."""
+
+    def __missing__(self, key: _Key) -> int:
+        number = self[key] = len(self)
+        return number
+
+
 @dataclass(slots=True, kw_only=True)
 class Said:
     """Some commits as columns, in the order git prints them (children first). Keys of dictionaries are places here.
@@ -44,7 +54,7 @@ class Said:
     `authors` numbers pairs of name and mail, `tickets` numbers keys: they may come with those of earlier commits in them.
     """
 
-    authors: dict[tuple[str, str], int] = field(default_factory=dict)
+    authors: Numbers[tuple[str, str]] = field(default_factory=Numbers)
     tickets: dict[str, int] = field(default_factory=dict)
     ids: list[str] = field(default_factory=list)
     parents: list[str] = field(default_factory=list)
@@ -78,9 +88,7 @@ class Said:
         self.merges += [place for place, text in enumerate(batch.parents, start=base) if " " in text]
         self._date(base, _seconds(batch.authored))
         self.committed.extend(_seconds(batch.committed))
-        authors = self.authors
-        for one in zip(batch.names, batch.mails, strict=True):
-            self.author.append(authors.setdefault(one, len(authors)))
+        self.author.extend(map(self.authors.__getitem__, zip(batch.names, batch.mails, strict=True)))
         self.messages += batch.messages
         self._look_through(base, batch.messages)
         self._name(base, batch.messages)
@@ -104,37 +112,48 @@ class Said:
 
     def _date(self, base: int, seconds: Sequence[int]) -> None:
         self.authored.extend(seconds)
-        first = self._first.setdefault
-        for place, date in enumerate(seconds, start=base):
-            other = first(date, place)
+        first = map(self._first.setdefault, seconds, range(base, base + len(seconds)))
+        for place, other in enumerate(first, start=base):
             if other != place:
-                self.together.add(other)
-                self.together.add(place)
+                self.together.update((other, place))
 
     def _look_through(self, base: int, messages: Sequence[str]) -> None:
-        for place, message in enumerate(messages, start=base):
-            if "picked" in message and (named := named_sources(message)):
-                self.sources[place] = named
-            if may_revert(message):
-                ids, changes = named_ids(message), named_changes(message)
-                if ids or changes:
-                    self.claims[place] = Claim(ids=ids, names=changes, quoted=quoted_sources(message))
+        for place in [place for place, message in enumerate(messages) if "picked" in message]:
+            if named := named_sources(messages[place]):
+                self.sources[base + place] = named
+        for place in [place for place, may in enumerate(map(may_revert, messages)) if may]:
+            message = messages[place]
+            ids, changes = named_ids(message), named_changes(message)
+            if ids or changes:
+                self.claims[base + place] = Claim(ids=ids, names=changes, quoted=quoted_sources(message))
 
     def _name(self, base: int, messages: Sequence[str]) -> None:
         """Nearly every message has one name, its first line; those that may have more are looked at closely."""
-        add = self.name.append
-        for place, message in enumerate(messages, start=base):
-            first = message.partition("\n")[0].rstrip()
-            if first == OUTSIDE:
-                add(ELSEWHERE)
-                continue
-            if not first.endswith(")") and not first.startswith("Merge "):
-                raw = first.encode("utf-8", "surrogatepass")
-                add(crc32(raw) | adler32(raw) << 32 if raw else NAMELESS)
-                continue
-            name, *more = map(name_key, names(message))
-            add(name)
-            self.more_names += ((place, one) for one in more)
+        first_lines = [message.partition("\n")[0].rstrip() for message in messages]
+        self.name.extend(map(name_key, first_lines))
+        for place, line in enumerate(first_lines):
+            if line.endswith(")") or line.startswith("Merge ") or line == OUTSIDE:
+                self._name_again(base + place, line, messages[place])
+
+    def _name_again(self, place: int, line: str, message: str) -> None:
+        if line == OUTSIDE:
+            self.name[place] = ELSEWHERE
+            return
+        bare, opening, number = line[:-1].rpartition(" (#")
+        # By far the most often one number of a host; whatever is less plain is left to the rule itself.
+        if (
+            opening
+            and line[-1] == ")"
+            and number.isdecimal()
+            and len(number) < 10
+            and line[:6] != "Merge "
+            and bare[-1:] != ")"
+        ):
+            self.name[place] = name_key(bare)
+            self.more_names.append((place, name_key(f"#{number}")))
+            return
+        self.name[place], *more = map(name_key, names(message))
+        self.more_names += ((place, one) for one in more)
 
     def _link(self, base: int, messages: Sequence[str], patterns: TicketPatterns) -> None:
         tickets, fixes = self.tickets, TicketRelation.FIXES
