@@ -130,8 +130,16 @@ def _advice(errors: str) -> str:
     return "Give this service's user access to it."
 
 
+_SAYS_LITTLE = re.compile(
+    r"could not read from remote repository|make sure you have the correct access|and the repository exists\.",
+    re.IGNORECASE,
+)
+
+
 def reason(errors: str) -> str:
     """The line of git's or the remote's words that says most."""
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "!"))]
-    return (telling or lines or ["it gave no reason"])[0].removeprefix("fatal: ")[:300].rstrip(".")
+    # What git says of every fault behind ssh: ssh itself said more, right before.
+    special = [line for line in lines if not _SAYS_LITTLE.search(line)]
+    telling = [line for line in special if line.startswith(("fatal:", "error:", "remote:", "!"))]
+    return (telling or special or lines or ["it gave no reason"])[0].removeprefix("fatal: ")[:300].rstrip(".")

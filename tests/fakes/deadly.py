@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from sqlalchemy.orm import Session
+
+from releaser.store.session import Database
 
 
 class Killed(BaseException):
@@ -44,3 +49,31 @@ class Deadly:
             return self.beside(answer) if name in {"mirror", "in_place"} else answer
 
         return called
+
+
+class DeadlyDatabase:
+    """A database whose user is killed at a transaction: `dies_at` counts from 1, before it is begun or, with `after`, once kept.
+
+    Nothing else of it is deadly. `count` is how many transactions there were since it was last set to 0.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.count = 0
+        self.dies_at = 0
+        self.after = False
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- whatever a database has
+        return getattr(self._database, name)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A writer's transaction, or death at one."""
+        self.count += 1
+        dies = self.count == self.dies_at
+        if dies and not self.after:
+            raise Killed("before a transaction")
+        with self._database.transaction() as session:
+            yield session
+        if dies:
+            raise Killed("after a transaction")

@@ -145,7 +145,7 @@ def test_remote_over_ssh_lets_in_only_its_key_and_is_believed_only_by_its_own(tm
             world.cut()
         (tmp_path / "served" / "nobody").write_text("")
         world.ports = replace(world.ports, repositories=served.repositories(known="nobody"))
-        with pytest.raises(RemoteUnreachableError, match="Host key verification failed") as unknown:
+        with pytest.raises(RemoteUnreachableError, match="host key is known") as unknown:
             world.cut()
         assert stranger.value.permanent
         assert unknown.value.permanent
