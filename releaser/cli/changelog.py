@@ -19,7 +19,7 @@ from releaser.cli.clones import (
 )
 from releaser.cli.light import Argument, Light, Option, UsageError
 from releaser.cli.show import emit
-from releaser.domain.changelog import Audience, ChangelogRelease, Form, render
+from releaser.domain.changelog import Audience, ChangelogRelease, Form, Sources, render
 from releaser.domain.version import Scheme
 from releaser.flows.read_changelog import Wanted, Which, read_changelog
 from releaser.flows.read_in_place import Habits
@@ -91,6 +91,9 @@ def changelog_command(
     fragments: Annotated[
         Path | None, Option("Tell this folder's fragments: alone, or with --repo those that came with each release.")
     ] = None,
+    sources: Annotated[
+        Sources, Option("Of a clone: what entries are made of, where there are fragments.")
+    ] = Sources.BOTH,
     template: Annotated[Path | None, Option("Write it by this template; see docs/changelog.md.")] = None,
     audience: Annotated[Audience, Option("Who reads a product's changelog.")] = Audience.CUSTOMER,
     address: Annotated[str, Option("Of the page that a clone's feed leads to.")] = "",
@@ -153,7 +156,7 @@ def changelog_command(
 
         asked = of_clone.Asked(
             repo=repo, habits=kept, wanted=wanted, is_unreleased=unreleased, version=version, branch=branch,
-            fragments=fragments,
+            fragments=fragments, sources=sources,
         )  # fmt: skip
         emit(of_clone.written(asked, said, written) if write else of_clone.told(asked, said))
         return

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from releaser.cli.changelog import FEEDS, Format, Told, Written
 from releaser.cli.clones import watched
 from releaser.cli.light import UsageError
 from releaser.clock import SystemClock
-from releaser.domain.changelog import ChangelogRelease, Form, atom, json_feed
+from releaser.domain.changelog import ChangelogRelease, Form, Sources, atom, json_feed
 from releaser.domain.changelog.feeds import feed_of
 from releaser.domain.changelog.keeping import ChangelogKeeping, is_path
 from releaser.domain.tag_format import guess_tag_format
@@ -36,6 +36,7 @@ class Asked:
     version: str
     branch: str
     fragments: Path | None
+    sources: Sources
 
 
 def told(asked: Asked, said: Told) -> str:
@@ -98,6 +99,11 @@ def of_fragments(folder: Path, version: str, scheme: Scheme, said: Told, *, writ
 
 
 def _found(asked: Asked, said: Told) -> list[ChangelogRelease]:
+    found = [replace(one, sources=asked.sources) for one in _read(asked, said)]
+    return [replace(one, written=()) for one in found] if asked.sources is Sources.COMMITS else found
+
+
+def _read(asked: Asked, said: Told) -> list[ChangelogRelease]:
     repository = clone(asked.repo)
     with watched() as progress:
         if asked.is_unreleased:

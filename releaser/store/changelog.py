@@ -20,14 +20,17 @@ from releaser.domain.changelog import (
     ChangelogRelease,
     Entry,
     Fragment,
+    Sources,
     entries_from,
     without_tickets,
 )
+from releaser.domain.changelog.keeping import ChangelogKeeping
 from releaser.domain.release import ReleaseState
 from releaser.domain.ticket import TicketLink, TicketRelation
 from releaser.i18n import DEFAULT_LANGUAGE
 from releaser.store import embargoes, fragments
 from releaser.store.commits import Commit, ReleaseCommit, TicketCommit
+from releaser.store.plain import load
 from releaser.store.releases import FROM_FRAGMENT, Note, Release
 
 
@@ -47,9 +50,9 @@ def of_releases(
     hidden: dict[int, frozenset[str]] = {}
     shown = []
     for row in found:
-        one = replace(
-            _release(row, commits[row.id], tags), written=_written(session, row, came.get(row.id, ()), language)
-        )
+        sources = load(ChangelogKeeping, row.product.changelog).sources
+        written = _written(session, row, came.get(row.id, ()), language) if sources is not Sources.COMMITS else ()
+        one = replace(_release(row, commits[row.id], tags), written=written, sources=sources)
         if audience is Audience.CUSTOMER:
             if row.product_id not in hidden:
                 hidden[row.product_id] = embargoes.hidden(session, row.product_id, now=now)

@@ -51,6 +51,12 @@ def test_commits_and_fragments_are_told_together_once(cli: Cli, clone: GitWorld)
     assert "Mended" not in ran(cli, clone, "1.0", "--fragments", str(clone.folder / "news"))
 
 
+def test_fragments_alone_or_commits_alone_are_told_where_wanted(cli: Cli, clone: GitWorld) -> None:
+    words = ("1.1", "--fragments", "news", "-o", "text")
+    assert "colours" not in ran(cli, clone, *words, "--sources", "fragments")
+    assert "Mended" not in ran(cli, clone, *words, "--sources", "commits")
+
+
 def test_what_is_not_released_is_told_as_the_version_to_come(cli: Cli, clone: GitWorld) -> None:
     told = ran(cli, clone, "--unreleased", "--fragments", "news")
     assert told.startswith("## [Unreleased]\n\n### Added\n\n- **Breaking:** search \u2013 the index is \\*new\\* (`")

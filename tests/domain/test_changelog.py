@@ -15,6 +15,7 @@ from releaser.domain.changelog import (
     Form,
     InvalidFragmentError,
     Section,
+    Sources,
     entries_from,
     entries_of,
     entry_of,
@@ -186,6 +187,19 @@ def test_entry_that_people_wrote_stands_for_its_tickets_commits() -> None:
         written=written,
     )
     assert [entry.text for entry in entries_of(told)] == ["Search *everywhere*.", "both"]
+
+
+@pytest.mark.parametrize(
+    ("sources", "expected"),
+    [(Sources.BOTH, ["Mine.", "b"]), (Sources.FRAGMENTS, ["Mine."])],
+)
+def test_entries_are_made_of_what_is_wanted(sources: Sources, expected: list[str]) -> None:
+    written = entries_from([parse_fragment("APP-1.added.md", "Mine.")])
+    commits = (commit("a", refs="APP-1"), commit("b"))
+    told = replace(release(*commits), written=written, sources=sources)
+    assert [entry.text for entry in entries_of(told)] == expected
+    # A release from before there were fragments is told by its commits.
+    assert [entry.text for entry in entries_of(replace(told, written=()))] == ["a", "b"]
 
 
 def test_markdown_has_sections_in_their_order() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from releaser.domain.changelog import Sources
 from releaser.domain.changelog.keeping import ChangelogKeeping
 from releaser.domain.declaration import (
     Action,
@@ -269,6 +270,7 @@ def test_sparse_writes_only_what_differs_from_the_defaults() -> None:
         ({"changelog": ChangelogKeeping(folder=".git/hooks")}, ("products", 0, "changelog", "folder")),
         ({"changelog": ChangelogKeeping(file="a", folder="a")}, ("products", 0, "changelog", "folder")),
         ({"changelog": ChangelogKeeping(commit=True, file="", folder="")}, ("products", 0, "changelog", "commit")),
+        ({"changelog": ChangelogKeeping(sources=Sources.FRAGMENTS)}, ("products", 0, "changelog", "sources")),
         ({"changelog": ChangelogKeeping(language="de")}, ("products", 0, "changelog", "language")),
         ({"changelog": ChangelogKeeping(templates={"json": "x"})}, ("products", 0, "changelog", "templates", "json")),
         ({"changelog": ChangelogKeeping(templates={"md": " "})}, ("products", 0, "changelog", "templates", "md")),

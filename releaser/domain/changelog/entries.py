@@ -13,11 +13,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import NamedTuple
 
 from releaser.domain.changelog.text import plain, shortened
 from releaser.domain.history import Change, History, Standing, TaggedRelease
 from releaser.domain.ticket import TicketLink, TicketRelation
 from releaser.i18n import mark
+
+SHORT_ID = 10
+"""Digits of an id that people are shown."""
 
 
 class Section(StrEnum):
@@ -29,6 +33,14 @@ class Section(StrEnum):
     REMOVED = "removed"
     FIXED = "fixed"
     SECURITY = "security"
+
+
+class Sources(StrEnum):
+    """What the entries of a changelog are made of: what people wrote as fragments, commits, or both without doubling."""
+
+    BOTH = "both"
+    COMMITS = "commits"
+    FRAGMENTS = "fragments"
 
 
 TITLES = {
@@ -94,6 +106,7 @@ class ChangelogRelease:
     written: tuple[Entry, ...] = ()
     is_yanked: bool = False
     yank_reason: str = ""
+    sources: Sources = Sources.BOTH
 
     @property
     def corrected_on(self) -> date | None:
@@ -129,7 +142,6 @@ _TYPES = {
 _BREAKING_FOOTER = re.compile(
     r"^BREAKING[ -]CHANGE:[ \t]+(?P<text>\S.*(?:\r?\n(?![\w-]+(?:: | #)).*\S.*)*)", re.MULTILINE
 )
-_OWN_COMMIT = re.compile(r"docs\(changelog\): ")
 
 
 def commit_of(change: Change) -> ChangelogCommit:
@@ -167,10 +179,19 @@ def release_of(history: History, release: TaggedRelease) -> ChangelogRelease:
     )
 
 
+def is_own(subject: str) -> bool:
+    """Whether the commit does nothing but write the changelog, by its subject."""
+    return subject.startswith("docs(changelog): ")
+
+
+def says_merge(subject: str) -> bool:
+    """Whether it is a subject that git or a host gives to a merge."""
+    return subject.startswith(("Merge ", "Merged "))
+
+
 def is_plain_merge(commit: ChangelogCommit) -> bool:
-    """Whether it is a merge with the subject that git or a host gives it, which warns of nothing."""
-    says = commit.breaking or breaking_of(commit.message)
-    return commit.is_merge and not says and commit.subject.startswith(("Merge ", "Merged "))
+    """Whether it is a merge that says nothing of its own and warns of nothing."""
+    return commit.is_merge and says_merge(commit.subject) and not (commit.breaking or breaking_of(commit.message))
 
 
 def keys_of(commit: ChangelogCommit) -> tuple[str, ...]:
@@ -178,26 +199,42 @@ def keys_of(commit: ChangelogCommit) -> tuple[str, ...]:
     return tuple(dict.fromkeys(link.key for link in commit.tickets))
 
 
+class Said(NamedTuple):
+    """What a commit's subject says: the section it belongs to, the plain text without prefix and keys, and `!`."""
+
+    section: Section
+    text: str
+    is_breaking: bool
+
+
+def said_by(subject: str, keys: tuple[str, ...], *, fixes: bool) -> Said:
+    """Read a subject; `keys` are the tickets that the commit names, `fixes` whether it fixes any of them."""
+    bare = _without_keys(plain(subject), keys) if keys else plain(subject)
+    conventional = _CONVENTIONAL.match(bare) if ":" in bare else None
+    if conventional is None:
+        return Said(Section.FIXED if fixes else Section.CHANGED, shortened(bare), is_breaking=False)
+    kind = _TYPES.get(conventional["type"].lower())
+    text = bare
+    if kind is not None:
+        text = bare[conventional.end() :]
+        if conventional["scope"]:
+            text = f"{conventional['scope'].strip()}: {text}"
+    section = kind or (Section.FIXED if fixes else Section.CHANGED)
+    return Said(section, shortened(_without_keys(text, keys)), is_breaking=conventional["breaking"] is not None)
+
+
 def entry_of(commit: ChangelogCommit) -> Entry:
     """The changelog's line for a commit."""
     keys = keys_of(commit)
-    subject = _without_keys(plain(commit.subject), keys)
-    conventional = _CONVENTIONAL.match(subject)
-    kind = _TYPES.get(conventional["type"].lower()) if conventional else None
+    fixes = any(link.relation is TicketRelation.FIXES for link in commit.tickets)
+    said = said_by(commit.subject, keys, fixes=fixes)
     warning = commit.breaking or breaking_of(commit.message)
-    if conventional and kind:
-        section, text = kind, subject[conventional.end() :]
-        if conventional["scope"]:
-            text = f"{conventional['scope'].strip()}: {text}"
-    else:
-        fixes = any(link.relation is TicketRelation.FIXES for link in commit.tickets)
-        section, text = (Section.FIXED if fixes else Section.CHANGED), subject
     return Entry(
-        section=Section.CHANGED if commit.standing is Standing.REVERT else section,
-        text=shortened(_without_keys(text, keys)) or commit.id[:10],
+        section=Section.CHANGED if commit.standing is Standing.REVERT else said.section,
+        text=said.text or commit.id[:SHORT_ID],
         tickets=keys,
         commit=commit.id,
-        is_breaking=bool(warning or (conventional and conventional["breaking"])),
+        is_breaking=bool(warning or said.is_breaking),
         warning=warning,
     )
 
@@ -226,14 +263,17 @@ def entries_of(release: ChangelogRelease) -> tuple[Entry, ...]:
 
     Left out are what was taken back within the release, what its line already had, commits whose every ticket
     somebody wrote an entry for, those that do nothing but write the changelog, and merges that say nothing of their own:
-    what they merged is told by its commits.
+    what they merged is told by its commits. A release whose entries are to be fragments alone and that has none is told by
+    its commits.
     """
+    if release.sources is Sources.FRAGMENTS and release.written:
+        return release.written
     written = {key for entry in release.written for key in entry.tickets}
     told = []
     kept = [commit for commit in release.commits if commit.standing not in {Standing.REVERTED, Standing.REPEATED}]
     named = {key for commit in kept if not commit.is_merge for key in keys_of(commit)}
     for commit in kept:
-        if _OWN_COMMIT.match(commit.subject) or (is_plain_merge(commit) and named.issuperset(keys_of(commit))):
+        if is_own(commit.subject) or (is_plain_merge(commit) and named.issuperset(keys_of(commit))):
             continue
         entry = entry_of(commit)
         if not (entry.tickets and written.issuperset(entry.tickets)):

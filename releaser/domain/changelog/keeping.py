@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from releaser.domain.changelog.entries import Sources
 from releaser.domain.changelog.rendering import Form
 from releaser.i18n import DEFAULT_LANGUAGE, LANGUAGES
 
@@ -20,7 +21,8 @@ _PART = re.compile(r"[^/\\\x00-\x1f\x7f]+")
 class ChangelogKeeping:
     """Where the changelog stands. Paths are of the repository; an empty one is none.
 
-    `file` gets a chapter for each release, `folder` a file; `fragments` is where people put theirs. `commit` has every
+    `file` gets a chapter for each release, `folder` a file; `fragments` is where people put theirs, `sources` whether entries
+    are made of them, of commits, or of both. `commit` has every
     publishing, correction and withdrawal committed by itself; `branch` is where to, the product's own when empty.
     `templates` are by form (`md`, `html`, `text`).
     """
@@ -28,6 +30,7 @@ class ChangelogKeeping:
     file: str = "CHANGELOG.md"
     folder: str = "changelogs"
     fragments: str = ""
+    sources: Sources = Sources.BOTH
     commit: bool = False
     branch: str = ""
     language: str = DEFAULT_LANGUAGE
@@ -48,12 +51,18 @@ def keeping_faults(keeping: ChangelogKeeping) -> Iterator[Fault]:
             yield (key,), f"'{path[:80]}' is no path inside a repository.", "Write it like docs/CHANGELOG.md."
     if keeping.file and keeping.file == keeping.folder:
         yield ("folder",), "The file and the folder are one path.", "Name another folder, or '' for none."
+    if keeping.sources is Sources.FRAGMENTS and not keeping.fragments:
+        yield ("sources",), "There is no folder of fragments.", "Name it: fragments: changelogs/unreleased."
     if keeping.commit and not (keeping.file or keeping.folder):
         yield ("commit",), "There is neither a file nor a folder to commit.", "Name one of them."
     if len(keeping.branch) > _MAX_PATH or not keeping.branch.isprintable():
         yield ("branch",), "That is no branch.", "Write it like main, or '' for the product's own."
     if keeping.language not in LANGUAGES:
         yield ("language",), f"There is no language '{keeping.language[:20]}'.", f"Use {' or '.join(LANGUAGES)}."
+    yield from _template_faults(keeping)
+
+
+def _template_faults(keeping: ChangelogKeeping) -> Iterator[Fault]:
     for form, text in keeping.templates.items():
         if form not in TEMPLATED:
             yield ("templates", form), f"There is no template for '{form[:20]}'.", f"Use {', '.join(TEMPLATED)}."

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from releaser.domain.changelog.entries import (
+    SHORT_ID,
     TITLES,
     ChangelogRelease,
     Entry,
@@ -22,8 +23,6 @@ from releaser.domain.changelog.entries import (
 )
 from releaser.domain.changelog.text import escape_json, escape_markdown, indented, plain, plain_lines, to_html, to_text
 from releaser.i18n import DEFAULT_LANGUAGE, Translator, translator
-
-SHORT_ID = 10
 
 _BLOCK = re.compile(r"\s*(?:`{3}|~{3}|[|>#]|[-*+]\s|\d{1,9}[.)]\s)")
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from releaser.domain.changelog.entries import (
+    SHORT_ID,
     TITLES,
     ChangelogCommit,
     ChangelogRelease,
@@ -19,7 +20,7 @@ from releaser.domain.changelog.entries import (
     entries_of,
     keys_of,
 )
-from releaser.domain.changelog.rendering import SHORT_ID, Form
+from releaser.domain.changelog.rendering import Form
 from releaser.domain.changelog.text import indented, plain, plain_lines, to_html, to_text
 from releaser.i18n import DEFAULT_LANGUAGE, Translator, translator
 
