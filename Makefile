@@ -2,6 +2,7 @@
 #
 #   ONCE=1           make demo ends by itself instead of serving until Ctrl-C
 #   PYTEST_ARGS=…    more arguments for pytest, such as PYTEST_ARGS='-x -k rollout'
+#   WORKERS=0        make test runs the tests one after the other; otherwise side by side in so many processes
 #   ALLOW_MISSING=…  what tests may do without here, such as ALLOW_MISSING=docker,chromium
 #   PEERS=0          make bench measures without the peers; otherwise it gets them (pip and npm, into .bench)
 #   KEEP=1           make bench puts its figures into tests/benchmarks/results.*
@@ -26,7 +27,8 @@ test: setup ## Every test; installs the Debian packages they need when root
 	@.ci/test $(PYTEST_ARGS)
 
 test-all: setup ## Every test, more examples for the generated ones, and the benchmarks
-	@HYPOTHESIS_PROFILE=thorough .ci/test -m '' $(PYTEST_ARGS)
+	@HYPOTHESIS_PROFILE=thorough .ci/test $(PYTEST_ARGS)
+	@$(MAKE) bench PEERS=0
 
 bench: setup ## The benchmark, with its figures: beside git, beside the peers, and over the length of a history
 	@$(if $(filter 0,$(PEERS)),,$(BIN)/python -m tests.benchmarks.peers)
