@@ -8,9 +8,10 @@ told is ordered by `Graph.order` instead.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from releaser.domain.history.classes import UNFIXED, TicketClasses
 from releaser.domain.history.evidence import Evidence, Track, tracks
@@ -37,7 +38,18 @@ from releaser.domain.history.views import (
 from releaser.domain.ticket import TicketLink, TicketRelation
 from releaser.domain.version import Version
 
-__all__ = ["Columns", "History", "instant", "subject_of"]
+__all__ = ["Columns", "History", "Marks", "instant", "subject_of"]
+
+_NAMES_NONE: tuple[tuple[str, ...], bool] = ((), False)
+
+
+class Marks(NamedTuple):
+    """A commit that is new in a release: what `Change` says of it besides the commit itself."""
+
+    commit: int
+    standing: Standing
+    picked_from: str | None
+    reverted_by: str | None
 
 
 class People:
@@ -222,21 +234,40 @@ class History:
         return self._changes(self.new_in(release), release.rank, previous)
 
     def _changes(self, commits: Sequence[int], rank: int, previous: int | None) -> tuple[Change, ...]:
-        found = zip(commits, self.commits(commits), strict=True)
-        return tuple(self._change(commit, shown, rank, previous) for commit, shown in found)
-
-    def _change(self, commit: int, shown: Commit, rank: int, previous: int | None) -> Change:
-        reverter = self.force.reverter(commit, bit=rank)
-        if reverter is None:
-            later = (one for one in reversed(self.force.by.get(commit, ())) if self.force.bits(one))
-            reverter = next(later, None)
-        return Change(
-            commit=shown,
-            standing=self._standing(commit, rank, previous),
-            picked_from=self._picked_from(commit),
-            reverted_by=self.graph.ids[reverter] if reverter is not None else None,
-            reverts=tuple(self.graph.ids[one] for one in self.force.reverts_of.get(commit, ())),
+        found = zip(self.commits(commits), self._marks(commits, rank, previous), strict=True)
+        return tuple(
+            Change(
+                commit=shown,
+                standing=marks.standing,
+                picked_from=marks.picked_from,
+                reverted_by=marks.reverted_by,
+                reverts=tuple(self.graph.ids[one] for one in self.force.reverts_of.get(marks.commit, ())),
+            )
+            for shown, marks in found
         )
+
+    def marks(self, release: TaggedRelease) -> Iterator[Marks]:
+        """The commits of `changes` by their places, with all that is told of them but themselves: much faster for thousands."""
+        previous = self._by_version[release.previous].rank if release.previous else None
+        return self._marks(self.new_in(release), release.rank, previous)
+
+    def _marks(self, commits: Sequence[int], rank: int, previous: int | None) -> Iterator[Marks]:
+        by, reverts_of, is_copied = self.force.by, self.force.reverts_of, self.copies.is_copied
+        for commit in commits:
+            if commit not in by and commit not in reverts_of and not is_copied(commit):
+                # Nearly all commits: nothing takes them back, and they have nothing to do with any other.
+                yield Marks(commit, Standing.SHOWN, None, None)
+                continue
+            reverter = self.force.reverter(commit, bit=rank)
+            if reverter is None:
+                later = (one for one in reversed(by.get(commit, ())) if self.force.bits(one))
+                reverter = next(later, None)
+            yield Marks(
+                commit,
+                self._standing(commit, rank, previous),
+                self._picked_from(commit),
+                self.graph.ids[reverter] if reverter is not None else None,
+            )
 
     def _picked_from(self, commit: int) -> str | None:
         """The nearest source; of a revert that quotes the trailer of a pick, the quoted one, which it does not carry."""
@@ -342,6 +373,16 @@ class History:
         found: dict[tuple[int, int], list[int]] = {}
         for number, tickets in by_class.items():
             found.setdefault(self.class_places[number], []).extend(tickets)
+        return found
+
+    @cached_property
+    def named(self) -> Mapping[int, tuple[tuple[str, ...], bool]]:
+        """What `links` says, for who asks of thousands: commit -> the tickets that it names, and whether it fixes any."""
+        links = self.index.links
+        found: dict[int, tuple[tuple[str, ...], bool]] = {}
+        for commit, ticket, fixes in zip(links.commits, links.tickets, links.fixes, strict=True):
+            keys, fixing = found.get(commit, _NAMES_NONE)
+            found[commit] = (*keys, links.keys[ticket]), fixing or bool(fixes)
         return found
 
     def carried(self, commit: int) -> tuple[Carried, ...]:
