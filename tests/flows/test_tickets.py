@@ -19,7 +19,7 @@ from releaser.flows.find_ticket import AmbiguousTicketError, TicketKeyError
 from releaser.flows.reopen_ticket import ReopenReasonMissingError, reopen_ticket
 from releaser.flows.show_ticket import list_tickets, show_ticket
 from releaser.store import fixes
-from releaser.store.commits import Commit, ReleaseCommit, ReleaseSet, TicketCommit, TicketFix
+from releaser.store.commits import Commit, FixSet, ReleaseCommit, ReleaseSet, TicketCommit, TicketFix
 from releaser.store.products import Product
 from releaser.store.releases import Note, Release
 from releaser.store.rollouts import Rollout, TargetUpdate
@@ -41,10 +41,12 @@ class Requests(NoticeWorld):
                 one.rank = one.sort_key - 1
             bits = sum(1 << (found[version].sort_key - 1) for version in carried_by).to_bytes(1, "little")
             session.add(ReleaseSet(product_id=product.id, number=0, bits=bits))
-            session.add(TicketFix(product_id=product.id, ticket=key, bits=bits))
+            session.add(FixSet(product_id=product.id, number=0, bits=bits))
+            session.add(TicketFix(product_id=product.id, ticket=key, fix_set=0))
             row = Commit(
                 product_id=product.id,
                 sha=sha,
+                place=0,
                 author="Ann",
                 authored_at=self.clock.now(),
                 committed_at=self.clock.now(),

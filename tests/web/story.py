@@ -16,7 +16,7 @@ from releaser.domain.rollout import RolloutState, StepState, UpdateState, WaitsF
 from releaser.domain.target import Stop
 from releaser.domain.version import VersionKind
 from releaser.store import moves
-from releaser.store.commits import Commit, ReleaseCommit, ReleaseSet, TicketCommit, TicketFix
+from releaser.store.commits import Commit, FixSet, ReleaseCommit, ReleaseSet, TicketCommit, TicketFix
 from releaser.store.customers import Contact, Customer
 from releaser.store.installations import Host, Installation, Installed, Target
 from releaser.store.notices import Delivery, Notice, NoticeInstallation, NoticeText
@@ -174,10 +174,12 @@ def _commits(
     # As far as this story goes, what is in a release is in every later one.
     later = (-1 << (release.rank or 0)) & 0b11111
     session.add(ReleaseSet(product_id=product.id, number=release.id, bits=bytes([later])))
+    session.add(FixSet(product_id=product.id, number=release.id, bits=bytes([later])))
     for position, (key, relation, subject) in enumerate(commits):
         commit = Commit(
             product_id=product.id,
             sha=f"{release.id:08x}{position:032x}",
+            place=100 * release.id + position,
             author="dev@example.com",
             authored_at=NOW,
             committed_at=NOW,
@@ -189,7 +191,7 @@ def _commits(
         session.add(ReleaseCommit(release_id=release.id, commit_id=commit.id, position=position))
         if key:
             if relation == "fixes":
-                session.add(TicketFix(product_id=product.id, ticket=key, bits=bytes([later])))
+                session.add(TicketFix(product_id=product.id, ticket=key, fix_set=release.id))
             session.add(TicketCommit(commit_id=commit.id, ticket=key, product_id=product.id, relation=relation))
 
 

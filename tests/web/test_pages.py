@@ -250,6 +250,7 @@ def test_merge_does_not_bring_a_ticket_whose_commits_were_taken_back(ports: Port
         merge = Commit(
             product_id=release.product_id,
             sha="e" * 40,
+            place=999,
             author="dev@example.com",
             authored_at=story.NOW,
             committed_at=story.NOW,
