@@ -74,6 +74,7 @@ def release(*commits: ChangelogCommit, version: str = "1.1", yanked: bool = Fals
         (commit("[APP-1][APP-2] - Crash", fixes="APP-1 APP-2"), Section.FIXED, "Crash"),
         (commit("fix: APP-1 crash", fixes="APP-1"), Section.FIXED, "crash"),
         (commit("APP-1: feat(api): search", refs="APP-1"), Section.ADDED, "api: search"),
+        (commit("feat(api): APP-1 search", refs="APP-1"), Section.ADDED, "api: search"),
         (commit("APP-1", fixes="APP-1"), Section.FIXED, "APP-1"),
         (commit("APP-12 crash", fixes="APP-1"), Section.FIXED, "APP-12 crash"),
         (commit("fix: crash", standing=Standing.REVERT), Section.CHANGED, "crash"),

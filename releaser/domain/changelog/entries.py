@@ -216,7 +216,7 @@ def said_by(subject: str, keys: tuple[str, ...], *, fixes: bool) -> Said:
     kind = _TYPES.get(conventional["type"].lower())
     text = bare
     if kind is not None:
-        text = bare[conventional.end() :]
+        text = _without_keys(bare[conventional.end() :], keys)
         if conventional["scope"]:
             text = f"{conventional['scope'].strip()}: {text}"
     section = kind or (Section.FIXED if fixes else Section.CHANGED)
