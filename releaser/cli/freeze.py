@@ -72,7 +72,7 @@ def _state_text(facts: dict[str, Any]) -> str:
     )
     parts = [head]
     for one in facts["points"]:
-        if one["proof"] == "unproved":
+        if one["proof"] == "unproved" and one["phase"] != Phase.BRANCH_POINT:
             phase = one["phase"].replace("_", "-")
             parts.append(
                 f"Nobody looked at the branch when the {phase} began. Let the service run then; for this train say where it was: "

@@ -37,7 +37,7 @@ def product_text(facts: Any) -> str:  # noqa: ANN401 -- facts
             ("scheme", facts["scheme"]),
             ("tag format", facts["tag_format"]),
             ("ticket patterns", joined(facts["ticket_patterns"])),
-            ("trains", f"every {facts['cadence_days']} days from {facts['first_train_on'] or '-'} ({facts['zone']})"),
+            ("trains", _trains(facts)),
             ("collected", moment(facts["collected_at"])),
             *((f"module {m['name']}", m["image"]) for m in facts["modules"]),
         ]
@@ -63,6 +63,15 @@ def alarm_text(alarm: Any) -> str:  # noqa: ANN401 -- facts
     if alarm["now"] == alarm["was"]:
         return f"{what} was moved and is back at {alarm['was'][:12]}."
     return f"{what} moved from {alarm['was'][:12]} to {alarm['now'][:12]}."
+
+
+def _trains(facts: dict[str, Any]) -> str:
+    """When stable releases leave, in a line; `releaser train list` tells the rest."""
+    rules = facts["trains"]
+    if facts["first_train_on"] is None:
+        return "-"
+    hour, calendar = str(rules.get("at", "12:00"))[:5], rules.get("country") or "Monday to Friday"
+    return f"every {facts['cadence_days']} days from {facts['first_train_on']}, {hour} ({facts['zone']}), {calendar}"
 
 
 def _address(repository: str) -> str:

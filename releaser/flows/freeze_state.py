@@ -31,7 +31,7 @@ def freeze_state(ports: Ports, *, product: str, commit: str = "", branch: str = 
     `freeze_at`, `thaw_at` (None for what the product has no rule for), `points` (where the branch was: `phase`, `at`,
     `commit`, `proof`), `violations` and `excused` (each `commit`, `subject`, `tickets`, `landed`, `proof`; a violation also
     `why`, `detail`, `advice`), `exceptions`. A product without a rhythm or without freeze rules has no violations.
-    Raises `ProductNotFoundError`, and what `open_history` raises when a freeze has begun.
+    Raises `ProductNotFoundError`, and what `open_history` raises when the first phase has begun.
     """
     now = ports.clock.now()
     with ports.database.reading() as session:
@@ -46,7 +46,7 @@ def freeze_state(ports: Ports, *, product: str, commit: str = "", branch: str = 
             **_facts(row, train, phases, now),
             "exceptions": [freezes.facts(one, now=now) for one in leaves],
         }
-        if phases.at(now) not in _FROZEN:
+        if phases.at(now) not in _BEGUN:
             return facts
     history = open_history(ports, product=product)
     with ports.database.reading() as session:
@@ -54,7 +54,7 @@ def freeze_state(ports: Ports, *, product: str, commit: str = "", branch: str = 
     return {**facts, **judged}
 
 
-_FROZEN = frozenset({Phase.SOFT_FREEZE, Phase.FREEZE, Phase.THAW})
+_BEGUN = frozenset(Phase) - {Phase.OPEN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +83,7 @@ class _Cut:
 
 def _judged(session: Session, product: Product, table: Timetable, train: Train, history: History, cut: _Cut) -> Facts:
     phases, now = phases_of(train, table.rhythm), table.now
+    branched = _point(session, product, train, Phase.BRANCH_POINT, phases.branch_point_at, cut, now)
     soft = _point(session, product, train, Phase.SOFT_FREEZE, phases.soft_freeze_at, cut, now)
     freeze = _point(session, product, train, Phase.FREEZE, phases.freeze_at, cut, now)
     entries = frozen_entries(history, cut.tip, soft=soft, freeze=freeze)
@@ -94,7 +95,7 @@ def _judged(session: Session, product: Product, table: Timetable, train: Train, 
         now=now,
     )
     refused = {one.entry.commit for one in violations}
-    points = ((Phase.SOFT_FREEZE, soft), (Phase.FREEZE, freeze))
+    points = ((Phase.BRANCH_POINT, branched), (Phase.SOFT_FREEZE, soft), (Phase.FREEZE, freeze))
     return {
         "branch": cut.branch,
         "points": [

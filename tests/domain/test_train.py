@@ -373,6 +373,28 @@ def test_stable_cut_before_its_train_is_shown_with_it() -> None:
     assert [one.expected for one in table(cuts=(cut,)).coming(2)] == ["3.5", "3.6"]
 
 
+@given(here=RHYTHMS, now=NOWS, skipped=st.sets(st.integers(0, 25), max_size=8))
+def test_running_trains_give_the_next_numbers_one_after_the_other(
+    here: Rhythm, now: datetime, skipped: set[int]
+) -> None:
+    slots = [one.slot_on for one in coming(here, {}, now=now, count=26)]
+    decisions = {slots[number]: said(TrainState.SKIPPED, when=now) for number in skipped}
+    shown = Timetable(
+        rhythm=here,
+        decisions=decisions,
+        cuts=(),
+        versions=[parse("3.4", scheme=Scheme.TWO_PART)],
+        scheme=Scheme.TWO_PART,
+        now=now,
+    )
+    trains = (*([shown.late] if shown.late else []), *shown.coming(26))
+    numbers = [one.expected for one in trains if one.expected is not None]
+    assert numbers == [f"3.{5 + place}" for place in range(len(numbers))]
+    assert all(one.expected is None for one in trains if one.skipped)
+    if here.rules.on_day_off is not DayOff.SKIP:
+        assert len(numbers) == sum(not one.skipped for one in trains)
+
+
 def test_late_train_has_the_next_number_until_halfway_to_the_following() -> None:
     soon, later = table(now=at("2026-11-05T00:00")), table(now=at("2026-11-11T00:00"))
     assert [one.expected for one in (*soon.left(1), *soon.coming(1))] == ["3.5", "3.6"]

@@ -240,6 +240,19 @@ def test_calendar_follows_a_train_through_shift_skip_and_restore(world: ReleaseW
 # -- the freeze --
 
 
+def test_branch_point_is_the_commit_seen_there(world: ReleaseWorld) -> None:
+    rules(world, branch_point_days=4, freeze_days=2)
+    world.collect()
+    world.clock.set(datetime(2026, 3, 4, 12, tzinfo=UTC))
+    watch_trains(world.ports, product="shop")
+    tip = world.remote.git("rev-parse", "refs/heads/main")
+    world.land("SHOP-9: later")
+    world.collect()
+    state = freeze_state(world.ports, product="shop")
+    assert (state["phase"], state["violations"]) == ("branch_point", [])
+    assert [(one["phase"], one["commit"], one["proof"]) for one in state["points"]] == [("branch_point", tip, "seen")]
+
+
 def test_worker_looks_at_the_branch_when_the_freeze_begins_and_then_rests(world: ReleaseWorld) -> None:
     world.collect()
     assert watch_trains(world.ports, product="shop") == {
