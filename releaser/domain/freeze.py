@@ -63,12 +63,11 @@ def phases_of(train: Train, rhythm: Rhythm) -> Phases:
     if train.skipped or not train.certain:
         return Phases()
     rules = rhythm.rules
-    has_any = rules.freezes or rules.branch_point_days
     return Phases(
         branch_point_at=_days_before(train, rhythm, rules.branch_point_days),
         soft_freeze_at=_days_before(train, rhythm, rules.soft_freeze_days),
         freeze_at=_days_before(train, rhythm, rules.freeze_days),
-        thaw_at=train.departs_at + timedelta(hours=rules.thaw_hours) if has_any else None,
+        thaw_at=train.departs_at + timedelta(hours=rules.thaw_hours) if rules.phased else None,
     )
 
 

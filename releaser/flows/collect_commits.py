@@ -89,7 +89,7 @@ def _part(progress: Progress, what: str) -> Callable[[int, int | None], None]:
 
 def _see_again(ports: Ports, product: Product) -> None:
     """What is frozen is judged by where branches were seen, so it matters that one was seen unchanged."""
-    if load(TrainRules, product.trains).freezes and product.collected_at is not None:
+    if load(TrainRules, product.trains).phased and product.collected_at is not None:
         with ports.database.transaction() as session:
             freezes.see_again(session, product.id, since=product.collected_at, now=ports.clock.now())
 

@@ -45,7 +45,7 @@ def watch_trains(ports: Ports, *, product: str) -> Facts:
 
 def _begins(table: Timetable) -> Iterator[datetime]:
     """When the phases of the trains around now begin."""
-    if not table.rhythm.rules.freezes:
+    if not table.rhythm.rules.phased:
         return
     for train in (*table.left(1), *table.coming(3)):
         phases = phases_of(train, table.rhythm)

@@ -92,6 +92,11 @@ class TrainRules:
         """Whether anything is frozen before a train."""
         return bool(self.soft_freeze_days or self.freeze_days)
 
+    @property
+    def phased(self) -> bool:
+        """Whether a train has phases, so that it matters where its branch was when."""
+        return self.freezes or bool(self.branch_point_days)
+
 
 DEFAULT_RULES = TrainRules()
 
