@@ -32,6 +32,9 @@ products:
     ticket_patterns: [$pattern]
     first_train_on: 2026-01-13
     zone: Europe/Moscow
+    line_policy: patch-only
+    lines:
+      - {name: "1.0", phase: security-only}
     modules:
       - name: web
         image: $image:{version}

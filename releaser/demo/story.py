@@ -146,12 +146,26 @@ class Story:
     def release_1_1(self) -> None:
         """Cut, promote and publish the stable release."""
         self.stage.screen.chapter("Cut stable 1.1, promote it, publish it")
+        self._pass_the_gate()
         self._release("1.1", kind="stable", notes=NOTES_1_1)
         fixed = {"SHOP-4", "SHOP-5", "SHOP-6", "SHOP-9", "SHOP-10"}
         self.check.page(f"/products/{SHOP}/releases/1.1", "Round totals half up", "Prices are shown with VAT", *fixed)
         self.check.page(f"/products/{SHOP}/releases/1.1", "Появились промокоды", "НДС", language="ru")
         self.check.silent(f"/products/{SHOP}/releases/1.1", "SHOP-7", "Cache the catalogue")
         self.check.feed(["1.1"])
+
+    def _pass_the_gate(self) -> None:
+        """The gate names the fix that was taken back; a person settles what becomes of it."""
+        self._command(f"cut {SHOP} stable --gate")
+        report = self._service.get(f"/products/{SHOP}/gate")
+        holding = [(one["check"], one["ticket"]) for one in report["findings"] if one["holds"]]
+        self.check.equal(holding, [("reverted", "SHOP-7")], "what holds the cut of 1.1")
+        self._say("The gate holds it: the fix of SHOP-7 was taken back, and it is not fixed again.")
+        reason = "comes with the next stable release"
+        self._command(f"ticket override SHOP-7 1.1 wontfix --reason '{reason}'")
+        word = {"line": "1.1", "status": "wontfix", "reason": reason}
+        self._service.post("/tickets/SHOP-7/override", word, product=SHOP)
+        self.check.that(not self._service.get(f"/products/{SHOP}/gate")["holds"], "nothing holds it any more")
 
     def roll_out_1_1(self) -> None:
         """Plan, tell the customers, roll out in two waves; the requests whose fix arrived are told so."""
