@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from releaser.domain.history import Delta, History, HistoryBuilder, Index, Refs
-from releaser.domain.history.packing import FORMAT, pack, unpack
+from releaser.domain.history.packing import FORMAT, is_worn, pack, pack_tail
+from releaser.domain.history.unpacking import unpack
 from releaser.domain.ticket import TicketPatterns
 from releaser.domain.version import TagFormat
 from releaser.sources.source import GitFailedError, HistorySource, Progress
@@ -79,14 +80,22 @@ def refresh_history(
         if made:
             reading.history.index.classify()
         if keeping and (made or not reading.delta.is_empty):
-            repository.keep(rules.name, pack(reading.history.index))
+            _keep(repository, rules, reading.history.index)
     return reading
 
 
 def _kept(repository: HistorySource, rules: Rules) -> Index | None:
     raw = repository.kept(rules.name)
-    index = unpack(raw) if raw is not None else None
+    index = unpack(raw, repository.kept(f"{rules.name}-new")) if raw is not None else None
     return index if index is not None and index.rules == rules.name else None
+
+
+def _keep(repository: HistorySource, rules: Rules, index: Index) -> None:
+    """Write what is new, or all of it where that is much."""
+    if is_worn(index):
+        repository.keep(rules.name, pack(index))
+    else:
+        repository.keep(f"{rules.name}-new", pack_tail(index))
 
 
 def _read(

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-MOST_FILES = 4
+MOST_FILES = 8
 LARGEST_FILE = 1 << 30
 _ENDING = ".index"
 

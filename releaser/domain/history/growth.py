@@ -117,6 +117,9 @@ def grow(index: Index, said: Said, refs: Refs, naming: Naming) -> tuple[Told, Gr
         together = map(arrived.place, said.together)
     twins = twin_groups(index.statements, index.graph, together)
     renewed = index.relations.renew(concerned, twins=twins)
+    if index.kept is not None:
+        index.kept.moved.update(moved)
+        index.kept.related |= renewed.facts | renewed.judged
     tickets = _reclassify(index, fresh, {*fresh, *lost, *moved, *renewed.copies, *renewed.reverted})
     index.mark = mark_of(refs)
     index.state = hashlib.sha256(f"{index.state}\n{index.mark}".encode()).hexdigest()

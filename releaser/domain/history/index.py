@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import islice
 from typing import NamedTuple
@@ -67,6 +67,46 @@ class Tips:
         return {one.commit for one in self.releases}.union((commit for _, commit in self.heads), self.others)
 
 
+@dataclass(slots=True, kw_only=True)
+class Kept:
+    """How much of an index was written as a whole, by the lengths of its columns, and where that is no longer right since.
+
+    `moved` are commits that have another set, `reclassed` tickets that have another class, `related` commits whose relations are
+    others; new ones may be among them. `checksum` names what was written.
+    """
+
+    commits: int = 0
+    links: int = 0
+    tickets: int = 0
+    authors: int = 0
+    more_names: int = 0
+    classes: int = 0
+    has_dates: bool = False
+    has_classes: bool = False
+    checksum: int = 0
+    moved: set[int] = field(default_factory=set)
+    reclassed: set[int] = field(default_factory=set)
+    related: set[int] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, index: Index) -> Kept:
+        """If it were written now."""
+        return cls(
+            commits=len(index.committed),
+            links=len(index.links.commits),
+            tickets=len(index.links.keys),
+            authors=len(index.statements.authors),
+            more_names=len(index.statements.more_names.keys),
+            classes=len(index.classes.keys) if index.classes is not None else 0,
+            has_dates=index.statements.dates is not None,
+            has_classes=index.classes is not None,
+        )
+
+    def copy(self) -> Kept:
+        """An independent one."""
+        return replace(self, moved=self.moved.copy(), reclassed=self.reclassed.copy(), related=self.related.copy())
+
+
 class Index:
     """`state` names what it holds and how its sets and classes are numbered; equal states are alike in everything."""
 
@@ -98,6 +138,8 @@ class Index:
         """Names the refs it was read from; see `mark_of`."""
         self.rules = rules
         """Names how it was read."""
+        self.kept: Kept | None = None
+        """What stands written somewhere, if anything does."""
 
     @classmethod
     def empty(cls, rules: str = "") -> Index:
@@ -117,7 +159,7 @@ class Index:
         """An independent one, which may grow while others still ask this one."""
         graph = Graph(self.graph.ids.copy(), self.graph.edges.copy(), self.graph.when[:], set(self.graph.lost))
         contained, statements = self.contained.copy(), self.statements.copy()
-        return Index(
+        copied = Index(
             graph=graph,
             committed=self.committed[:],
             statements=statements,
@@ -130,20 +172,27 @@ class Index:
             mark=self.mark,
             rules=self.rules,
         )
+        copied.kept = self.kept.copy() if self.kept is not None else None
+        return copied
 
     def classify(self, tickets: Iterable[int] | None = None) -> list[int]:
         """Find the classes of these tickets, or of all; answers which got another."""
-        if self.classes is None:
-            self.classes, tickets = TicketClasses(), None
+        classes, wanted = self.classes, tickets
+        if classes is None:
+            classes, wanted = TicketClasses(), None
             # Where numbers of classes begin is a part of what the state names.
             self.state = sha256(f"{self.state}\nclasses".encode()).hexdigest()
-        return self.classes.renew(
-            range(len(self.links.keys)) if tickets is None else tickets,
+        changed = classes.renew(
+            range(len(self.links.keys)) if wanted is None else wanted,
             links=self.links,
             graph=self.graph,
             contained=self.contained,
             relations=self.relations,
         )
+        self.classes = classes
+        if self.kept is not None:
+            self.kept.reclassed.update(one for one in changed if one < self.kept.tickets)
+        return changed
 
     def append(self, said: Said) -> Arrival:
         """Put new commits at the end; answers how they came to stand. Their sets are still to be found."""

@@ -66,8 +66,13 @@ class Links:
 
     def extend(self, links: Iterable[tuple[int, Sequence[tuple[int, bool]]]], numbers: dict[str, int]) -> None:
         """Put the links of more commits at the end (commit -> ticket and whether it is fixed); `numbers` has all tickets now."""
-        self.keys += islice(numbers, len(self.keys), None)
+        self.go_on(links, islice(numbers, len(self.keys), None))
         self._numbers = numbers
+
+    def go_on(self, links: Iterable[tuple[int, Sequence[tuple[int, bool]]]], keys: Iterable[str]) -> None:
+        """Likewise, with the `keys` of tickets that are new."""
+        self.keys += keys
+        self._numbers = None
         self.last.extend([-1] * (len(self.keys) - len(self.last)))
         last = self.last
         for commit, found in links:

@@ -1,7 +1,8 @@
 """An index as bytes, and back: columns as they lie in memory, so that hundreds of thousands of commits are there at once.
 
-What is small and irregular is JSON. The bytes are for this program on a machine like this one: what another version wrote, or a
-machine with other numbers, and what is not whole, is no index.
+There are two parts: the whole, as it was at some time, and what has come since, so that what is written each time grows with what
+is new. What is small and irregular is JSON. The bytes are for this program on a machine like this one: what another version wrote,
+or a machine with other numbers, and what is not whole, is no index.
 """
 
 from __future__ import annotations
@@ -14,268 +15,183 @@ from dataclasses import asdict
 from typing import Any
 from zlib import crc32
 
-from releaser.domain.history.classes import TicketClasses
-from releaser.domain.history.containment import Containment
-from releaser.domain.history.graph import Graph, Parents
-from releaser.domain.history.ids import Chains, Ids
-from releaser.domain.history.index import Index, ReleaseTip, Tips
-from releaser.domain.history.links import Links
-from releaser.domain.history.relations import Claims, MoreNames, Relations, Sources, Statements
-from releaser.domain.history.said import Claim
-from releaser.domain.history.views import Pick, PickLayer, Revert
+from releaser.domain.history.index import Index, Kept
+from releaser.domain.history.relations import Relations
+from releaser.domain.history.views import PickLayer
 
-FORMAT = 1
+FORMAT = 2
+LAYERS = tuple(PickLayer)
+Piece = bytes | bytearray | memoryview
+Sections = dict[str, memoryview]
 _MAGIC = b"releaser history\n"
 _MACHINE = f"{sys.byteorder} {array('i').itemsize} {array('q').itemsize}"
-_LAYERS = tuple(PickLayer)
-Piece = bytes | bytearray | memoryview
+# A tail is written as long as it is short; so the whole is written the more seldom, the longer it is.
+_FEW = 1000
+_PART = 16
+
+
+def is_worn(index: Index) -> bool:
+    """Whether so much has come since the whole was written that it should be written again."""
+    kept, now = index.kept, Kept.of(index)
+    if kept is None or (kept.has_dates, kept.has_classes) != (now.has_dates, now.has_classes):
+        return True
+    fresh = now.commits - kept.commits + len(kept.moved) + len(kept.reclassed)
+    return fresh > max(_FEW, now.commits // _PART)
 
 
 def pack(index: Index) -> list[Piece]:
-    """The bytes of an index, in pieces."""
-    sections = {**_columns(index), **_tables(index)}
-    pieces = [_view(one) for one in sections.values()]
+    """The bytes of a whole index, in pieces."""
+    kept = Kept.of(index)
+    pieces, kept.checksum = _wrapped(_sections(index, Kept(), whole=True), of=0)
+    index.kept = kept
+    return pieces
+
+
+def pack_tail(index: Index) -> list[Piece]:
+    """The bytes of what came since the whole was packed. Raises `AssertionError` when it never was."""
+    if index.kept is None:
+        raise AssertionError(index.state)
+    return _wrapped(_sections(index, index.kept, whole=False), of=index.kept.checksum)[0]
+
+
+def unwrapped(raw: bytes, *, of: int) -> tuple[Sections, int] | None:
+    """The sections of a part, and its checksum; None when it is not whole, or no part of that one."""
+    view, start = memoryview(raw), len(_MAGIC) + 8
+    if len(view) < start or bytes(view[: len(_MAGIC)]) != _MAGIC:
+        return None
+    size, checksum = (int.from_bytes(view[start - at : start - at + 4], "little") for at in (8, 4))
+    text, rest = view[start : start + size], view[start + size :]
+    if crc32(text) != checksum:
+        return None
+    header = json.loads(bytes(text))
+    if (header["format"], header["machine"], header["of"]) != (FORMAT, _MACHINE, of):
+        return None
+    if sum(length for _, length in header["sections"]) != len(rest) or crc32(rest) != header["checksum"]:
+        return None
+    found: Sections = {}
+    for name, length in header["sections"]:
+        found[name], rest = rest[:length], rest[length:]
+    return found, header["checksum"]
+
+
+def _wrapped(sections: dict[str, array[int] | Piece], *, of: int) -> tuple[list[Piece], int]:
+    pieces = [memoryview(one).cast("B") if len(one) else memoryview(b"") for one in sections.values()]
     checksum = 0
     for piece in pieces:
         checksum = crc32(piece, checksum)
     sizes = [[name, len(piece)] for name, piece in zip(sections, pieces, strict=True)]
-    header = json.dumps({"format": FORMAT, "machine": _MACHINE, "checksum": checksum, "sections": sizes}).encode()
+    about = {"format": FORMAT, "machine": _MACHINE, "of": of, "checksum": checksum, "sections": sizes}
+    header = json.dumps(about).encode()
     start = _MAGIC + len(header).to_bytes(4, "little") + crc32(header).to_bytes(4, "little") + header
-    return [start, *pieces]
+    return [start, *pieces], checksum
 
 
-def unpack(raw: bytes) -> Index | None:
-    """The index of these bytes; None when they are not, or no longer, what `pack` made."""
-    try:
-        sections = _sections(memoryview(raw))
-        return _Unpacking(sections).index() if sections is not None else None
-    except (KeyError, TypeError, ValueError):
-        return None
+def _sections(index: Index, since: Kept, *, whole: bool) -> dict[str, array[int] | Piece]:
+    return {**_columns(index, since, whole=whole), **_tables(index, since, whole=whole), "rest": _rest(index)}
 
 
-def _view(section: array[int] | Piece) -> memoryview:
-    return memoryview(section).cast("B") if len(section) else memoryview(b"")
-
-
-def _sections(raw: memoryview) -> dict[str, memoryview] | None:
-    start = len(_MAGIC) + 8
-    if bytes(raw[: len(_MAGIC)]) != _MAGIC or len(raw) < start:
-        return None
-    size, checksum = (int.from_bytes(raw[start - at : start - at + 4], "little") for at in (8, 4))
-    text = raw[start : start + size]
-    if crc32(text) != checksum:
-        return None
-    header = json.loads(bytes(text))
-    rest = raw[start + size :]
-    whole = sum(length for _, length in header["sections"])
-    if (header["format"], header["machine"]) != (FORMAT, _MACHINE) or len(rest) != whole:
-        return None
-    if crc32(rest) != header["checksum"]:
-        return None
-    found: dict[str, memoryview] = {}
-    for name, length in header["sections"]:
-        found[name], rest = rest[:length], rest[length:]
-    return found
-
-
-def _columns(index: Index) -> dict[str, array[int] | Piece]:
+def _columns(index: Index, since: Kept, *, whole: bool) -> dict[str, array[int] | Piece]:
     graph, said, links, contained = index.graph, index.statements, index.links, index.contained
-    later = [place for place, (when, date) in enumerate(zip(graph.when, index.committed, strict=True)) if when != date]
+    at, link = since.commits, since.links
+    dates = zip(graph.when[at:], index.committed[at:], strict=True)
+    later = [place for place, (when, date) in enumerate(dates, start=at) if when != date]
     columns: dict[str, array[int] | Piece] = {
-        "ids": graph.ids.raw,
-        "first": graph.edges.first,
-        "second": graph.edges.second,
+        "ids": memoryview(graph.ids.raw)[at * graph.ids.width :],
+        "first": graph.edges.first[at:],
+        "second": graph.edges.second[at:],
         "later": array("i", later),
         "when": array("q", [graph.when[place] for place in later]),
-        "committed": index.committed,
-        "authored": said.authored,
-        "author": said.author,
-        "name": said.name,
-        "more named": said.more_names.commits,
-        "more names": said.more_names.keys,
-        "set of": contained.set_of,
-        "link commits": links.commits,
-        "link tickets": links.tickets,
-        "link fixes": links.fixes,
-        "link earlier": links.earlier,
-        "link last": links.last,
+        "committed": index.committed[at:],
+        "authored": said.authored[at:],
+        "author": said.author[at:],
+        "name": said.name[at:],
+        "more named": said.more_names.commits[since.more_names :],
+        "more names": said.more_names.keys[since.more_names :],
+        "set of": contained.set_of[at:],
+        "link commits": links.commits[link:],
+        "link tickets": links.tickets[link:],
+        "link fixes": links.fixes[link:],
     }
-    if graph.ids.chains is not None:
-        columns["id heads"], columns["id nexts"] = graph.ids.chains.columns
-    if said.dates is not None:
-        columns["date heads"], columns["date nexts"] = said.dates.columns
+    if whole:
+        columns |= {"link earlier": links.earlier, "link last": links.last}
+        if graph.ids.chains is not None:
+            columns["id heads"], columns["id nexts"] = graph.ids.chains.columns
+        if said.dates is not None:
+            columns["date heads"], columns["date nexts"] = said.dates.columns
+    else:
+        columns |= _patch("set of", contained.set_of, since.moved)
     if index.classes is not None:
-        columns["class of"] = index.classes.of
+        columns["class of"] = index.classes.of[since.tickets :]
+        columns |= _patch("class of", index.classes.of, since.reclassed)
     return columns
 
 
-def _tables(index: Index) -> dict[str, Piece]:
-    said, relations = index.statements, index.relations
-    width = max(one.bit_length() for one in index.contained.sets) // 8 + 1
-    claims = [[commit, one.ids, one.names, one.quoted] for commit, one in said.claims.items()]
+def _patch(name: str, column: array[int], places: set[int]) -> dict[str, array[int]]:
+    """What now stands at some places of a column."""
+    ordered = sorted(places)
+    return {f"{name}, at": array("i", ordered), f"{name}, now": array("i", [column[place] for place in ordered])}
+
+
+def _tables(index: Index, since: Kept, *, whole: bool) -> dict[str, Piece]:
+    said, relations, at = index.statements, index.relations, since.commits
+    related = relations.related if whole else since.related
     return {
-        "sets": b"".join([bits.to_bytes(width, "little") for bits in index.contained.sets]),
-        "keys": "\n".join(index.links.keys).encode("utf-8", "surrogatepass"),
-        "authors": _json(said.authors),
-        "sources": _json(list(said.sources.items())),
-        "claims": _json(claims),
-        "picks": _json(
-            [
-                [
-                    commit,
-                    [
-                        [one.source, one.source_id if one.source is None else "", _LAYERS.index(one.layer)]
-                        for one in picks
-                    ],
-                ]
-                for commit, picks in relations.copies.picks_of.items()
-            ]
+        "keys": "\n".join(index.links.keys[since.tickets :]).encode("utf-8", "surrogatepass"),
+        "authors": _json(said.authors[since.authors :]),
+        "sources": _json([one for one in said.sources.items() if one[0] >= at]),
+        "claims": _json(
+            [[commit, one.ids, one.names, one.quoted] for commit, one in said.claims.items() if commit >= at]
         ),
-        "reverts": _json(
-            [[commit, [[one.reverted, one.by_id] for one in reverts]] for commit, reverts in relations.reverts.items()]
-        ),
-        "targets": _json(list(relations.force.reverts_of.items())),
-        "rest": _json(
-            {
-                "state": index.state,
-                "mark": index.mark,
-                "rules": index.rules,
-                "width": index.graph.ids.width,
-                "set width": width,
-                "counts": index.contained.counts,
-                "octopuses": list(index.graph.edges.rest.items()),
-                "lost": sorted(index.graph.lost),
-                "doubtful": sorted(relations.doubtful),
-                "classes": index.classes.keys if index.classes is not None else None,
-                "tips": asdict(index.tips),
-            }
-        ),
+        "octopuses": _json([one for one in index.graph.edges.rest.items() if one[0] >= at]),
+        "relations": _json([_related(commit, relations) for commit in sorted(related)]),
+        "classes": _json(index.classes.keys[since.classes :] if index.classes is not None else []),
     }
+
+
+def _related(commit: int, relations: Relations) -> list[Any]:
+    """What one commit is a copy of, what it names to take back, and what it takes back."""
+    picks = relations.copies.picks_of.get(commit, ())
+    reverts = relations.reverts.get(commit, ())
+    return [
+        commit,
+        [[one.source, one.source_id if one.source is None else "", LAYERS.index(one.layer)] for one in picks],
+        [[one.reverted, one.by_id] for one in reverts],
+        relations.force.reverts_of.get(commit, ()),
+    ]
+
+
+def _rest(index: Index) -> bytes:
+    """What is kept whole each time."""
+    width = max(one.bit_length() for one in index.contained.sets) // 8 + 1
+    return _json(
+        {
+            "state": index.state,
+            "mark": index.mark,
+            "rules": index.rules,
+            "width": index.graph.ids.width,
+            "sets": b"".join([bits.to_bytes(width, "little") for bits in index.contained.sets]).hex(),
+            "set width": width,
+            "counts": index.contained.counts,
+            "lost": sorted(index.graph.lost),
+            "doubtful": sorted(index.relations.doubtful),
+            "tips": asdict(index.tips),
+        }
+    )
 
 
 def _json(what: object) -> bytes:
     return json.dumps(what, separators=(",", ":"), ensure_ascii=True).encode()
 
 
-class _Unpacking:
-    def __init__(self, sections: dict[str, memoryview]) -> None:
-        self._sections = sections
-        self._rest: dict[str, Any] = self._table("rest")
-
-    def _table(self, name: str) -> Any:  # noqa: ANN401 -- JSON
-        return json.loads(bytes(self._sections[name]))
-
-    def _numbers(self, name: str, typecode: str = "i") -> array[int]:
-        found = array(typecode)
-        found.frombytes(self._sections[name])
-        return found
-
-    def _chains(self, name: str) -> Chains | None:
-        if f"{name} heads" not in self._sections:
-            return None
-        return Chains(self._numbers(f"{name} heads"), self._numbers(f"{name} nexts"))
-
-    def index(self) -> Index:
-        """Everything put together again."""
-        rest = self._rest
-        committed = self._numbers("committed", "q")
-        graph, said = self._graph(committed), self._said()
-        contained = Containment(self._numbers("set of"), self._sets(), rest["counts"])
-        classes = None
-        if rest["classes"] is not None:
-            keys = [(tuple(sets), tuple(reverted)) for sets, reverted in rest["classes"]]
-            classes = TicketClasses(self._numbers("class of"), keys)
-        return Index(
-            graph=graph,
-            committed=committed,
-            statements=said,
-            links=self._links(),
-            contained=contained,
-            relations=self._relations(graph, said, contained),
-            classes=classes,
-            tips=_tips(rest["tips"]),
-            state=rest["state"],
-            mark=rest["mark"],
-            rules=rest["rules"],
-        )
-
-    def _graph(self, committed: array[int]) -> Graph:
-        ids = Ids(bytearray(self._sections["ids"]), width=self._rest["width"], chains=self._chains("id"))
-        octopuses = {commit: tuple(parents) for commit, parents in self._rest["octopuses"]}
-        edges = Parents(first=self._numbers("first"), second=self._numbers("second"), rest=octopuses)
-        when = committed[:]
-        for place, date in zip(self._numbers("later"), self._numbers("when", "q"), strict=True):
-            when[place] = date
-        return Graph(ids, edges, when, set(self._rest["lost"]))
-
-    def _said(self) -> Statements:
-        # Only what is brought up to date needs these two.
-        sources, claims = bytes(self._sections["sources"]), bytes(self._sections["claims"])
-        return Statements(
-            authored=self._numbers("authored", "q"),
-            author=self._numbers("author"),
-            authors=[(name, mail) for name, mail in self._table("authors")],
-            name=self._numbers("name", "Q"),
-            more_names=MoreNames(commits=self._numbers("more named"), keys=self._numbers("more names", "Q")),
-            sources=lambda: _sources(sources),
-            claims=lambda: _claims(claims),
-            dates=self._chains("date"),
-        )
-
-    def _sets(self) -> list[int]:
-        raw, width = bytes(self._sections["sets"]), self._rest["set width"]
-        return [int.from_bytes(raw[at : at + width], "little") for at in range(0, len(raw), width)]
-
-    def _links(self) -> Links:
-        keys = bytes(self._sections["keys"]).decode("utf-8", "surrogatepass")
-        return Links(
-            keys=keys.split("\n") if keys else [],
-            commits=self._numbers("link commits"),
-            tickets=self._numbers("link tickets"),
-            fixes=bytearray(self._sections["link fixes"]),
-            earlier=self._numbers("link earlier"),
-            last=self._numbers("link last"),
-        )
-
-    def _relations(self, graph: Graph, said: Statements, contained: Containment) -> Relations:
-        return Relations.restored(
-            graph,
-            said,
-            contained.bits,
-            picks={commit: _picks(commit, picks, graph.ids) for commit, picks in self._table("picks")},
-            reverts={
-                commit: tuple([Revert(commit=commit, reverted=one, by_id=by_id) for one, by_id in reverts])
-                for commit, reverts in self._table("reverts")
-            },
-            targets={commit: tuple(targets) for commit, targets in self._table("targets")},
-            doubtful=self._rest["doubtful"],
-        )
+def numbers(parts: Iterable[Sections], name: str, typecode: str = "i") -> array[int]:
+    """A column that parts continue, where they have it."""
+    found = array(typecode)
+    for part in parts:
+        if name in part:
+            found.frombytes(part[name])
+    return found
 
 
-def _picks(commit: int, picks: Iterable[tuple[int | None, str, int]], ids: Sequence[str]) -> tuple[Pick, ...]:
-    return tuple(
-        [
-            Pick(commit=commit, source=source, source_id=text if source is None else ids[source], layer=_LAYERS[layer])
-            for source, text, layer in picks
-        ]
-    )
-
-
-def _sources(text: bytes) -> Sources:
-    return {commit: tuple(ids) for commit, ids in json.loads(text)}
-
-
-def _claims(text: bytes) -> Claims:
-    return {
-        commit: Claim(ids=tuple(ids), names=tuple(names), quoted=tuple(quoted))
-        for commit, ids, names, quoted in json.loads(text)
-    }
-
-
-def _tips(kept: dict[str, Any]) -> Tips:
-    return Tips(
-        releases=tuple(ReleaseTip(*one) for one in kept["releases"]),
-        heads=tuple((branch, commit) for branch, commit in kept["heads"]),
-        others=tuple(kept["others"]),
-        tags=kept["tags"],
-    )
+def table(parts: Sequence[Sections], name: str) -> list[Any]:
+    """A table that parts continue."""
+    return [row for part in parts for row in json.loads(bytes(part[name]))]

@@ -112,11 +112,15 @@ def date_number(seconds: int) -> int:
 
 @dataclass(slots=True, kw_only=True)
 class Renewed:
-    """What became other by `Relations.renew`: commits whose picks or reverts are, whose copies are, and that others take back."""
+    """What became other by `Relations.renew`: commits whose picks or reverts are, whose copies are, and that others take back.
+
+    `judged` are the reverts of which it was worked out again what they take back.
+    """
 
     facts: set[int]
     copies: set[int]
     reverted: set[int]
+    judged: set[int]
 
 
 class Relations:
@@ -162,6 +166,11 @@ class Relations:
         copied.doubtful = self.doubtful.copy()
         return copied
 
+    @property
+    def related(self) -> set[int]:
+        """Every commit that is a copy, or takes something back, or means to."""
+        return {*self.copies.picks_of, *self.reverts, *self.force.reverts_of}
+
     def renew(self, concerned: Collection[int], *, twins: Iterable[Sequence[int]]) -> Renewed:
         """Work out again what `concerned` commits relate to; `twins` are groups as `twin_groups` finds them."""
         self.doubtful -= set(concerned)
@@ -177,7 +186,7 @@ class Relations:
                 self.reverts[commit] = found
         again = {commit for commit in (*concerned, *self._aiming_at(copies)) if commit in self.reverts} | other.keys()
         reverted = self.force.renew({commit: self._targets(commit) for commit in again})
-        return Renewed(facts={*changed, *other}, copies=copies, reverted=reverted)
+        return Renewed(facts={*changed, *other}, copies=copies, reverted=reverted, judged=set(again))
 
     # --- picks -------------------------------------------------------------------------------------------------------
 
