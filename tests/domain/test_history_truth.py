@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, note, settings
 
-from releaser.domain.history import History, HistoryBuilder
-from releaser.domain.ticket import TicketPatterns
+from releaser.domain.history import History, HistoryBuilder, TicketTable
+from releaser.domain.ticket import TicketPatterns, TicketRelation
 from releaser.domain.version import Scheme, TagFormat
 from tests.fakes.random_history import RandomHistory, histories
 from tests.fakes.slow_truth import SlowTruth
@@ -27,7 +27,7 @@ def told(made: RandomHistory) -> str:
 
 
 @pytest.mark.timeout(1800)
-@settings(max_examples=settings().max_examples * 4)
+@settings(max_examples=settings().max_examples * 3)
 @given(histories())
 def test_picks_reverts_and_standings_are_what_the_rules_say(made: RandomHistory) -> None:
     note(told(made))
@@ -59,3 +59,15 @@ def test_picks_reverts_and_standings_are_what_the_rules_say(made: RandomHistory)
         for change in history.changes(release):
             number = numbers[change.commit.index]
             assert change.standing.value == truth.standing(number, f"tag {release.tag}", before), (release.tag, number)
+
+    table = TicketTable(history)
+    assert set(table.keys) - {"T-99"} == {ticket for number in numbers for ticket in made.commits[number].fixes}
+    for key, statuses in table.statuses():
+        shown = table.show(key)
+        assert shown is not None
+        assert [one.status for one in shown.lines] == list(statuses)
+        for on_line in shown.lines:
+            wanted = truth.status(key, on_line.line) if key != "T-99" else "unknown"
+            assert on_line.status.value == wanted, (key, on_line.line)
+        fixing = {numbers[one.commit] for one in shown.commits if one.relation is TicketRelation.FIXES}
+        assert fixing == truth.fixing(key)

@@ -54,6 +54,8 @@ class Made:
     reverts: tuple[int, ...] = ()
     reverts_named: tuple[str, ...] = ()
     """Used where `reverts` is empty; surest first."""
+    fixes: tuple[str, ...] = ()
+    """The tickets it fixes."""
 
 
 @dataclass(repr=False)
@@ -86,6 +88,7 @@ class RandomHistory:
         reverts: Sequence[int] = (),
         named: Sequence[str] = (),
         names: Sequence[str] = (),
+        fixes: Sequence[str] = (),
     ) -> int:
         """One more commit; `like` gives its author and author date."""
         at = START + 600 * (len(self.commits) + 1)
@@ -113,6 +116,7 @@ class RandomHistory:
             picked=tuple(picked),
             reverts=tuple(reverts),
             reverts_named=tuple(named),
+            fixes=tuple(fixes),
         )
         self.commits.append(made)
         return made.number
@@ -140,6 +144,7 @@ class RandomHistory:
             reverts=of.reverts,
             named=of.reverts_named,
             names=[name for name in of.names if name[0] != "#" or of.subject.startswith("Merge ")],
+            fixes=of.fixes,
         )
 
     def step(self, what: Step) -> None:
@@ -164,7 +169,9 @@ class RandomHistory:
             return self.copy(of, onto=tip, clock=clock, trailer=of.id)
         if kind == "fresh pick":
             body = f"(cherry picked from commit {of.id[: 40 if extra % 2 else 12]})"
-            return self.add(f"{of.subject} for here", body, parents=[tip], clock=clock, picked=[of.number])
+            subject = f"{of.subject} for here"
+            fixes = [ticket for ticket in of.fixes if subject.startswith(f"{ticket}: ")]
+            return self.add(subject, body, parents=[tip], clock=clock, picked=[of.number], fixes=fixes)
         if kind == "silent":
             return self.copy(of, onto=tip, clock=clock, trailer="", silent=True)
         if kind == "squashed pick":
@@ -173,7 +180,11 @@ class RandomHistory:
             sources = [of.number, other.number]
             return self.add("Backport", body, parents=[tip], clock=clock, number=f" (#{self.pull()})", picked=sources)
         number = f" (#{self.pull()})" if extra % 3 == 0 else ""
-        return self.add(f"change {extra % 9}", "Some words.", parents=[tip], clock=clock, number=number)
+        ticket = f"T-{extra % 5}" if extra % 4 == 0 else ""
+        subject = f"{ticket}: change {extra % 9}" if ticket else f"change {extra % 9}"
+        body = f"Some words.\n\nFixes T-{extra % 7}, see T-99" if extra % 5 == 0 else "Some words."
+        fixes = [*([ticket] if ticket else []), *([f"T-{extra % 7}"] if extra % 5 == 0 else [])]
+        return self.add(subject, body, parents=[tip], clock=clock, number=number, fixes=list(dict.fromkeys(fixes)))
 
     def pull(self) -> int:
         """The next number of the host."""

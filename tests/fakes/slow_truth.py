@@ -21,7 +21,7 @@ class SlowTruth:
         self.order = order
         self.tips = {f"tag {name}": number for name, (number, _) in history.tags.items()}
         self.tips |= {f"branch {name}": number for name, number in history.branches().items()}
-        for name in ("ancestors", "origins", "named_targets", "takes_back", "in_force", "brought_by"):
+        for name in ("ancestors", "origins", "named_targets", "takes_back", "in_force", "brought_by", "bringing"):
             setattr(self, name, cache(getattr(self, name)))
         self.picks = self._by_trailer() | self._by_authorship()
 
@@ -120,14 +120,39 @@ class SlowTruth:
 
     # --- what is told --------------------------------------------------------------------------------------------
 
-    def carried(self, number: int) -> set[str]:
-        """Every tag and branch that has the change in force, by whatever commit."""
-        bringing = self.copies(number)
+    def bringing(self, number: int) -> frozenset[int]:
+        """Every commit that brings the change of this one."""
+        found = self.copies(number)
         for other in self.commits:
             for origin in self.origins(other) - {other}:
                 if len(self.commits[origin].parents) > 1 and number in self.brought_by(origin):
-                    bringing.add(other)
-        return {tip for tip in self.tips for other in bringing if self.in_force(other, tip)}
+                    found.add(other)
+        return frozenset(found)
+
+    def carried(self, number: int) -> set[str]:
+        """Every tag and branch that has the change in force, by whatever commit of it or of its tickets."""
+        found = set(self.bringing(number))
+        for ticket in self.commits[number].fixes:
+            found |= self.fixing(ticket)
+        return {tip for tip in self.tips for other in found if self.in_force(other, tip)}
+
+    def fixing(self, ticket: str) -> set[int]:
+        """The commits that fix a ticket."""
+        return {one.number for one in self.commits.values() if ticket in one.fixes}
+
+    def status(self, ticket: str, line: str) -> str:
+        """A ticket on a line: fixed when it is in force at the line's end, affected when it is there otherwise."""
+        brought = {other for number in self.fixing(ticket) for other in self.bringing(number)}
+        versions = [tip for tip in self.tips if tip.startswith(f"tag {line}")]
+        ends = {"1.0": "branch 1.0", "1.1": "branch 1.1.x", "2.0": "branch release-2.0", "2.1": "branch x/2.1"}
+        newest = max(versions, key=lambda tip: (tip.removeprefix("tag ").partition("-")[0].split("."), "-" not in tip))
+        end = ends.get(line, "")
+        if end not in self.tips or not any(self.contains(end, one) for one in brought):
+            end = newest
+        if any(self.in_force(one, end) for one in brought):
+            return "fixed"
+        was_there = end != newest or any(self.contains(tip, one) for tip in versions for one in brought)
+        return "affected" if was_there else "unknown"
 
     def standing(self, number: int, tip: str, before: str | None) -> str:
         """What a changelog does with a commit that is new in a release."""
