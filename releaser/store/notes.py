@@ -181,7 +181,21 @@ def page(session: Session, release: Release, *, now: datetime, audience: Audienc
         yank_reason=release.yank_reason if release.state is ReleaseState.YANKED else "",
         zone=product.zone,
         audience=audience,
+        withdrawn_at=_withdrawn_at(session, release, now=now),
     )
+
+
+def _withdrawn_at(session: Session, release: Release, *, now: datetime) -> datetime | None:
+    """When a note for customers was taken out last after publication, of a ticket that they may know of."""
+    hidden = embargoes.hidden(session, release.product_id, now=now)
+    query = select(Note.ticket, Note.corrected_at).where(
+        Note.release_id == release.id,
+        Note.audience == Audience.CUSTOMER.value,
+        Note.text == "",
+        Note.corrected_at.is_not(None),
+    )
+    found = (row.corrected_at for row in session.execute(query) if row.ticket not in hidden)
+    return max((at for at in found if at is not None), default=None)
 
 
 def public_titles(session: Session, product_id: int) -> dict[str, str]:

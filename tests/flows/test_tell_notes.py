@@ -163,6 +163,7 @@ def test_withdrawn_note_is_told_no_more_and_stays_for_internal_readers(world: Re
     assert [note["ticket"] for note in show_notes(world.ports, product="shop", version="1.1")] == ["SHOP-3"]
     assert "товары" not in file(world, "1.1.notes.ru.md")
     assert "товары" not in file(world, "1.0.1.notes.ru.md")
+    assert "Текст исправлен 3 марта 2026" in file(world, "1.1.notes.ru.md")  # something that was there is gone
     history = note_history(world.ports, product="shop", version="1.1", ticket="SHOP-2")
     assert [(row["text"], row["reason"]) for row in history] == [
         ("Корзина больше не теряет товары.", ""),

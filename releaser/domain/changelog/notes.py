@@ -66,7 +66,8 @@ class ReleaseNote:
 class NotesPage:
     """The notes of one release with what stands around them; `title` is the product's.
 
-    Of an imported release nobody here can say that no action is needed.
+    Of an imported release nobody here can say that no action is needed. `withdrawn_at` is when a note was taken out last
+    after publication.
     """
 
     title: str
@@ -77,16 +78,18 @@ class NotesPage:
     zone: str = "UTC"
     is_imported: bool = False
     audience: Audience = Audience.CUSTOMER
+    withdrawn_at: datetime | None = None
 
-    @property
-    def corrected_at(self) -> datetime | None:
-        """When any of the texts was corrected last."""
-        return max((note.corrected_at for note in self.notes if note.corrected_at), default=None)
+    def corrected_at(self, language: str) -> datetime | None:
+        """When what a reader of `language` sees was corrected last, a note taken out included."""
+        seen = [note.corrected_at for note in _chosen(self.notes, language)]
+        return max((at for at in (*seen, self.withdrawn_at) if at is not None), default=None)
 
     @property
     def changed_at(self) -> datetime | None:
-        """When readers saw anything change last: a publishing, a correction, the end of an embargo."""
-        instants = [self.published_at, self.corrected_at, *(note.disclosed_at for note in self.notes)]
+        """When any reader saw anything change last: a publishing, a correction, the end of an embargo."""
+        instants = [self.published_at, self.withdrawn_at, *(note.corrected_at for note in self.notes)]
+        instants += [note.disclosed_at for note in self.notes]
         return max((at for at in instants if at is not None), default=None)
 
 
@@ -110,15 +113,20 @@ class ShownNote:
 def shown_notes(notes: Iterable[ReleaseNote], *, language: str, zone: str = "UTC") -> dict[Section, list[ShownNote]]:
     """Notes for a reader of `language` in `zone`, under their sections."""
     t = translator(language)
+    grouped: dict[Section, list[ShownNote]] = {section: [] for section in Section}
+    for note in _chosen(notes, t.language):
+        grouped[note.section].append(_shown(note, t, zone))
+    return {section: found for section, found in grouped.items() if found}
+
+
+def _chosen(notes: Iterable[ReleaseNote], language: str) -> list[ReleaseNote]:
+    """Of each ticket the note in `language`, else the first there is."""
     chosen: dict[str, ReleaseNote] = {}
     for note in notes:
         held = chosen.get(note.ticket)
-        if held is None or (held.language != t.language and note.language == t.language):
+        if held is None or (held.language != language and note.language == language):
             chosen[note.ticket] = note
-    grouped: dict[Section, list[ShownNote]] = {section: [] for section in Section}
-    for note in chosen.values():
-        grouped[note.section].append(_shown(note, t, zone))
-    return {section: found for section, found in grouped.items() if found}
+    return list(chosen.values())
 
 
 def _shown(note: ReleaseNote, t: Translator, zone: str) -> ShownNote:
@@ -205,7 +213,7 @@ def notes_json(page: NotesPage, *, language: str) -> str:
         "language": t.language,
         "audience": page.audience.value,
         "published_at": _instant(page.published_at),
-        "corrected_at": _instant(page.corrected_at),
+        "corrected_at": _instant(page.corrected_at(t.language)),
         "yank_reason": plain(page.yank_reason) or None,
         "statement": None if page.is_imported else statement(page.notes, t),
         "notes": [
@@ -242,9 +250,11 @@ def preface(page: NotesPage, t: Translator) -> list[str]:
         lines += [t("This release was withdrawn: {reason}", reason=plain(page.yank_reason)), ""]
     if page.published_at:
         lines += [t("Published on {day}.", day=t.instant(page.published_at, page.zone)), ""]
-    if page.corrected_at:
-        lines += [t("Text corrected on {day}.", day=_day(page.corrected_at, t, page.zone)), ""]
-    if not page.notes:
+    if (corrected_at := page.corrected_at(t.language)) is not None:
+        lines += [t("Text corrected on {day}.", day=_day(corrected_at, t, page.zone)), ""]
+    if not page.notes and page.is_imported:
+        lines += [t("No notes were written for this release."), ""]
+    elif not page.notes:
         lines += [t("This release has internal changes only."), ""]
     if not page.is_imported:
         lines.append(statement(page.notes, t))

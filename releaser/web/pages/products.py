@@ -124,7 +124,7 @@ def release(request: Request, ports: Asked, reader: Reading, name: str, version:
         reader,
         "release.html",
         notes=[(reader.t(TITLES[section]), found) for section, found in shown_by_section.items()],
-        corrected_at=page.corrected_at,
+        corrected_at=page.corrected_at(reader.language),
         # Of a release found in the history nobody has said whether customers have to do anything.
         statement="" if row.imported else statement(page.notes, reader.t),
         changelog=render(told, form=Form.HTML, language=reader.language),
