@@ -200,7 +200,7 @@ def places(history: History) -> tuple[Place, ...]:
 def _moved_at(history: History, head: Head) -> datetime:
     place = history.find(head.commit)
     assert place is not None  # noqa: S101 -- heads that lead nowhere were left out when it was read
-    return history.commit(place).committed_at
+    return history.committed_at(place)
 
 
 def chosen(history: History, wanted: Sequence[str] = ()) -> tuple[Place, ...]:

@@ -129,6 +129,6 @@ def _here(history: History, every: Sequence[Place], cut: CutPlace) -> Place:
         return replace(known, track=replace(known.track, head=head), branch=cut.head.branch)
     place = history.find(cut.head.commit)
     assert place is not None  # noqa: S101 -- heads that lead nowhere were left out when it was read
-    moved_at = history.commit(place).committed_at
+    moved_at = history.committed_at(place)
     track = Track(line=cut.head.branch, releases=0, shipped=0, newest=0, head=head)
     return Place(track=track, is_main=False, branch=cut.head.branch, moved_at=moved_at)

@@ -134,6 +134,11 @@ class Copies:
         """Likewise, oldest first."""
         return self._graph.oldest_first(self.group(commit)) if self.is_copied(commit) else [commit]
 
+    @property
+    def all(self) -> set[int]:
+        """Every commit of which `is_copied` is true."""
+        return self.picks_of.keys() | self._carriers.keys()
+
     def is_copied(self, commit: int) -> bool:
         """Whether there is any other commit with a change of this one, or the message tells of one."""
         return commit in self.picks_of or commit in self._carriers

@@ -93,11 +93,18 @@ class Graph:
 
     def oldest_first(self, commits: Iterable[int]) -> list[int]:
         """These commits in the order that people are told."""
-        return sorted(commits, key=self.order)
+        return self._ordered(commits, reverse=False)
 
     def newest_first(self, commits: Iterable[int]) -> list[int]:
         """Likewise the other way round."""
-        return sorted(commits, key=self.order, reverse=True)
+        return self._ordered(commits, reverse=True)
+
+    def _ordered(self, commits: Iterable[int], *, reverse: bool) -> list[int]:
+        found = list(commits)
+        dates = set(map(self.when.__getitem__, found))
+        # Nearly always dates alone decide, and then no ids are needed.
+        found.sort(key=self.when.__getitem__ if len(dates) == len(found) else self.order, reverse=reverse)
+        return found
 
     def find(self, named: str) -> int | None:
         """The commit with that full id, or the only one whose id starts so (seven digits at least)."""

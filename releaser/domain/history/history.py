@@ -8,8 +8,9 @@ told is ordered by `Graph.order` instead.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
@@ -38,18 +39,22 @@ from releaser.domain.history.views import (
 from releaser.domain.ticket import TicketLink, TicketRelation
 from releaser.domain.version import Version
 
-__all__ = ["Columns", "History", "Marks", "instant", "subject_of"]
+__all__ = ["UNMARKED", "Columns", "History", "Marks", "instant", "subject_of"]
 
+_FEW = 2
 _NAMES_NONE: tuple[tuple[str, ...], bool] = ((), False)
 
 
 class Marks(NamedTuple):
-    """A commit that is new in a release: what `Change` says of it besides the commit itself."""
+    """What `Change` says of a commit that is new in a release, besides the commit itself."""
 
-    commit: int
     standing: Standing
     picked_from: str | None
     reverted_by: str | None
+
+
+UNMARKED = Marks(Standing.SHOWN, None, None)
+"""A commit that has to do with no other."""
 
 
 class People:
@@ -103,6 +108,7 @@ class History:
         self.bits = index.contained.bits
         """Commit -> the set of releases and heads that contain it, whether reverted there or not."""
         self._by_version = {release.version: release for release in told.releases}
+        self._asked_for_sets = 0
 
     def __len__(self) -> int:
         return len(self.graph)
@@ -139,7 +145,18 @@ class History:
 
     def find(self, named: str) -> int | None:
         """The commit with that id, or the only one whose id starts so."""
-        return self.graph.find(named)
+        place = self._tip_places.get(named)
+        return self.graph.find(named) if place is None else place
+
+    @cached_property
+    def _tip_places(self) -> Mapping[str, int]:
+        """What tags and branches lead to is asked for most."""
+        ids = self.graph.ids
+        return {ids[commit]: commit for commit in self.index.tips.commits}
+
+    def committed_at(self, commit: int) -> datetime:
+        """When a commit was made."""
+        return instant(self.columns.committed[commit])
 
     def subject(self, commit: int) -> str:
         """The commit's first paragraph on one line."""
@@ -200,17 +217,26 @@ class History:
 
     def _in_sets(self, numbers: Iterable[int]) -> list[int]:
         """The commits of some sets, newest first."""
-        return self.graph.newest_first(one for number in numbers for one in self._commits_by_set.get(number, ()))
+        return self.graph.newest_first(self._of_sets(numbers))
+
+    def _of_sets(self, numbers: Iterable[int]) -> list[int]:
+        """The commits of some sets, in no order. Who asks but once or twice does not need them all sorted by their sets."""
+        self._asked_for_sets += 1
+        if self._asked_for_sets > _FEW:
+            by_set = self._commits_by_set
+            return [one for number in numbers for one in by_set.get(number, ())]
+        wanted, name = set(numbers), self.index.statements.name
+        found = [commit for commit, number in enumerate(self.set_of) if number in wanted]
+        return [commit for commit in found if name[commit] != ELSEWHERE]
 
     def apart(self, here: int, there: int) -> list[int]:
         """The commits that the release or branch of the bit `here` contains and that of `there` does not, in no order."""
-        numbers = (n for n, bits in enumerate(self.sets) if bits >> here & 1 and not bits >> there & 1)
-        return [one for number in numbers for one in self._commits_by_set.get(number, ())]
+        return self._of_sets(n for n, bits in enumerate(self.sets) if bits >> here & 1 and not bits >> there & 1)
 
     @cached_property
     def release_places(self) -> Sequence[int]:
         """Where the releases' commits stand, by rank."""
-        return [place for release in self.releases if (place := self.find(release.commit)) is not None]
+        return [one.commit for one in self.index.tips.releases]
 
     def new_in(self, release: TaggedRelease) -> list[int]:
         """The commits of the release that its previous one has not (`git rev-list TAG ^PREVIOUS`), newest first."""
@@ -234,40 +260,45 @@ class History:
         return self._changes(self.new_in(release), release.rank, previous)
 
     def _changes(self, commits: Sequence[int], rank: int, previous: int | None) -> tuple[Change, ...]:
-        found = zip(self.commits(commits), self._marks(commits, rank, previous), strict=True)
+        marked = self._marked(commits, rank, previous)
         return tuple(
             Change(
                 commit=shown,
                 standing=marks.standing,
                 picked_from=marks.picked_from,
                 reverted_by=marks.reverted_by,
-                reverts=tuple(self.graph.ids[one] for one in self.force.reverts_of.get(marks.commit, ())),
+                reverts=tuple(self.graph.ids[one] for one in self.force.reverts_of.get(commit, ())),
             )
-            for shown, marks in found
+            for commit, shown in zip(commits, self.commits(commits), strict=True)
+            for marks in (marked.get(commit, UNMARKED),)
         )
 
-    def marks(self, release: TaggedRelease) -> Iterator[Marks]:
-        """The commits of `changes` by their places, with all that is told of them but themselves: much faster for thousands."""
-        previous = self._by_version[release.previous].rank if release.previous else None
-        return self._marks(self.new_in(release), release.rank, previous)
+    def marked(self, release: TaggedRelease, commits: Sequence[int]) -> dict[int, Marks]:
+        """What `changes` says of the commits new in a release besides themselves; of those left out it is `UNMARKED`.
 
-    def _marks(self, commits: Sequence[int], rank: int, previous: int | None) -> Iterator[Marks]:
-        by, reverts_of, is_copied = self.force.by, self.force.reverts_of, self.copies.is_copied
-        for commit in commits:
-            if commit not in by and commit not in reverts_of and not is_copied(commit):
-                # Nearly all commits: nothing takes them back, and they have nothing to do with any other.
-                yield Marks(commit, Standing.SHOWN, None, None)
-                continue
+        For who tells thousands: there is nothing to say of nearly all.
+        """
+        previous = self._by_version[release.previous].rank if release.previous else None
+        return self._marked(commits, release.rank, previous)
+
+    def _marked(self, commits: Sequence[int], rank: int, previous: int | None) -> dict[int, Marks]:
+        found = {}
+        for commit in self._related.intersection(commits):
             reverter = self.force.reverter(commit, bit=rank)
             if reverter is None:
-                later = (one for one in reversed(by.get(commit, ())) if self.force.bits(one))
+                later = (one for one in reversed(self.force.by.get(commit, ())) if self.force.bits(one))
                 reverter = next(later, None)
-            yield Marks(
-                commit,
-                self._standing(commit, rank, previous),
-                self._picked_from(commit),
-                self.graph.ids[reverter] if reverter is not None else None,
+            found[commit] = Marks(
+                standing=self._standing(commit, rank, previous),
+                picked_from=self._picked_from(commit),
+                reverted_by=self.graph.ids[reverter] if reverter is not None else None,
             )
+        return found
+
+    @cached_property
+    def _related(self) -> frozenset[int]:
+        """The commits that have to do with others: taken back, taking back, copied or copies."""
+        return frozenset().union(self.force.by, self.force.reverts_of, self.copies.all)
 
     def _picked_from(self, commit: int) -> str | None:
         """The nearest source; of a revert that quotes the trailer of a pick, the quoted one, which it does not carry."""
