@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +24,25 @@ from releaser.flows.state_planned_for import VersionIsOverError, state_planned_f
 from releaser.flows.withdraw_override import OverrideNotFoundError, withdraw_override
 from releaser.store import overrides, products, stated
 from releaser.store.products import Product
+from releaser.store.session import Database
 from tests.fakes.release_world import ReleaseWorld
 
 
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory: pytest.TempPathFactory) -> ReleaseWorld:
+    """A world that was collected once, its database closed to be copied."""
+    made = ReleaseWorld(tmp_path_factory.mktemp("collected"))
+    made.collect()
+    made.close()
+    return made
+
+
 @pytest.fixture
-def world(sqlite_url: str, tmp_path: Path) -> Iterator[ReleaseWorld]:
-    world = ReleaseWorld(tmp_path, url=sqlite_url)
-    world.collect()
+def world(collected: ReleaseWorld, tmp_path: Path) -> Iterator[ReleaseWorld]:
+    """The same with a database of its own."""
+    world = copy(collected)
+    world.database = Database(f"sqlite:///{shutil.copy(collected.folder / 'releaser.db', tmp_path)}")
+    world.ports = replace(collected.ports, database=world.database)
     yield world
     world.close()
 

@@ -16,7 +16,7 @@ from tests.fakes.history_world import HistoryWorld
 from tests.needs import program
 from tests.web import story
 from tests.web.conftest import Served
-from tests.web.test_history import PAGES as HISTORY_PAGES
+from tests.web.test_history import HISTORY, MATRIX, TICKET
 from tests.web.test_pages import PAGES
 
 ARGUMENTS = [
@@ -187,7 +187,7 @@ def test_history_pages_open_cleanly_wide_and_narrow_light_and_dark(
     context: BrowserContext, history_served: Served
 ) -> None:
     watched = Watched(context, history_served)
-    for path in HISTORY_PAGES:
+    for path in [HISTORY, MATRIX, TICKET, "/products/shop/upgrade?from=1.1.1&to=1.2"]:
         page = watched.open(path)
         for scheme, width in SCREENS:
             page.emulate_media(color_scheme=scheme)
