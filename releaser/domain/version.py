@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import total_ordering
+from functools import lru_cache, total_ordering
 from typing import Any
 
 from releaser.errors import InvalidError, NotFoundError
@@ -88,6 +88,12 @@ _FINAL = 9
 
 def parse(text: str, *, scheme: Scheme) -> Version:
     """Read a version; a leading `v` is accepted. Raises `InvalidVersionError`, which says what is wrong."""
+    return _parsed(text, scheme)
+
+
+# The tags of a repository are read again and again.
+@lru_cache(maxsize=1 << 13)
+def _parsed(text: str, scheme: Scheme) -> Version:
     bare = text[1:] if text[:1] in {"v", "V"} else text
     _check_shape(text, bare, scheme)
     return _PARSERS[scheme](bare)

@@ -11,7 +11,6 @@ import json
 import sys
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import Any
 from zlib import crc32
 
@@ -174,7 +173,12 @@ def _rest(index: Index) -> bytes:
             "counts": index.contained.counts,
             "lost": sorted(index.graph.lost),
             "doubtful": sorted(index.relations.doubtful),
-            "tips": asdict(index.tips),
+            "tips": {
+                "releases": index.tips.releases,
+                "heads": index.tips.heads,
+                "others": index.tips.others,
+                "tags": index.tips.tags,
+            },
         }
     )
 
