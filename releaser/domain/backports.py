@@ -239,10 +239,12 @@ def alive(history: History, every: Sequence[Place]) -> tuple[Place, ...]:
     return tuple(one for one in kept if one.is_main or (last is not None and one.moved_at >= last - ALIVE_FOR))
 
 
-def gaps(history: History, looked_at: Sequence[Place], *, said: Said = MappingProxyType({})) -> Backports:
+def gaps(
+    history: History, looked_at: Sequence[Place], *, said: Said = MappingProxyType({}), most: int = MOST_GAPS
+) -> Backports:
     """What is done on some of these places and open on others; `said` counts before what the history shows.
 
-    Raises `TooManyGapsError`.
+    Raises `TooManyGapsError` when there are more than `most`.
     """
     rows: list[_Row] = []
     tickets = count = 0
@@ -257,7 +259,7 @@ def gaps(history: History, looked_at: Sequence[Place], *, said: Said = MappingPr
             silent = [key for key in keys if key not in said] if said else keys
             rows += [(key, statuses) for key in silent]
             count += still_open * len(silent)
-    if count > MOST_GAPS:
+    if count > most:
         raise TooManyGapsError(
             f"These {len(looked_at)} lines have {count} gaps, which nobody can read.",
             advice="Name fewer lines, such as --lines 3.4,3.5.",

@@ -28,11 +28,11 @@ def list_plans(ports: Ports, *, product: str, train: str = "", alerts: bool = Fa
         table = timetable_of(session, row, now=ports.clock.now())
         slot_on = table.named(train).slot_on if train else None
         journeys = journeys_of(session, row, table)
-        requests = plans.requests(session, row.id, [one.ticket for one in journeys])
+        asked_for = plans.requests(session, row.id, [one.ticket for one in journeys])
         found = [
             facts
             for one in journeys
-            if (facts := journey_facts(table, one, requests.get(one.ticket)))
+            if (facts := journey_facts(table, one, asked_for.get(one.ticket)))
             and (slot_on is None or one.planned_for == slot_on)
             and (facts["alert"] or not alerts)
         ]

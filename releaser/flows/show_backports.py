@@ -14,9 +14,7 @@ from releaser.store import lines as kept_lines
 from releaser.store import overrides, products, stated
 
 
-def show_backports(
-    ports: Ports, *, product: str, lines: Sequence[str] = (), most: int | None = None
-) -> Facts:
+def show_backports(ports: Ports, *, product: str, lines: Sequence[str] = (), most: int | None = None) -> Facts:
     """`domain.backports.as_json` (`most` tickets of every kind) of these lines, else of those that are alive and not at the end of their life.
 
     It may touch files, so no transaction may be open. Raises `UnknownPlaceError`, `TooManyGapsError`, and what

@@ -93,7 +93,7 @@ def test_branch_counts_before_its_next_release() -> None:
     assert ("T-1", "3.4") not in [row[:2] for row in rows(found(made))]
 
 
-def test_more_gaps_than_anybody_can_read_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("releaser.domain.backports.MOST_GAPS", 5)
+def test_more_gaps_than_anybody_can_read_are_refused() -> None:
+    history = lines().history()
     with pytest.raises(TooManyGapsError, match="Name fewer lines"):
-        found(lines())
+        gaps(history, chosen(history, ()), most=5)

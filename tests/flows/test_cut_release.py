@@ -208,6 +208,9 @@ def test_tag_that_somebody_else_pushed_stops_the_cut(world: ReleaseWorld) -> Non
         def mirror(self, address: str, *, folder: Path) -> Any:  # noqa: ANN401 -- a repository
             return Racing(world.deadly.mirror(address, folder=folder))
 
+        def check(self, address: str) -> None:
+            raise AssertionError(address)
+
         def in_place(self, path: Path) -> Any:  # noqa: ANN401 -- a repository
             raise AssertionError(path)
 
