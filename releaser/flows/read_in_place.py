@@ -69,6 +69,7 @@ def read_in_place(
         refs,
         tag_format=tag_format,
         patterns=patterns,
+        paths=habits.paths,
         with_tickets=with_tickets,
         keeping=habits.cached,
         progress=progress,

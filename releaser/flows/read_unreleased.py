@@ -50,7 +50,13 @@ def read_unreleased(
     )
     narrowed = narrow_repository(repository, habits.paths)
     history = read_history(
-        narrowed, refs, tag_format=tag_format, patterns=patterns, keeping=habits.cached, progress=progress
+        narrowed,
+        refs,
+        tag_format=tag_format,
+        patterns=patterns,
+        paths=habits.paths,
+        keeping=habits.cached,
+        progress=progress,
     )
     head = _head(history, branch or refs.main or "")
     previous = _before(history, head, numbered)

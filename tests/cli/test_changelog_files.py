@@ -172,3 +172,6 @@ def test_path_tells_one_product_of_several_in_a_repository(cli: Cli, clone: GitW
     both = json.loads(ran(cli, clone, "--unreleased", "-o", "json", "--path", "a", "--path", "b"))
     assert len(both["releases"][0]["commits"]) == 2
     assert ran(cli, clone, "1.1", "--path", "*").endswith("No changes.\n")
+    # What is kept of a part of the repository is not taken for the whole.
+    assert "mend (SHOP-1" in ran(cli, clone, "1.1")
+    assert "mend (SHOP-1" not in ran(cli, clone, "1.1", "--path", "b")
