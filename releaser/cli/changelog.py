@@ -18,11 +18,11 @@ from releaser.cli.clones import (
     watched,
 )
 from releaser.cli.light import Argument, Light, Option, UsageError
-from releaser.cli.show import emit
-from releaser.domain.changelog import Audience, ChangelogRelease, Form, Sources, render
+from releaser.cli.show import emit, emit_pieces
+from releaser.domain.changelog import Audience, Form, Sources
 from releaser.domain.version import Scheme
-from releaser.flows.read_changelog import Wanted, Which, read_changelog
-from releaser.flows.read_in_place import Habits
+from releaser.flows.read_changelog import Wanted, Which
+from releaser.flows.tell_changelog import tell_changelog
 from releaser.i18n import DEFAULT_LANGUAGE, LANGUAGES
 from releaser.in_place import clone
 
@@ -160,8 +160,11 @@ def changelog_command(
         )  # fmt: skip
         emit(of_clone.written(asked, said, written) if write else of_clone.told(asked, said))
         return
-    found = _read(repo, wanted, kept)
-    emit(render(found, form=said.form, title=title, language=language))
+    with watched() as progress:
+        pieces = tell_changelog(
+            clone(repo), wanted=wanted, habits=kept, form=said.form, title=title, language=language, progress=progress
+        )
+    emit_pieces(pieces)
 
 
 COMMAND = Light(
@@ -173,11 +176,6 @@ COMMAND = Light(
     "releaser changelog --repo . --unreleased 3.5 --fragments changelogs/unreleased --write;  "
     "releaser changelog --product shop 3.4 --commit",
 )
-
-
-def _read(repo: Path | None, wanted: Wanted, kept: Habits) -> list[ChangelogRelease]:
-    with watched() as progress:
-        return read_changelog(clone(repo), wanted=wanted, habits=kept, progress=progress)
 
 
 def _by_name(template: Path | None) -> Format:

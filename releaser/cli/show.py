@@ -11,7 +11,7 @@ import re
 import shutil
 import sys
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, TextIO
@@ -71,10 +71,15 @@ def safe(text: object) -> str:
 
 def emit(text: str) -> None:
     """Write a text that ends with one line break to standard output, to the end. Raises OSError when it cannot be."""
+    emit_pieces([text.rstrip("\n") + "\n"])
+
+
+def emit_pieces(pieces: Iterable[str]) -> None:
+    """Likewise a long text as it comes, exactly."""
     if sys.stdout is None:
         return
     try:
-        sys.stdout.write(text.rstrip("\n") + "\n")
+        sys.stdout.writelines(pieces)
         sys.stdout.flush()
     except BrokenPipeError:
         muted(sys.stdout)

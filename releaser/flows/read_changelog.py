@@ -54,17 +54,18 @@ def read_changelog(
     """
     versions = [text for text in (wanted.since, wanted.upto) if text]
     history = read_in_place(repository, habits=habits, versions=versions, progress=progress)
-    chosen = _chosen(history, wanted, habits.scheme)
-    told = [release_of(history, release) for release in chosen]
+    releases = chosen(history, wanted, habits.scheme)
+    told = [release_of(history, release) for release in releases]
     if not fragments:
         return told
     commits = {one.version: one.commit for one in history.releases}
-    pairs = {one.tag: (one.commit, commits[one.previous] if one.previous else None) for one in chosen}
+    pairs = {one.tag: (one.commit, commits[one.previous] if one.previous else None) for one in releases}
     came = read_fragments(repository, folder=fragments, releases=pairs)
     return [replace(one, written=entries_from(came.get(one.tag, ()), language=language)) for one in told]
 
 
-def _chosen(history: History, wanted: Wanted, scheme: Scheme) -> list[TaggedRelease]:
+def chosen(history: History, wanted: Wanted, scheme: Scheme) -> list[TaggedRelease]:
+    """The releases that are wanted, newest number first. Raises `RangeError`, `VersionNotTaggedError`."""
     match wanted.which:
         case Which.ALL:
             return list(reversed(history.releases))

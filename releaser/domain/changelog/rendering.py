@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -41,11 +41,12 @@ def render(
 ) -> str:
     """The changelog of `releases`, in the order given, as text that ends with a newline."""
     if form is Form.JSON:
-        return escape_json(json.dumps(as_json(releases), ensure_ascii=False, indent=2)) + "\n"
+        chapters = (json_chapter(head, map(_ENCODED, head.pop("commits"))) for head in as_json(releases)["releases"])
+        return "".join(json_pieces(chapters))
     t = translator(language)
     if form is Form.TEXT:
         return _joined(plain(title), [as_text(release, t) for release in releases])
-    heading = f"# {escape_markdown(plain(title))}" if title else ""
+    heading = f"# {escape_markdown(shown)}" if (shown := plain(title)) else ""
     markdown = _joined(heading, [as_markdown(release, t) for release in releases])
     return to_html(markdown) if form is Form.HTML else markdown
 
@@ -80,15 +81,35 @@ def as_json(releases: Iterable[ChangelogRelease]) -> dict[str, Any]:
     }
 
 
+_ENCODED = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def json_chapter(head: dict[str, Any], commits: Iterable[str]) -> str:
+    """One release as JSON, a line for each of its commits, which are written already; `head` is all but them."""
+    lines = ",\n      ".join(commits)
+    told = f"[\n      {lines}\n    ]" if lines else "[]"
+    return f'    {_ENCODED(head)[:-1]}, "commits": {told}}}'
+
+
+def json_pieces(chapters: Iterable[str]) -> Iterator[str]:
+    """The whole JSON document in pieces, without characters that could harm a terminal."""
+    yield '{\n  "releases": ['
+    before = "\n"
+    for chapter in chapters:
+        yield before + escape_json(chapter)
+        before = ",\n"
+    yield "]\n}\n" if before == "\n" else "\n  ]\n}\n"
+
+
 def as_markdown(release: ChangelogRelease, t: Translator) -> str:
     """One release as a chapter of Markdown."""
-    lines = [f"## {_heading(release, t, escaped=True)}"]
+    lines = [f"## {heading_of(release, t, escaped=True)}"]
     for remark in _remarks(release, t):
         lines += ["", escape_markdown(remark)]
     sections = by_section(entries_of(release))
     for section, entries in sections.items():
         lines += ["", f"### {t(TITLES[section])}", ""]
-        lines += [f"- {_markdown_of(entry, t)}" for entry in entries]
+        lines += [f"- {entry_markdown(entry, t)}" for entry in entries]
     if not sections:
         lines += ["", t("No changes.")]
     return "\n".join(lines)
@@ -96,20 +117,21 @@ def as_markdown(release: ChangelogRelease, t: Translator) -> str:
 
 def as_text(release: ChangelogRelease, t: Translator) -> str:
     """One release as plain text, for mail and terminals."""
-    heading = _heading(release, t, escaped=False)
+    heading = heading_of(release, t, escaped=False)
     lines = [heading, "=" * len(heading)]
     for remark in _remarks(release, t):
         lines += ["", remark]
     sections = by_section(entries_of(release))
     for section, entries in sections.items():
         lines += ["", f"{t(TITLES[section])}:"]
-        lines += [f"  * {_text_of(entry, t)}" for entry in entries]
+        lines += [f"  * {entry_text(entry, t)}" for entry in entries]
     if not sections:
         lines += ["", t("No changes.")]
     return "\n".join(lines)
 
 
-def _heading(release: ChangelogRelease, t: Translator, *, escaped: bool) -> str:
+def heading_of(release: ChangelogRelease, t: Translator, *, escaped: bool) -> str:
+    """What stands above a release, without the marks of a heading."""
     version = plain(release.version)
     if not version:
         return f"[{t('Unreleased')}]" if escaped else t("Unreleased")
@@ -128,7 +150,8 @@ def _remarks(release: ChangelogRelease, t: Translator) -> list[str]:
     return remarks
 
 
-def _markdown_of(entry: Entry, t: Translator) -> str:
+def entry_markdown(entry: Entry, t: Translator) -> str:
+    """An entry as an item of a list, without its bullet."""
     text = indented(plain_lines(entry.text)) if entry.is_markdown else escape_markdown(entry.text)
     if entry.is_breaking:
         text = f"**{t('Breaking:')}** {text}"
@@ -146,7 +169,8 @@ def _markdown_of(entry: Entry, t: Translator) -> str:
     return f"{text}{apart}({', '.join(references)})"
 
 
-def _text_of(entry: Entry, t: Translator) -> str:
+def entry_text(entry: Entry, t: Translator) -> str:
+    """An entry as plain text, without its bullet."""
     text = to_text(entry.text) if entry.is_markdown else entry.text
     if entry.is_breaking:
         text = f"{t('Breaking:')} {text}"

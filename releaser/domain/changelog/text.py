@@ -81,6 +81,28 @@ def escape_markdown(text: str) -> str:
     return escaped
 
 
+# One of the two alternatives of `_MARKUP` that look around, written to start with the letter itself: found much faster.
+_UNDERSCORE = re.compile(r"_(?:(?<![^\W_]_)|(?![^\W_]))")
+_LINE_SIGN = re.compile(r"\n([#+>=-])")
+_LINE_NUMBER = re.compile(r"\n(\d{1,9})(?=[.)])")
+
+
+def escape_markdown_lines(lines: list[str]) -> list[str]:
+    """`escape_markdown` of thousands of lines at once, each without a line break."""
+    if not lines:
+        return []
+    text = "\n" + "\n".join(lines)
+    if "&" in text:
+        text = _ENTITY.sub("&amp;", text)
+    text = text.replace("<", "&lt;")
+    for letter in "\\`*[]~":
+        text = text.replace(letter, f"\\{letter}")
+    if "_" in text:
+        text = _UNDERSCORE.sub(r"\\_", text)
+    text = _LINE_NUMBER.sub(r"\n\1\\", _LINE_SIGN.sub(r"\n\\\1", text))
+    return text[1:].split("\n")
+
+
 def language_of(text: str) -> str:
     """`ru` when most letters of `text` are Cyrillic, else `en`."""
     return "ru" if len(_CYRILLIC.findall(text)) > len(_LATIN.findall(text)) else "en"
@@ -88,6 +110,8 @@ def language_of(text: str) -> str:
 
 def escape_json(document: str) -> str:
     """A JSON document with the characters that could harm a terminal written as escapes; the data stays the same."""
+    if document.isascii() and "\x7f" not in document:
+        return document
     return _UNSAFE_IN_JSON.sub(lambda match: json.dumps(match[0])[1:-1], document)
 
 

@@ -1,0 +1,340 @@
+"""The changelog of many releases straight from a history, piece by piece: the same text as `rendering` makes, much faster.
+
+A history has tens of thousands of commits. Making objects of each and escaping each by itself takes longer than reading them, so
+here whole blocks of subjects are escaped in one go, and only the commits with something special to say take the long way.
+What is told and how is said elsewhere (`entries`, `rendering`, `text`); a test holds the two ways together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import islice
+from json import JSONEncoder
+from operator import add
+from typing import NamedTuple
+
+from releaser.domain.changelog.entries import (
+    SHORT_ID,
+    TITLES,
+    ChangelogRelease,
+    Entry,
+    Section,
+    breaking_of,
+    is_own,
+    said_by,
+    says_merge,
+)
+from releaser.domain.changelog.rendering import (
+    Form,
+    entry_markdown,
+    entry_text,
+    heading_of,
+    json_chapter,
+    json_pieces,
+)
+from releaser.domain.changelog.text import MAX_SHOWN, escape_markdown, escape_markdown_lines, plain, to_html
+from releaser.domain.history import History, Standing, TaggedRelease
+from releaser.domain.history.history import UNMARKED, Marks
+from releaser.domain.history.texts import subject_of
+from releaser.i18n import DEFAULT_LANGUAGE, Translator, translator
+
+BLOCK = 4000
+"""So many commits are told together."""
+_UNTOLD = frozenset({Standing.REVERTED, Standing.REPEATED})
+_NAMES_NONE: tuple[tuple[str, ...], bool] = ((), False)
+
+
+class _News(NamedTuple):
+    """A release with the commits that are new in it, newest first, and what is to tell of some of them."""
+
+    release: TaggedRelease
+    commits: list[int]
+    marks: dict[int, Marks]
+
+
+def told(
+    history: History,
+    releases: Sequence[TaggedRelease],
+    *,
+    form: Form,
+    title: str = "",
+    language: str = DEFAULT_LANGUAGE,
+) -> Iterator[str]:
+    """Pieces of the changelog of `releases`, in the order given; together they end with a line break."""
+    if form is Form.JSON:
+        yield from json_pieces(_json(history, releases))
+        return
+    t = translator(language)
+    writing = _WRITINGS[form](t)
+    before = ""
+    if title:
+        yield writing.title(title)
+        before = writing.between
+    ids = _ids(history, releases)
+    for block in _blocks(history, releases):
+        for chapter in _chapters(_Lines(history, writing, ids), block, t):
+            yield before + chapter
+            before = writing.between
+    yield writing.end
+
+
+def _blocks(history: History, releases: Iterable[TaggedRelease]) -> Iterator[list[_News]]:
+    """The releases with their commits, some thousands of commits at a time."""
+    block: list[_News] = []
+    size = 0
+    for release in releases:
+        commits = history.new_in(release)
+        block.append(_News(release, commits, history.marked(release, commits)))
+        size += len(commits)
+        if size >= BLOCK:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
+
+
+def _messages(history: History, block: Iterable[_News]) -> list[str]:
+    """The messages of a block's commits, in its order."""
+    return history.columns.messages.of([commit for news in block for commit in news.commits])
+
+
+def _json(history: History, releases: Sequence[TaggedRelease]) -> Iterator[str]:
+    encoded, named, ids = JSONEncoder(ensure_ascii=False).encode, history.named, _ids(history, releases)
+    # One call for all: a raw line break, which JSON text cannot hold, parts them again.
+    texts = JSONEncoder(ensure_ascii=False, separators=("\n", ":"))
+    for block in _blocks(history, releases):
+        subjects = texts.encode(list(map(subject_of, _messages(history, block))))[1:-1].split("\n")
+        done = 0
+        for release, commits, marks in block:
+            lines = [
+                f'{{"id": "{ids[commit]}", "subject": {subject}, "tickets": '
+                f"{encoded(named[commit][0]) if commit in named else '[]'}, {_NOTHING if commit not in marks else _marks(marks[commit])}}}"
+                for commit, subject in zip(commits, islice(subjects, done, None), strict=False)
+            ]
+            done += len(commits)
+            head = {
+                "version": release.version.text,
+                "tag": release.tag,
+                "line": release.line,
+                "date": release.released_at.date().isoformat(),
+                "previous": release.previous_tag,
+            }
+            yield json_chapter(head, lines)
+
+
+_NOTHING = '"picked_from": null, "reverted_by": null'
+
+
+def _marks(marks: Marks) -> str:
+    picked, reverted = (f'"{one}"' if one is not None else "null" for one in (marks.picked_from, marks.reverted_by))
+    return f'"picked_from": {picked}, "reverted_by": {reverted}'
+
+
+def _ids(history: History, releases: Sequence[TaggedRelease]) -> Sequence[str]:
+    """The ids by place; all at once where most are needed."""
+    return list(history.graph.ids) if len(releases) == len(history.releases) else history.graph.ids
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Writing:
+    """How a form is written. `lines` makes plain texts fit, all at once; `key` a ticket's key; `marks` stand around an id.
+
+    `entry` writes an entry that has more to say than its text, `chapter` what stands under a heading.
+    """
+
+    title: Callable[[str], str]
+    lines: Callable[[list[str]], list[str]]
+    key: Callable[[str], str]
+    marks: tuple[str, str]
+    entry: Callable[[Entry], str]
+    chapter: Callable[[ChangelogRelease, list[tuple[str, list[str]]]], str]
+    between: str
+    end: str
+
+
+def _markdown(t: Translator) -> _Writing:
+    def chapter(release: ChangelogRelease, sections: list[tuple[str, list[str]]]) -> str:
+        parts = [f"## {heading_of(release, t, escaped=True)}"]
+        for title, lines in sections:
+            parts += [f"### {title}", "- " + "\n- ".join(lines)]
+        return "\n\n".join(parts if sections else [*parts, t("No changes.")])
+
+    return _Writing(
+        title=lambda text: f"# {escape_markdown(plain(text))}",
+        lines=escape_markdown_lines,
+        key=lambda key: escape_markdown(plain(key)),
+        marks=("`", "`"),
+        entry=lambda entry: entry_markdown(entry, t),
+        chapter=chapter,
+        between="\n\n",
+        end="\n",
+    )
+
+
+def _text(t: Translator) -> _Writing:
+    def chapter(release: ChangelogRelease, sections: list[tuple[str, list[str]]]) -> str:
+        heading = heading_of(release, t, escaped=False)
+        parts = [f"{heading}\n{'=' * len(heading)}"]
+        parts += [f"{title}:\n  * " + "\n  * ".join(lines) for title, lines in sections]
+        return "\n\n".join(parts if sections else [*parts, t("No changes.")])
+
+    return _Writing(
+        title=plain,
+        lines=lambda texts: texts,
+        key=plain,
+        marks=("", ""),
+        entry=lambda entry: entry_text(entry, t),
+        chapter=chapter,
+        between="\n\n",
+        end="\n",
+    )
+
+
+def _html(t: Translator) -> _Writing:
+    def chapter(release: ChangelogRelease, sections: list[tuple[str, list[str]]]) -> str:
+        parts = [f"<h2>{_as_html(heading_of(release, t, escaped=True))}</h2>\n"]
+        for title, lines in sections:
+            parts += [f"<h3>{_as_html(title)}</h3>\n<ul>\n<li>", "</li>\n<li>".join(lines), "</li>\n</ul>\n"]
+        return "".join(parts if sections else [*parts, f"<p>{_as_html(t('No changes.'))}</p>\n"])
+
+    return _Writing(
+        title=lambda text: f"<h1>{_as_html(plain(text))}</h1>\n",
+        lines=lambda texts: _as_html("\n".join(texts)).split("\n"),
+        key=lambda key: _as_html(plain(key)),
+        marks=("<code>", "</code>"),
+        entry=lambda entry: (
+            to_html(f"- {entry_markdown(entry, t)}").removeprefix("<ul>\n<li>").removesuffix(_ITEM_ENDS)
+        ),
+        chapter=chapter,
+        between="",
+        end="",
+    )
+
+
+_ITEM_ENDS = "</li>\n</ul>\n"
+
+
+def _as_html(text: str) -> str:
+    """Plain text as HTML, as the sanitiser of `to_html` writes it."""
+    return escape(text, quote=False).replace("\xa0", "&nbsp;")
+
+
+_WRITINGS: dict[Form, Callable[[Translator], _Writing]] = {
+    Form.MARKDOWN: _markdown,
+    Form.TEXT: _text,
+    Form.HTML: _html,
+}
+
+
+def _chapters(lines: _Lines, block: Sequence[_News], t: Translator) -> Iterator[str]:
+    """A block's releases, one after the other."""
+    messages = _messages(lines.history, block)
+    done = 0
+    placed = []
+    for news in block:
+        placed.append(lines.place(news, messages[done : done + len(news.commits)]))
+        done += len(news.commits)
+    written = lines.written()
+    for (release, _, _), sections in zip(block, placed, strict=True):
+        told_release = ChangelogRelease(
+            version=release.version.text,
+            tag=release.tag,
+            line=release.line,
+            released_on=release.released_at.date(),
+            previous=release.previous_tag,
+            commits=(),
+        )
+        filled = [
+            (t(TITLES[section]), [written[one] for one in sections[section]])
+            for section in Section
+            if section in sections
+        ]
+        yield lines.writing.chapter(told_release, filled)
+
+
+class _Lines:
+    """The lines of a block: collected first, so that all texts are made fit at once."""
+
+    def __init__(self, history: History, writing: _Writing, ids: Sequence[str]) -> None:
+        self.history = history
+        self.writing = writing
+        self._ids = ids
+        self._texts: list[str] = []
+        self._behind: list[str] = []
+        self._whole: dict[int, str] = {}
+        self._keys: dict[tuple[str, ...], str] = {}
+        self._beside: tuple[_News | None, set[str]] = None, set()
+
+    def place(self, news: _News, messages: Sequence[str]) -> dict[Section, list[int]]:
+        """Take a release's commits with their messages; answers which lines stand in which section."""
+        found: dict[Section, list[int]] = {}
+        changed: list[int] = []
+        named, ids, marks, merges = self.history.named, self._ids, news.marks, self.history.graph.more
+        texts, behind, (opening, closing) = self._texts, self._behind, self.writing.marks
+        for commit, message in zip(news.commits, messages, strict=True):
+            subject = subject_of(message)
+            is_quiet = ":" not in subject and "BREAKING" not in message and subject[:5] != "Merge"
+            if is_quiet and commit not in named and commit not in marks and 0 < len(subject) <= MAX_SHOWN:
+                # Most commits are so, and this way is several times shorter.
+                changed.append(len(texts))
+                texts.append(subject if subject.isprintable() else plain(subject) or ids[commit][:SHORT_ID])
+                behind.append(f" ({opening}{ids[commit][:SHORT_ID]}{closing})")
+                continue
+            standing = marks.get(commit, UNMARKED).standing
+            if standing in _UNTOLD or is_own(subject):
+                continue
+            if says_merge(subject) and commit in merges and self._is_plain_merge(commit, message, news):
+                continue
+            section = self._say(commit, subject, message, standing)
+            found.setdefault(section, []).append(len(texts) - 1)
+        if changed:
+            # Both are ascending: the lines stand in the order of the commits.
+            found[Section.CHANGED] = sorted([*changed, *found.get(Section.CHANGED, ())])
+        return found
+
+    def _say(self, commit: int, subject: str, message: str, standing: Standing) -> Section:
+        """Take one commit the long way."""
+        keys, fixes = self.history.named.get(commit, _NAMES_NONE)
+        said = said_by(subject, keys, fixes=fixes)
+        warning = breaking_of(message) if "BREAKING" in message else ""
+        section = Section.CHANGED if standing is Standing.REVERT else said.section
+        start = self._ids[commit][:SHORT_ID]
+        text = said.text or start
+        if warning or said.is_breaking:
+            entry = Entry(section=section, text=text, tickets=keys, commit=start, is_breaking=True, warning=warning)
+            self._whole[len(self._texts)] = self.writing.entry(entry)
+        opening, closing = self.writing.marks
+        self._texts.append(text)
+        self._behind.append(f" ({self._before_id(keys) if keys else ''}{opening}{start}{closing})")
+        return section
+
+    def _is_plain_merge(self, commit: int, message: str, news: _News) -> bool:
+        """Whether the merge, whose subject says nothing, warns of nothing and brings no ticket that no commit beside it names."""
+        if "BREAKING" in message and breaking_of(message):
+            return False
+        keys = self.history.named.get(commit, _NAMES_NONE)[0]
+        return not keys or self._named_beside(news).issuperset(keys)
+
+    def _named_beside(self, news: _News) -> set[str]:
+        """The tickets that commits of the release name which are told and no merges."""
+        if self._beside[0] is not news:
+            named, merges, marks = self.history.named, self.history.graph.more, news.marks
+            beside = [one for one in news.commits if one in named and one not in merges]
+            told_ones = [one for one in beside if marks.get(one, UNMARKED).standing not in _UNTOLD]
+            self._beside = news, {key for one in told_ones for key in named[one][0]}
+        return self._beside[1]
+
+    def _before_id(self, keys: tuple[str, ...]) -> str:
+        told_keys = self._keys.get(keys)
+        if told_keys is None:
+            told_keys = self._keys[keys] = "".join(f"{self.writing.key(key)}, " for key in keys)
+        return told_keys
+
+    def written(self) -> list[str]:
+        """Every line as it stands in the document."""
+        lines = list(map(add, self.writing.lines(self._texts), self._behind))
+        for place, whole in self._whole.items():
+            lines[place] = whole
+        return lines
