@@ -20,7 +20,7 @@ import pytest
 from tests.benchmarks.figures import Section, keep, told
 from tests.benchmarks.histories import Repository, generated, jenkins
 
-ORDER = ("cold-jenkins", "cold-generated", "warm-jenkins", "warm-generated", "start", "service", "growth")
+_ORDER = ("start", "cold", "git", "warm", "service", "growth")
 Tell = Callable[[Section], None]
 
 
@@ -47,6 +47,6 @@ def tell(capsys: pytest.CaptureFixture[str]) -> Tell:
         with capsys.disabled():
             sys.stdout.write(f"\n\n{told(section.facts())}")
         if os.environ.get("BENCH_KEEP", "0") not in {"", "0"}:
-            keep(section, order=ORDER)
+            keep(section, order=_ORDER)
 
     return show

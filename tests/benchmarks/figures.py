@@ -127,7 +127,7 @@ def keep(section: Section, *, order: Sequence[str]) -> None:
     """Put the section in the place of the one measured before."""
     kept = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
     kept[section.key] = section.facts()
-    ordered = {key: kept[key] for key in sorted(kept, key=lambda key: (*order, key).index(key))}
+    ordered = {key: kept[key] for key in sorted(kept, key=lambda key: (order.index(key.split("-")[0]), key))}
     RESULTS.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n", "utf-8")
     PAGE.write_text("\n".join([_HEAD, *map(told, ordered.values())]), "utf-8")
 

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.benchmarks.generated_history import ENVIRONMENT, Stream, make_history
@@ -37,6 +37,7 @@ class Repository:
     """A clone with an empty work tree and every branch, as the peers need it; `releaser` reads it in place like any other."""
 
     folder: Path
+    key: str
     title: str
     tag_format: str
     ticket_pattern: str
@@ -59,9 +60,7 @@ class Repository:
     def copy(self, folder: Path) -> Repository:
         """Another one that may be written to; it takes no room for what is the same."""
         shutil.copytree(self.folder, folder, copy_function=_link)
-        return Repository(
-            folder=folder, title=self.title, tag_format=self.tag_format, ticket_pattern=self.ticket_pattern
-        )
+        return replace(self, folder=folder)
 
     def forget(self) -> None:
         """Remove what `releaser` keeps in the clone."""
@@ -81,7 +80,9 @@ def jenkins() -> Repository | None:
     if not BUNDLE.exists():
         return None
     folder = _cloned(BUNDLE, KEPT / "histories" / "jenkins")
-    return Repository(folder=folder, title="Jenkins", tag_format="jenkins-{version}", ticket_pattern=r"JENKINS-\d+")
+    return Repository(
+        folder=folder, key="jenkins", title="Jenkins", tag_format="jenkins-{version}", ticket_pattern=r"JENKINS-\d+"
+    )
 
 
 def generated(commits: int = LARGE) -> Repository:
@@ -96,7 +97,11 @@ def generated(commits: int = LARGE) -> Repository:
         _cloned(bare, folder)
         shutil.rmtree(bare)
     return Repository(
-        folder=folder, title=f"generated, {commits:,} commits", tag_format="v{version}", ticket_pattern=r"PROJ-\d+"
+        folder=folder,
+        key=f"generated-{commits}",
+        title=f"generated, {commits:,} commits",
+        tag_format="v{version}",
+        ticket_pattern=r"PROJ-\d+",
     )
 
 

@@ -90,7 +90,7 @@ def peer_bars(section: Section, taken: dict[str, Series], history: Repository) -
 
 def test_cold_read_beside_git(history: Repository, releaser: str, tmp_path: Path, tell: Tell) -> None:
     taken = interleaved(own(history, releaser, tmp_path), outputs=tmp_path)
-    section = section_of(history, taken, tmp_path, key=f"git-{history.folder.name}", beside="beside git")
+    section = section_of(history, taken, tmp_path, key=f"git-{history.key}", beside="beside git")
     git_bars(section, taken, history)
     tell(section)
     assert all(series.works for series in taken.values()), taken
@@ -101,7 +101,7 @@ def test_cold_read_beside_peers(history: Repository, releaser: str, tmp_path: Pa
     commands = own(history, releaser, tmp_path)
     commands |= {peer.name: peer.command(history) for peer in PEERS if peer.version}
     taken = interleaved(commands, outputs=tmp_path)
-    section = section_of(history, taken, tmp_path, key=f"cold-{history.folder.name}", beside="beside the peers")
+    section = section_of(history, taken, tmp_path, key=f"cold-{history.key}", beside="beside the peers")
     for peer in PEERS:
         if not peer.version:
             section.row(peer.name, "missing: could not be installed here", "", "", "", "")

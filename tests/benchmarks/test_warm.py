@@ -59,7 +59,7 @@ def section_of(history: Repository, taken: dict[str, Series]) -> Section:
     """The table and what is asked for."""
     graph = "with" if history.facts()["commit_graph"] else "without"
     section = Section(
-        key=f"warm-{history.folder.name}",
+        key=f"warm-{history.key}",
         title=f"Warm answers in a clone: {history.title}",
         about=f"The cache is there; {graph} a commit-graph file. The first answer after each change brings the cache up to date.",
         columns=("", "median", "processor", "memory"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import pickle
 import re
 import shutil
 import tempfile
@@ -203,6 +204,17 @@ class FakeEngine:
                 if container.status == "running" and reached:
                     return 404 if container.image.behaviour is Behaviour.SICK else 200
         raise ConnectionRefusedError(111, "Connection refused")
+
+    def state(self) -> bytes:
+        """Everything it holds, to be given to another one."""
+        with self._lock:
+            return pickle.dumps([self.images, self.containers, self.networks, self.calls, self.history, self._made])
+
+    def go_on(self, state: bytes) -> None:
+        """Hold what another one held."""
+        with self._lock:
+            held = pickle.loads(state)  # noqa: S301 -- our own
+            self.images, self.containers, self.networks, self.calls, self.history, self._made = held
 
     # The API: each answers (status, data)
 

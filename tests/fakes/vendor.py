@@ -5,9 +5,10 @@ The clock stands; `work()` is a worker without threads that does all there is to
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -161,9 +162,44 @@ class Vendor:
         self.clock.advance(timedelta(milliseconds=200))
         return bool(at_work)
 
+    def close(self) -> None:
+        """Give back every connection."""
+        for driver in self.ports.drivers.values():
+            driver.close()  # type: ignore[attr-defined]  # the docker driver keeps connections
+        self.ports.database.close()
+
     def wait_for_lease(self) -> None:
         """Let the lease of a dead worker run out."""
         self.clock.advance(LEASE_FOR + timedelta(seconds=1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptVendor:
+    """A vendor at rest, from which many go on: rolling out the first version once is enough for all tests of the second."""
+
+    file: Path
+    engine: bytes
+    now: datetime
+    stops: bool
+
+    def resumed(self, engine: FakeEngine, home: Path) -> Vendor:
+        """The same vendor over a copy of its database, on an engine with what its own held."""
+        database = Database(f"sqlite:///{shutil.copy(self.file, home / 'store.db')}")
+        engine.go_on(self.engine)
+        with database.transaction() as session:
+            session.scalars(select(Host)).one().address = engine.address
+        clock = FakeClock(self.now)
+        return Vendor(ports=_ports(database, engine, clock, home), engine=engine, clock=clock, stops=self.stops)
+
+
+def kept(vendor: Vendor, file: Path) -> KeptVendor:
+    """Keep the vendor in the file, and end it."""
+    vendor.close()
+    source = vendor.ports.database.file
+    assert source is not None
+    return KeptVendor(
+        file=Path(shutil.copy(source, file)), engine=vendor.engine.state(), now=vendor.clock.now(), stops=vendor.stops
+    )
 
 
 def vendor_on(database: Database, engine: FakeEngine, home: Path, *, order: Order = Order.STOP_FIRST) -> Vendor:
@@ -171,12 +207,19 @@ def vendor_on(database: Database, engine: FakeEngine, home: Path, *, order: Orde
     digests = {v: engine.push(REPOSITORY, v, behaviour=BEHAVIOURS.get(v, Behaviour.GOOD)) for v in VERSIONS}
     engine.networks.add("front")
     clock = FakeClock()
+    ports = _ports(database, engine, clock, home)
+    _fill(database, engine, clock, digests, order)
+    return Vendor(ports=ports, engine=engine, clock=clock, stops=order is Order.STOP_FIRST)
+
+
+def _ports(database: Database, engine: FakeEngine, clock: FakeClock, home: Path) -> Ports:
+    digests = {f"{REPOSITORY}:{image.version}": image.digest for image in engine.images.values()}
     driver = DockerDriver(clock=clock, control_timeout_s=5.0, pull_timeout_s=5.0, probe=engine.probe)
-    ports = Ports(
+    return Ports(
         database=database,
         clock=clock,
         repositories=NoRepositories(),
-        registry=KnownImages({f"{REPOSITORY}:{v}": digest for v, digest in digests.items()}),
+        registry=KnownImages(digests),
         drivers={DriverName.DOCKER: driver},
         channels={},
         home=home,
@@ -184,8 +227,6 @@ def vendor_on(database: Database, engine: FakeEngine, home: Path, *, order: Orde
         owner="first",
         wake=lambda: None,
     )
-    _fill(database, engine, clock, digests, order)
-    return Vendor(ports=ports, engine=engine, clock=clock, stops=order is Order.STOP_FIRST)
 
 
 def _fill(database: Database, engine: FakeEngine, clock: FakeClock, digests: Mapping[str, str], order: Order) -> None:

@@ -16,7 +16,7 @@ from releaser.store.schema import metadata
 from releaser.store.session import Database
 from releaser.targets.target import Capabilities, Driver
 from tests.fakes.engine import FakeEngine
-from tests.fakes.vendor import Vendor, vendor_on
+from tests.fakes.vendor import KeptVendor, Vendor, kept, vendor_on
 
 _owners = itertools.count(2)
 
@@ -65,17 +65,24 @@ class DeadlyDriver:
         return self.driver.verify(assignment, wanted=wanted)
 
 
-@pytest.fixture(params=[Order.STOP_FIRST, Order.START_FIRST], ids=str)
-def vendor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Vendor]:
+@pytest.fixture(scope="module", params=[Order.STOP_FIRST, Order.START_FIRST], ids=str)
+def begun(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> KeptVendor:
+    """1.0 was rolled out to one installation."""
+    folder = tmp_path_factory.mktemp("begun")
     with FakeEngine() as engine:
-        database = Database(f"sqlite:///{tmp_path / 'store.db'}")
+        database = Database(f"sqlite:///{folder / 'store.db'}")
         metadata.create_all(database.engine)
-        made = vendor_on(database, engine, tmp_path, order=request.param)
+        made = vendor_on(database, engine, folder, order=request.param)
         made.deploy("1.0", to="installation=acme-cloud")
+        return kept(made, folder / "kept.db")
+
+
+@pytest.fixture
+def vendor(begun: KeptVendor, tmp_path: Path) -> Iterator[Vendor]:
+    with FakeEngine() as engine:
+        made = begun.resumed(engine, tmp_path)
         yield made
-        for driver in made.ports.drivers.values():
-            driver.close()  # type: ignore[attr-defined]  # the docker driver keeps connections
-        database.close()
+        made.close()
 
 
 def _chosen_steps() -> Sequence[int]:

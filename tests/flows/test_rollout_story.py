@@ -23,7 +23,7 @@ from releaser.store import rollouts
 from releaser.store.schema import metadata
 from releaser.store.session import Database
 from tests.fakes.engine import Behaviour, FakeEngine
-from tests.fakes.vendor import INSTALLATIONS, Vendor, vendor_on
+from tests.fakes.vendor import INSTALLATIONS, KeptVendor, Vendor, kept, vendor_on
 
 EVERYWHERE = list(INSTALLATIONS)
 
@@ -34,16 +34,23 @@ def engine() -> Iterator[FakeEngine]:
         yield engine
 
 
-@pytest.fixture(params=[Order.STOP_FIRST, Order.START_FIRST], ids=str)
-def vendor(request: pytest.FixtureRequest, engine: FakeEngine, tmp_path: Path) -> Iterator[Vendor]:
-    database = Database(f"sqlite:///{tmp_path / 'store.db'}")
-    metadata.create_all(database.engine)
-    made = vendor_on(database, engine, tmp_path, order=request.param)
-    assert made.deploy("1.0")["state"] == "succeeded"
+@pytest.fixture(scope="module", params=[Order.STOP_FIRST, Order.START_FIRST], ids=str)
+def begun(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> KeptVendor:
+    """1.0 was rolled out everywhere."""
+    folder = tmp_path_factory.mktemp("begun")
+    with FakeEngine() as engine:
+        database = Database(f"sqlite:///{folder / 'store.db'}")
+        metadata.create_all(database.engine)
+        made = vendor_on(database, engine, folder, order=request.param)
+        assert made.deploy("1.0")["state"] == "succeeded"
+        return kept(made, folder / "kept.db")
+
+
+@pytest.fixture
+def vendor(begun: KeptVendor, engine: FakeEngine, tmp_path: Path) -> Iterator[Vendor]:
+    made = begun.resumed(engine, tmp_path)
     yield made
-    for driver in made.ports.drivers.values():
-        driver.close()  # type: ignore[attr-defined]  # the docker driver keeps connections
-    database.close()
+    made.close()
 
 
 def all_at(version: str) -> dict[str, str]:
