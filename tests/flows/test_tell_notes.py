@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from releaser.bell import Bell
 from releaser.domain.changelog import Audience, Form, Section
 from releaser.domain.release import CutKind
 from releaser.errors import InvalidError
@@ -28,6 +29,7 @@ from releaser.sources.source import NotARepositoryError
 from releaser.store import products
 from releaser.store.customers import Customer
 from releaser.store.tickets import Ticket
+from releaser.worker import Worker
 from tests.fakes.release_world import ReleaseWorld
 
 CUSTOMER, INTERNAL = Audience.CUSTOMER, Audience.INTERNAL
@@ -213,6 +215,16 @@ def test_embargoed_ticket_is_told_nowhere_until_its_instant_and_then_by_itself(w
     assert [(one["ticket"], one["in_force"]) for one in list_embargoes(world.ports, product="shop")] == [
         ("SHOP-2", False)
     ]
+
+
+def test_worker_tells_what_is_due_and_rests_otherwise(world: ReleaseWorld) -> None:
+    worker = Worker(world.ports, bell=Bell(), tick_s=0.5)
+    embargo(world, "SHOP-2", world.clock.now() + DAY)
+    assert worker._embargoes() == 0.5
+    world.clock.advance(DAY)
+    assert worker._embargoes() == 0.0
+    assert "SHOP-2" in file(world, "1.1.md")
+    assert worker._embargoes() == 0.5
 
 
 def test_what_was_under_embargo_when_it_was_changed_is_no_correction(world: ReleaseWorld) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -109,7 +110,11 @@ def release(request: Request, ports: Asked, reader: Reading, name: str, version:
     with ports.database.reading() as session:
         row = releases.get(session, products.get(session, name), version)
         page = notes.page(session, row, now=now)
-        told = changelog.of_releases(session, [row], now=now, language=reader.language)
+        # Why it was withdrawn stands at the head of the page.
+        told = [
+            replace(one, yank_reason="")
+            for one in changelog.of_releases(session, [row], now=now, language=reader.language)
+        ]
         hidden = embargoes.hidden(session, row.product_id, now=now)
         context: dict[str, Any] = {
             "product": products.facts(row.product),
