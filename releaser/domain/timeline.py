@@ -19,6 +19,7 @@ from releaser.errors import InvalidError
 FEW_LINES = 12
 """As many lines may have a track each, whatever they hold."""
 SHORTEST = timedelta(days=7)
+SHORTLY = timedelta(days=31)
 FIRST_LOOK = timedelta(days=2 * 365)
 _LONG = timedelta(days=3 * 365)
 _FURTHEST_WALK = 20_000
@@ -111,15 +112,18 @@ class Window:
         return Window(from_on=max(self.from_on + over, other.from_on), to_on=min(self.to_on + over, other.to_on))
 
 
-def whole(dots: Collection[Dot], *, today: date, ends: Iterable[date] = ()) -> Window:
+def whole(
+    dots: Collection[Dot], *, today: date, ends: Iterable[date] = (), branched: Iterable[BranchPoint] = ()
+) -> Window:
     """All of time that there is to see: from the first release to today, or to the last end of support that is near.
 
-    Tags of absurd days, which real histories have, do not stretch it into the far future.
+    A branch point shortly before the first release is seen as well. Absurd days, which real histories have, do not stretch time.
     """
     latest = today + FIRST_LOOK
-    days = [dot.at.date() for dot in dots]
-    near = [day for day in [*days, *ends] if day <= latest]
-    return Window(from_on=min([today - SHORTEST, *near]), to_on=max([today, *near]))
+    near = [day for day in [*(dot.at.date() for dot in dots), *ends] if day <= latest]
+    first = min([today - SHORTEST, *near])
+    before = [day for point in branched if (day := point.at.date()) < first <= day + SHORTLY]
+    return Window(from_on=min([first, *before]), to_on=max([today, *near]))
 
 
 def window(every: Window, *, from_on: date | None, to_on: date | None, today: date) -> Window:

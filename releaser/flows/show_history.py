@@ -37,7 +37,7 @@ def show_history(
     today = lines.today(row, now)
     ends = {name: end for name, line in standing.items() if (end := line.support.supported_until_on) is not None}
     stated = [name for name, line in standing.items() if not line.says_nothing]
-    every = whole(dots, today=today, ends=ends.values())
+    every = whole(dots, today=today, ends=ends.values(), branched=points.values())
     looked_at = window(every, from_on=from_on, to_on=to_on, today=today)
     trunk, own = tracks(dots, branched=points, ends=ends, kept=stated)
     living = [track for track in own if looked_at.touches(track)]

@@ -83,6 +83,15 @@ def test_absurd_days_do_not_stretch_time() -> None:
     assert whole([], today=TODAY).to_on == TODAY
 
 
+@pytest.mark.parametrize(("branched_on", "begins_on"), [((2025, 12, 20), (2025, 12, 20)), ((1970, 1, 1), (2026, 1, 1))])
+def test_branch_point_is_seen_shortly_before_the_first_release_only(
+    branched_on: tuple[int, int, int], begins_on: tuple[int, int, int]
+) -> None:
+    point = BranchPoint(commit="a" * 40, at=datetime(*branched_on, tzinfo=UTC))
+    every = whole([dot("3.4", date(2026, 1, 1))], today=TODAY, branched=[point])
+    assert every.from_on == date(*begins_on)
+
+
 def test_window_that_ends_before_it_begins_is_refused() -> None:
     with pytest.raises(InvalidWindowError):
         window(whole(weekly(9), today=TODAY), from_on=TODAY, to_on=TODAY - timedelta(days=1), today=TODAY)
