@@ -22,7 +22,7 @@ from releaser.domain.history.index import Index
 from releaser.domain.history.links import LinksByCommit
 from releaser.domain.history.records import OUTSIDE, instant
 from releaser.domain.history.releases import NewCommits
-from releaser.domain.history.said import ELSEWHERE
+from releaser.domain.history.said import ELSEWHERE, UNNAMED
 from releaser.domain.history.texts import Messages, Reader, subject_of
 from releaser.domain.history.views import (
     Carried,
@@ -201,7 +201,7 @@ class History:
     def called_alike(self, commits: Iterable[int]) -> set[int]:
         """The commits that are called as one of these, numbers of hosts aside; these among them."""
         name = self.index.statements.name
-        wanted = {name[commit] for commit in commits if name[commit] > ELSEWHERE}
+        wanted = {name[commit] for commit in commits} - UNNAMED
         found = {commit for commit, key in enumerate(name) if key in wanted} if wanted else set()
         return found - self.graph.lost
 

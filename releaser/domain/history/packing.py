@@ -18,7 +18,7 @@ from releaser.domain.history.index import Index, Kept
 from releaser.domain.history.relations import Relations
 from releaser.domain.history.views import PickLayer
 
-FORMAT = 2
+FORMAT = 3
 LAYERS = tuple(PickLayer)
 Piece = bytes | bytearray | memoryview
 Sections = dict[str, memoryview]

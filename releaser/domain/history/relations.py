@@ -19,7 +19,7 @@ from releaser.domain.history.copies import LARGEST_MERGE, Copies
 from releaser.domain.history.force import InForce
 from releaser.domain.history.graph import Graph
 from releaser.domain.history.ids import Chains
-from releaser.domain.history.said import ELSEWHERE, Claim, name_key
+from releaser.domain.history.said import UNNAMED, Claim, name_key
 from releaser.domain.history.views import Pick, PickLayer, Revert
 
 Sources = dict[int, tuple[str, ...]]
@@ -323,6 +323,6 @@ def twin_groups(statements: Statements, graph: Graph, among: Iterable[int]) -> l
     authors, author, authored, name = statements.authors, statements.author, statements.authored, statements.name
     for commit in among:
         key = name[commit]
-        if key > ELSEWHERE and commit not in graph.more and commit not in graph.lost:
+        if key not in UNNAMED and commit not in graph.more and commit not in graph.lost:
             groups.setdefault((authored[commit], authors[author[commit]][1], key), []).append(commit)
     return [group for group in groups.values() if len(group) > 1]

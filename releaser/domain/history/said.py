@@ -19,9 +19,12 @@ from releaser.domain.ticket import TicketPatterns, TicketRelation, ticket_links
 
 _FURTHEST = 2**62
 _Key = TypeVar("_Key")
-NAMELESS = 0
-ELSEWHERE = 1
+NAMELESS = 1 << 32
+"""What `name_key` makes of no name at all."""
+ELSEWHERE = 0
 """Instead of the name of a commit that is `OUTSIDE`."""
+UNNAMED = frozenset({NAMELESS, ELSEWHERE})
+"""What tells nothing, however many share it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +39,7 @@ class Claim:
 def name_key(name: str) -> int:
     """A number for what a change is called: 64 bits that two names share by chance only. `NAMELESS` for none."""
     raw = name.encode("utf-8", "surrogatepass")
-    return crc32(raw) | adler32(raw) << 32 if raw else NAMELESS
+    return crc32(raw) | adler32(raw) << 32
 
 
 class Numbers(dict[_Key, int]):
@@ -45,6 +48,13 @@ class Numbers(dict[_Key, int]):
     def __missing__(self, key: _Key) -> int:
         number = self[key] = len(self)
         return number
+
+
+def _name_keys(names: Sequence[str]) -> list[int]:
+    try:
+        return [crc32(raw) | adler32(raw) << 32 for raw in map(str.encode, names)]
+    except UnicodeEncodeError:
+        return list(map(name_key, names))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -129,10 +139,12 @@ class Said:
 
     def _name(self, base: int, messages: Sequence[str]) -> None:
         """Nearly every message has one name, its first line; those that may have more are looked at closely."""
-        first_lines = [message.partition("\n")[0].rstrip() for message in messages]
-        self.name.extend(map(name_key, first_lines))
-        for place, line in enumerate(first_lines):
-            if line.endswith(")") or line.startswith("Merge ") or line == OUTSIDE:
+        # A slice copies only what is wanted of a message.
+        ends = [message.find("\n") for message in messages]
+        lines = [(one[:end] if end >= 0 else one).rstrip() for one, end in zip(messages, ends, strict=True)]
+        self.name.extend(_name_keys(lines))
+        for place, line in enumerate(lines):
+            if line[-1:] == ")" or line[:6] == "Merge " or line == OUTSIDE:
                 self._name_again(base + place, line, messages[place])
 
     def _name_again(self, place: int, line: str, message: str) -> None:
