@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 from releaser.cli.light import Option, UsageError
-from releaser.cli.show import Output
+from releaser.cli.show import Output, safe
+from releaser.domain.history import TagMove
 from releaser.domain.ticket import DEFAULT_PATTERN
 from releaser.domain.version import Scheme
 from releaser.flows.read_in_place import Habits
@@ -28,6 +29,7 @@ LimitOption = Annotated[int, Option("How many rows of a list people are shown; 0
 ProductOption = Annotated[str, Option("Ask about this product, from the database, and not about a clone.")]
 
 ROWS = 40
+MOST_MOVED = 20
 
 
 def habits(
@@ -45,7 +47,17 @@ def habits(
         ticket_patterns=tuple(ticket_patterns) if ticket_patterns else (DEFAULT_PATTERN,),
         paths=paths,
         cached=cached,
+        alarmed=_tell_moved,
     )
+
+
+def _tell_moved(tags: Sequence[TagMove]) -> None:
+    """Beside the answer, once: what a tag meant is not changed in silence."""
+    for tag in tags[:MOST_MOVED]:
+        what = f"moved from {tag.was[:12]} to {tag.now[:12]}" if tag.now else f"is gone, it was {tag.was[:12]}"
+        sys.stderr.write(f"Warning: tag '{safe(tag.name)}' {what} since this clone was last read.\n")
+    if len(tags) > MOST_MOVED:
+        sys.stderr.write(f"Warning: so did {len(tags) - MOST_MOVED} more.\n")
 
 
 def shown_of(output: Output, limit: int) -> int | None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from releaser.domain.history import History, Refs
+from releaser.domain.history import History, Refs, TagMove
 from releaser.domain.nearest import nearest_versions
 from releaser.domain.tag_format import guess_tag_format
 from releaser.domain.ticket import DEFAULT_PATTERN, TicketPatterns
 from releaser.domain.version import Scheme, TagFormat, Version, parse
 from releaser.errors import NotFoundError
 from releaser.flows.narrow_repository import narrow_repository
-from releaser.flows.read_history import read_history
+from releaser.flows.refresh_history import Rules, refresh_history
 from releaser.sources.source import HistorySource, Progress, Repository
 
 _NAMED = 5
+
+
+def _nobody(_tags: Sequence[TagMove]) -> None:
+    """Tell nobody."""
 
 
 class NoReleasesError(NotFoundError):
@@ -40,6 +44,8 @@ class Habits:
     ticket_patterns: tuple[str, ...] = (DEFAULT_PATTERN,)
     paths: tuple[str, ...] = ()
     cached: bool = True
+    alarmed: Callable[[Sequence[TagMove]], None] = _nobody
+    """Told the tags that moved or vanished since the repository was last read, if there are any."""
 
 
 def read_in_place(
@@ -64,16 +70,17 @@ def read_in_place(
     _check_tagged(refs, tag_format, wanted)
     if habits.paths:
         repository = narrow_repository(cast("Repository", repository), habits.paths)
-    history = read_history(
+    reading = refresh_history(
         repository,
         refs,
-        tag_format=tag_format,
-        patterns=patterns,
-        paths=habits.paths,
+        rules=Rules(tag_format=tag_format, patterns=patterns, paths=habits.paths),
         with_tickets=with_tickets,
         keeping=habits.cached,
         progress=progress,
     )
+    if reading.delta.tags:
+        habits.alarmed(reading.delta.tags)
+    history = reading.history
     if not history.releases:
         raise _no_releases(refs, tag_format)
     return history

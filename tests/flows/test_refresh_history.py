@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from releaser.domain.history import CommitBatch, History
 from releaser.domain.ticket import TicketPatterns
 from releaser.domain.version import Scheme, TagFormat
+from releaser.flows.read_in_place import Habits, read_in_place
 from releaser.flows.refresh_history import Reading, Rules, refresh_history
 from releaser.sources.git import GitRepositories, GitRepository
 from tests.fakes.git_world import GitWorld
@@ -184,3 +185,17 @@ def test_repository_of_long_ids_is_read(tmp_path: Path) -> None:
     assert read == 0
     assert len(second.history.graph.ids[0]) == 64
     assert told(second.history) == told(first.history)
+
+
+def test_reader_of_a_clone_is_told_once_of_a_tag_that_moved(world: GitWorld) -> None:
+    seen: list[str] = []
+
+    def read() -> None:
+        habits = Habits(alarmed=lambda tags: seen.extend(tag.name for tag in tags))
+        read_in_place(GitRepositories().in_place(world.folder), habits=habits)
+
+    read()
+    world.git("tag", "--force", "1.0", world.git("rev-parse", "1.1"))
+    read()
+    read()
+    assert seen == ["1.0"]
