@@ -6,12 +6,14 @@ Apart from `assembly`, because a one-shot answer must not pay for loading what a
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from releaser.domain.changelog import Fragment
 from releaser.errors import InvalidError
-from releaser.sources.fragments import read_fragments
 from releaser.sources.git import GitRepositories
 from releaser.sources.source import Repository, TemplateEngine
+
+if TYPE_CHECKING:
+    from releaser.domain.changelog import Fragment
 
 
 class NoWorkTreeError(InvalidError):
@@ -25,6 +27,9 @@ def clone(path: Path | None) -> Repository:
 
 def fragments(folder: Path) -> tuple[Fragment, ...]:
     """Every changelog fragment of the folder. Raises `InvalidFragmentError`."""
+    # Start-up: most calls have none.
+    from releaser.sources.fragments import read_fragments  # noqa: PLC0415 -- see above
+
     return read_fragments(folder)
 
 
