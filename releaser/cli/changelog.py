@@ -20,6 +20,7 @@ from releaser.cli.clones import (
 from releaser.cli.light import Argument, Light, Option, UsageError
 from releaser.cli.show import emit, emit_pieces
 from releaser.domain.changelog import Audience, Form, Sources
+from releaser.domain.changelog.keeping import is_path
 from releaser.domain.version import Scheme
 from releaser.flows.read_changelog import Wanted, Which
 from releaser.flows.tell_changelog import tell_changelog
@@ -147,7 +148,7 @@ def changelog_command(
 
         emit(of_clone.of_fragments(fragments, version, scheme, said, write=write))
         return
-    paths = tuple(path or ())
+    paths = tuple(_path(one) for one in path or ())
     kept = habits(
         scheme=scheme, tag_format=tag_format, ticket_patterns=ticket_pattern, paths=paths, cached=not no_cache
     )
@@ -176,6 +177,18 @@ COMMAND = Light(
     "releaser changelog --repo . --unreleased 3.5 --fragments changelogs/unreleased --write;  "
     "releaser changelog --product shop 3.4 --commit",
 )
+
+
+def _path(text: str) -> str:
+    """A path of the clone as git calls it."""
+    bare = text.rstrip("/")
+    if not is_path(bare):
+        raise UsageError(
+            f"'{text[:80]}' is no path inside a clone.",
+            advice="Name it from the clone's root, such as services/app.",
+            field="path",
+        )
+    return bare
 
 
 def _by_name(template: Path | None) -> Format:

@@ -87,6 +87,7 @@ def test_releases_that_are_asked_for_are_told(
         (("-o", "atom"), "--address"),
         (("--write", "1.0"), "not bare"),
         (("--commit", "1.0"), "--product"),
+        (("--path", "../elsewhere"), "no path inside a clone"),
         (("--unreleased", "--all"), "exclude each other"),
         (("--unreleased", "--branch", "nowhere"), "no branch"),
         (("--template", "/nowhere/x.md"), "cannot be read"),
