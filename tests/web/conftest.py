@@ -17,6 +17,7 @@ from releaser.store.schema import metadata
 from releaser.store.session import Database
 from releaser.web.app import create_app
 from releaser.web.server import Server
+from tests.fakes.bare_ports import UnreadRepositories
 from tests.fakes.clock import FakeClock
 from tests.web import story
 
@@ -55,7 +56,7 @@ def make_ports(tmp_path: Path, templates: dict[str, Path]) -> Iterator[Callable[
         values: dict[str, Any] = {
             "database": database,
             "clock": FakeClock(story.NOW),
-            "repositories": Nothing(),
+            "repositories": UnreadRepositories(),
             "registry": Nothing(),
             "drivers": {},
             "channels": {},
