@@ -134,6 +134,7 @@ class Relations:
         self.reverts: dict[int, tuple[Revert, ...]] = {}
         """Revert -> what it names, oldest first."""
         self.force = InForce(graph, bits)
+        self._sides: dict[int, list[int]] = {}
         self.doubtful: set[int] = set()
         """Commits whose relations rest on something that could not be walked."""
 
@@ -184,7 +185,8 @@ class Relations:
             self.reverts.pop(commit, None)
             if found:
                 self.reverts[commit] = found
-        again = {commit for commit in (*concerned, *self._aiming_at(copies)) if commit in self.reverts} | other.keys()
+        aiming = self._aiming_at(copies, self.reverts.keys() - set(concerned))
+        again = {commit for commit in concerned if commit in self.reverts} | aiming | other.keys()
         reverted = self.force.renew({commit: self._targets(commit) for commit in again})
         return Renewed(facts={*changed, *other}, copies=copies, reverted=reverted, judged=set(again))
 
@@ -279,14 +281,11 @@ class Relations:
             self.doubtful.add(commit)
         return found | unknown
 
-    def _aiming_at(self, commits: set[int]) -> set[int]:
-        """The reverts that name one of these commits, or a merge that brought it in."""
+    def _aiming_at(self, commits: set[int], reverts: Iterable[int]) -> set[int]:
+        """Those of the `reverts` that name one of these commits, or a merge that brought it in."""
         if not commits:
             return set()
-        aiming = (
-            commit for commit, found in self.reverts.items() for one in found if self._hits(one.reverted, commits)
-        )
-        return set(aiming)
+        return {one for one in reverts if any(self._hits(named.reverted, commits) for named in self.reverts[one])}
 
     def _hits(self, reverted: int, commits: set[int]) -> bool:
         if reverted in commits:
@@ -297,7 +296,10 @@ class Relations:
         """What is reverted: a commit, and what it brought in if it is a merge."""
         if reverted not in self._graph.more:
             return [reverted]
-        return [reverted, *self._graph.side_of(reverted, limit=LARGEST_MERGE)]
+        # What a merge brought in stays the same, and is asked for several times.
+        if reverted not in self._sides:
+            self._sides[reverted] = [reverted, *self._graph.side_of(reverted, limit=LARGEST_MERGE)]
+        return self._sides[reverted]
 
     def _targets(self, commit: int) -> set[int]:
         """What a revert takes back: the commits, what they brought in, and their copies that came before it."""
