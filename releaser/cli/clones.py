@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
 from releaser.cli.light import Option, UsageError
+from releaser.cli.progress import Report, progress_bar
 from releaser.cli.show import Output, safe
 from releaser.domain.history import TagMove
 from releaser.domain.ticket import DEFAULT_PATTERN
@@ -84,8 +85,14 @@ def watched() -> Iterator[Progress | None]:
     if sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
-    # Start-up: only a terminal is shown progress.
-    from releaser.cli.progress import progress_bar  # noqa: PLC0415 -- see above
+    with ExitStack() as stack:
+        report: Report | None = None
 
-    with progress_bar() as report:
-        yield lambda done, total: report("commits", done, total)
+        def progress(done: int, total: int | None) -> None:
+            nonlocal report
+            if report is None:
+                # Its first word loads what draws it, and an answer from what was kept has none.
+                report = stack.enter_context(progress_bar())
+            report("commits", done, total)
+
+        yield progress
