@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from releaser.domain.gate_policy import GateMode, GatePolicy, gate_to_mapping
 from releaser.domain.history import LineStatus
 from releaser.domain.line import InvalidSupportError, LinePhase, LinePolicy, TicketKind
 from releaser.domain.release import CutKind
+from releaser.domain.train import TrainRules
 from releaser.errors import RefusedError
 from releaser.flows.block_ticket import InvalidBlockError, block_ticket
 from releaser.flows.check_gate import check_gate
@@ -26,6 +27,7 @@ from releaser.flows.unblock_ticket import NotBlockingError, unblock_ticket
 from releaser.flows.yank_release import MissingReasonError
 from releaser.sources.source import RegistryUnreachableError
 from releaser.store import products
+from releaser.store.plain import dump
 from tests.fakes.release_world import ReleaseWorld
 
 
@@ -256,3 +258,20 @@ def test_line_is_told_as_it_is_stated_and_the_same_again_changes_nothing(world: 
         state(world)
     with pytest.raises(InvalidSupportError):
         state(world, maintained_until_on=date(2027, 1, 1), supported_until_on=date(2026, 12, 31))
+
+
+def test_what_landed_in_a_freeze_holds_the_stable_until_its_ticket_has_an_exception(world: ReleaseWorld) -> None:
+    with world.database.transaction() as session:
+        shop = products.get(session, "shop")
+        # The clock stands on Monday, 2 March; the train leaves on Friday, and is frozen two working days before.
+        shop.first_train_on, shop.trains = date(2026, 3, 6), dump(TrainRules(freeze_days=2))
+    world.collect()
+    world.clock.advance(timedelta(days=2, hours=2))
+    world.collect()
+    world.clock.advance(timedelta(hours=4))
+    late = world.land("SHOP-8: too late")
+    assert [one for one in found(world) if one[0] == "freeze"] == [("freeze", "SHOP-8", True)]
+    assert not any(one[0] == "freeze" for one in found(world, CutKind.PATCH, line="1.0"))
+    with pytest.raises(GateHoldsError, match=late[:10]) as caught:
+        world.cut()
+    assert caught.value.rule == "freeze"
