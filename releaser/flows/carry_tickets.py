@@ -44,11 +44,11 @@ def carry_tickets(session: Session, product: Product, table: Timetable) -> list[
 def carries_due(session: Session, product: Product, table: Timetable) -> list[Journey]:
     """What is to be carried: ways of tickets that end with the carry that is due, one for every train that was missed."""
     open_ones = [one for one in journeys_of(session, product, table) if one.landed_in is None and one.planned_for]
-    requests = plans.requests(session, product.id, [one.ticket for one in open_ones])
+    by_ticket = plans.requests(session, product.id, [one.ticket for one in open_ones])
     collected = trains.stables_out(session, product.id, collected=True)
     due: list[Journey] = []
     for journey in open_ones:
-        request = requests.get(journey.ticket)
+        request = by_ticket.get(journey.ticket)
         if request is None or request.state is not TicketState.CLOSED:
             due += _carried(table, journey, collected)
     return due
