@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from releaser.domain.history.force import InForce
 from releaser.domain.history.graph import Graph, members
@@ -51,6 +52,13 @@ def status_on(track: Track, *, in_force: int, contained: int) -> LineStatus:
     return LineStatus.AFFECTED if contained & (track.releases | track.head) else LineStatus.UNKNOWN
 
 
+@lru_cache(maxsize=1 << 13)
+def _nothing_on(line: str) -> OnLine:
+    return OnLine(
+        line=line, status=LineStatus.UNKNOWN, landed=False, first=None, via=None, commit=None, reverted_by=None
+    )
+
+
 class Evidence:
     """Commits that each bring the same thing, surest and oldest first, judged together."""
 
@@ -78,11 +86,15 @@ class Evidence:
 
     def carried(self, releases: Sequence[TaggedRelease]) -> tuple[Carried, ...]:
         """Every release that has it in force, in version order."""
-        found = []
-        for rank in members(self.in_force & ((1 << len(releases)) - 1)):
-            commit, via = self.by(rank)
-            found.append(Carried(release=releases[rank], via=via, commit=self._graph.ids[commit]))
-        return tuple(found)
+        left = self.in_force & ((1 << len(releases)) - 1)
+        found: dict[int, Carried] = {}
+        for commit, via in self.brought:
+            here = self._force.bits(commit) & left
+            left &= ~here
+            if here:
+                of = self._graph.ids[commit]
+                found.update((rank, Carried(release=releases[rank], via=via, commit=of)) for rank in members(here))
+        return tuple(found[rank] for rank in sorted(found))
 
     def status(self, track: Track) -> LineStatus:
         """What it is on one line; see `status_on`."""
@@ -90,6 +102,9 @@ class Evidence:
 
     def on_line(self, track: Track, releases: Sequence[TaggedRelease]) -> OnLine:
         """It on one line."""
+        if not self.contained & (track.releases | track.head):
+            # Most lines of a long history have nothing of most changes.
+            return _nothing_on(track.line)
         got = self.in_force & track.shipped or self.in_force & track.releases
         first = members(got & -got)[0] if got else None
         commit, via = self.by(first) if first is not None else (None, None)

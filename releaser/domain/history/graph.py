@@ -195,9 +195,11 @@ class Graph:
 
 def members(bits: int) -> list[int]:
     """The numbers of the bits that are set, ascending."""
+    # As text, because taking single bits off a number of a thousand bits copies all the others each time.
+    text = bin(bits)[:1:-1]
     found: list[int] = []
-    while bits:
-        low = bits & -bits
-        found.append(low.bit_length() - 1)
-        bits ^= low
+    place = text.find("1")
+    while place >= 0:
+        found.append(place)
+        place = text.find("1", place + 1)
     return found
