@@ -6,9 +6,12 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import TypeVar, overload
 
 from releaser.domain.history.graph import Graph
 from releaser.domain.ticket import TicketLink, TicketRelation
+
+_Other = TypeVar("_Other")
 
 
 class Links:
@@ -111,17 +114,29 @@ class LinksByCommit(Mapping[int, tuple[TicketLink, ...]]):
         self._graph = graph
 
     def __getitem__(self, commit: int) -> tuple[TicketLink, ...]:
-        found = self._links.of_commit(commit)
-        if not found or commit in self._graph.lost:
+        found = self._found(commit)
+        if not found:
             raise KeyError(commit)
+        return found
+
+    @overload
+    def get(self, commit: int, default: None = None, /) -> tuple[TicketLink, ...] | None: ...
+    @overload
+    def get(self, commit: int, default: tuple[TicketLink, ...] | _Other, /) -> tuple[TicketLink, ...] | _Other: ...
+    def get(self, commit: int, default: object = None, /) -> object:
+        """As every mapping does, but most commits name no ticket: an error for each would cost more than all the rest."""
+        return self._found(commit) or default
+
+    def _found(self, commit: int) -> tuple[TicketLink, ...]:
         links = self._links
-        return tuple(
-            TicketLink(
-                key=links.keys[links.tickets[one]],
-                relation=TicketRelation.FIXES if links.fixes[one] else TicketRelation.REFS,
-            )
-            for one in found
+        return (
+            tuple([self._link(links.tickets[one], fixes=bool(links.fixes[one])) for one in links.of_commit(commit)])
+            if commit not in self._graph.lost
+            else ()
         )
+
+    def _link(self, ticket: int, *, fixes: bool) -> TicketLink:
+        return TicketLink(key=self._links.keys[ticket], relation=TicketRelation.FIXES if fixes else TicketRelation.REFS)
 
     def __contains__(self, commit: object) -> bool:
         return isinstance(commit, int) and commit not in self._graph.lost and bool(self._links.of_commit(commit))
