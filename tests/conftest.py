@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,10 @@ settings.register_profile("thorough", settings.get_profile("house"), max_example
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 compiled_once.share()
+
+# What is started in the background by a shell ignores Ctrl-C, and so would every program that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:

@@ -142,13 +142,18 @@ def test_wait_that_times_out_can_abort_and_sees_it_undone(vendor: Cli, engine: F
 def _interrupted(vendor: Cli, engine: FakeEngine, number: signal.Signals, *more: str) -> tuple[int, str]:
     """Exit code and the rollout's state after a signal to the waiting command, once its container runs."""
     process = vendor.started("deploy", "shop", "1.0", "--to", "ring=slow", "--wait", "healthy", *more)
-    until = time.monotonic() + 30
-    while not running(engine):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    try:
+        until = time.monotonic() + 30
+        while not running(engine):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    finally:
+        # However the test ends, nothing goes on waiting beside those that come after it.
+        process.kill()
+        process.wait()
     assert "Traceback" not in err
     return process.returncode, vendor.facts("rollout", "show", "1")["state"]
 
