@@ -109,4 +109,11 @@ def _lines(lines: Sequence[Any]) -> Iterator[tuple[object, ...]]:
     for (status, via, commit), alike in groupby(known, key=lambda one: (one["status"], one["via"], one["commit"])):
         rows = list(alike)
         name = rows[0]["line"] if len(rows) == 1 else f"{rows[0]['line']} ... {rows[-1]['line']} ({len(rows)})"
-        yield name, status, rows[0]["first_version"], _HOW.get(via, "landed"), (commit or "")[:_SHORT]
+        yield name, status, rows[0]["first_version"], _HOW.get(via, _without(rows[0])), (commit or "")[:_SHORT]
+
+
+def _without(line: Any) -> str:  # noqa: ANN401 -- facts
+    """How it stands on a line of which no release has it."""
+    if line["landed"]:
+        return "landed"
+    return f"taken back by {line['reverted_by'][:_SHORT]}" if line["reverted_by"] else ""

@@ -179,8 +179,10 @@ class _Missing:
 
     def _difference(self, ticket: str | None, commits: Sequence[int], fixes: Sequence[str]) -> Difference:
         """`fixes` are the tickets of a commit that brings none over."""
-        force = self._history.force
-        undone = [commit for commit in commits if commit in force.by]
+        force, copies = self._history.force, self._history.copies
+        # What was taken back there may be a copy of what is here.
+        alike = {one for commit in commits for one in (*copies.everywhere(commit), commit)}
+        undone = self._history.graph.oldest_first(one for one in alike if one in force.by)
         by = [one for commit in undone if (one := force.reverter(commit, bit=self._lacking)) is not None]
         same = bool(fixes) and not by and all(map(self._is_made_there, fixes))
         return Difference(

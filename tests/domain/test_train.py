@@ -423,6 +423,13 @@ def test_cut_belongs_to_the_train_it_leaves_with(now: str, taken: list[str], exp
     assert (str(train.slot_on) if train else None) == expected
 
 
+def test_releases_from_before_the_rhythm_leave_the_first_train_its_number() -> None:
+    before = [Cut(version=f"1.{n}", at=at("2026-10-24T00:00") + timedelta(minutes=n)) for n in range(3)]
+    assert versions_given(rhythm(), {}, before) == {}, "ten days before the first train"
+    evening = [Cut(version=f"1.{n}", at=at("2026-11-02T00:00") + timedelta(minutes=n)) for n in range(3)]
+    assert versions_given(rhythm(), {}, evening) == {day("2026-11-03"): "1.2"}, "only the last can be the first train's"
+
+
 def test_stables_tagged_elsewhere_belong_to_the_nearest_train_and_never_to_a_later_one() -> None:
     weekly = [Cut(version=f"1.{n}", at=at("2026-11-02T00:00") + timedelta(days=7 * n)) for n in range(6)]
     assert versions_given(rhythm(), {}, weekly) == {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from releaser.domain.train.timetable import around
+from releaser.domain.train.timetable import around, left
 from releaser.domain.train.train import DayOff, Decisions, Rhythm, Train
 
 
@@ -48,15 +48,23 @@ class Cut:
 def versions_given(rhythm: Rhythm, decisions: Decisions, cuts: Iterable[Cut]) -> dict[date, str]:
     """Slot -> the stable release that belongs to its train.
 
-    What was cut elsewhere, and so tells no slot, belongs to the nearest train, as long as none came first.
+    What was cut elsewhere, and so tells no slot, belongs to the nearest train, as long as none came first. Products have
+    releases before they have a rhythm: of those only the last can belong to the first train, if it was cut shortly before.
     """
     ordered = sorted(cuts, key=lambda cut: cut.at)
     given = {cut.slot_on: cut.version for cut in ordered if cut.slot_on is not None}
-    for cut in ordered:
-        if cut.slot_on is None:
+    elsewhere = [cut for cut in ordered if cut.slot_on is None]
+    early = [cut for cut in elsewhere if not left(rhythm, decisions, now=cut.at, count=1)]
+    for cut in elsewhere:
+        if cut not in early or (cut is early[-1] and _is_shortly_before_the_first(rhythm, decisions, cut.at)):
             for train in _trains_of_cut(rhythm, decisions, given.keys(), cut.at)[:1]:
                 given.setdefault(train.slot_on, cut.version)
     return given
+
+
+def _is_shortly_before_the_first(rhythm: Rhythm, decisions: Decisions, at: datetime) -> bool:
+    first = next(iter(_trains_of_cut(rhythm, decisions, (), at)), None)
+    return first is not None and first.departs_at - at <= timedelta(days=rhythm.cadence_days) / 2
 
 
 def numbered(
