@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import DECLARED, Cli
+from tests.fakes.git_world import GitWorld
 
 ADDRESS = "unix:///run/engine.sock"
 
@@ -59,7 +60,7 @@ def test_mistakes_are_told_with_file_line_and_column(cli: Cli, tmp_path: Path) -
 
 
 def test_product_is_added_as_scripts_do_it(cli: Cli, tmp_path: Path) -> None:
-    (tmp_path / "jenkins.git").mkdir()
+    GitWorld(tmp_path / "jenkins.git")
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(tmp_path)
         facts = cli.facts(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -152,9 +153,9 @@ def test_letters_that_the_terminal_has_not_are_told_by_their_numbers(cli: Cli) -
     assert "\\u0421" in ran.out
 
 
-def test_text_of_people_cannot_steer_the_terminal(cli: Cli) -> None:
+def test_text_of_people_cannot_steer_the_terminal(cli: Cli, tmp_path: Path) -> None:
     hostile = "x\u202e\u200b\u2028y"
-    cli.facts("product", "add", "shop", "--repo", "/nowhere", "--title", hostile)
+    cli.facts("product", "add", "shop", "--repo", str(GitWorld(tmp_path / "shop.git").folder), "--title", hostile)
     for words in (("product", "list"), ("product", "show", "shop"), ("product", "list", "-o", "json")):
         out = cli(*words).out
         assert not set(out) & set("\x1b\x07\u202e\u200b\u2028")
@@ -195,19 +196,19 @@ def _open_files(pid: int) -> str:
 
 
 def test_repositories_that_are_none_are_told(cli: Cli, tmp_path: Path) -> None:
-    world = GitWorld(tmp_path / "empty.git")
-    for name, repo, code in (
-        ("none", str(tmp_path), 2),
-        ("empty", str(world.folder), 8),
-        ("gone", "/nowhere/at/all.git", 2),
-    ):
-        cli.facts("product", "add", name, "--repo", repo)
+    for repo in (str(tmp_path), "/nowhere/at/all.git", f"ext::sh -c 'touch {tmp_path}/evil'"):
+        ran = cli("product", "add", "none", "--repo", repo)
+        assert ran.code == 2, ran
+        one_line(ran)
+    assert not (tmp_path / "evil").exists()
+    for name, code in (("empty", 8), ("gone", 2)):
+        world = GitWorld(tmp_path / f"{name}.git")
+        cli.facts("product", "add", name, "--repo", str(world.folder))
+        if name == "gone":
+            shutil.rmtree(world.folder)
         ran = cli("collect", name)
         assert ran.code == code, ran
         one_line(ran)
-    cli("product", "add", "evil", "--repo", f"ext::sh -c 'touch {tmp_path}/evil'")
-    assert cli("collect", "evil").code == 2
-    assert not (tmp_path / "evil").exists()
 
 
 def test_database_that_is_locked_is_told_to_the_writer_and_does_not_hold_up_readers(locked_out: LockedOut) -> None:
