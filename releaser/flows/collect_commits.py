@@ -16,6 +16,7 @@ from releaser.flows.open_repository import open_repository
 from releaser.flows.ports import Facts, Ports, Progress, silent
 from releaser.flows.read_fragments import read_fragments
 from releaser.flows.read_rules import read_rules
+from releaser.flows.recall_tags import recall_tags
 from releaser.flows.refresh_history import refresh_history
 from releaser.flows.see_heads import see_heads
 from releaser.sources.source import Fetched, Repository
@@ -104,6 +105,7 @@ def _read(
     fingerprint = _fingerprint(refs, product, burned)
     if fingerprint == product.fingerprint:
         return None
+    refs = recall_tags(ports, repository, product, refs)
     held = ports.histories.get(product.id)
     reading = refresh_history(
         repository,

@@ -11,12 +11,13 @@ from datetime import datetime
 
 from releaser.domain.changelog import Fragment, ReleaseNote, commit_of, draft_internal, draft_notes
 from releaser.domain.changelog.keeping import ChangelogKeeping
-from releaser.domain.history import Change, HistoryBuilder, TagRef
+from releaser.domain.history import Change, HistoryBuilder, Refs, TagRef
 from releaser.domain.ticket import TicketPatterns
 from releaser.domain.version import Scheme, TagFormat, parse
 from releaser.errors import ConflictError
 from releaser.flows.ports import Ports
 from releaser.flows.read_fragments import read_fragments
+from releaser.flows.recall_tags import recall_tags
 from releaser.sources.source import HistorySource, Repository
 from releaser.store import notes, releases
 from releaser.store.plain import load
@@ -54,8 +55,10 @@ def freeze_notes(ports: Ports, *, release_id: int, repository: Repository) -> Fr
         release = releases.by_id(session, release_id)
         public = notes.public_titles(session, release.product_id)
         private = notes.private_titles(session, release.product_id)
+        product = release.product
         asked = _asked(release, releases.abandoned_tags(session, release.product_id))
-    changes, previous = _changes(repository, asked)
+    refs = recall_tags(ports, repository, product, repository.refs().without_tags({*asked.burned, asked.tag}))
+    changes, previous = _changes(repository, refs, asked)
     came = read_fragments(repository, folder=asked.fragments, releases={asked.version: (asked.commit, previous)})
     commits = tuple(map(commit_of, changes))
     written = came.get(asked.version, ())
@@ -82,9 +85,8 @@ def _asked(release: Release, burned: frozenset[str]) -> _Asked:
     )
 
 
-def _changes(repository: HistorySource, asked: _Asked) -> tuple[tuple[Change, ...], str | None]:
+def _changes(repository: HistorySource, refs: Refs, asked: _Asked) -> tuple[tuple[Change, ...], str | None]:
     """What is new in the release, and the commit of the release that it is told against."""
-    refs = repository.refs().without_tags({*asked.burned, asked.tag})
     ours = TagRef(name=asked.tag, object_id=asked.commit, commit=asked.commit, tagged_at=asked.tagged_at)
     refs = replace(refs, tags=(*refs.tags, ours))
     builder = HistoryBuilder(

@@ -7,6 +7,7 @@ from releaser.errors import RefusedError
 from releaser.flows.open_repository import open_repository
 from releaser.flows.ports import Ports
 from releaser.flows.read_rules import read_rules
+from releaser.flows.recall_tags import recall_tags
 from releaser.flows.refresh_history import refresh_history
 from releaser.store import products, releases
 
@@ -32,7 +33,7 @@ def open_history(ports: Ports, *, product: str) -> History:
     repository = open_repository(ports, row)
     reading = refresh_history(
         repository,
-        repository.refs().without_tags(burned),
+        recall_tags(ports, repository, row, repository.refs().without_tags(burned)),
         rules=read_rules(row),
         known=held[1] if held is not None else None,
         with_tickets=True,

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from releaser.domain.history import TaggedRelease
+from releaser.domain.history import History, TaggedRelease
+from releaser.domain.release import ReleaseState
 from releaser.domain.target import ContainerSpec, Desired, planned_stop
 from releaser.domain.upgrade import as_json, compare
 from releaser.domain.version import parse
@@ -15,23 +16,24 @@ from releaser.domain.way import Downtime, RequiredStop, downtime, stops_on_way
 from releaser.errors import RefusedError
 from releaser.flows.open_history import open_history
 from releaser.flows.ports import Facts, Ports
-from releaser.store import notes, products, releases, ways
+from releaser.store import changelog, notes, products, releases, ways
 from releaser.store.installations import Target
 from releaser.store.plain import load
 from releaser.store.products import Product
+from releaser.store.releases import Release
 
 
 def show_upgrade(ports: Ports, *, product: str, since: str, upto: str, most: int | None = None) -> Facts:
     """`domain.upgrade.as_json`, `most` of every list, and beside it `required_stops`, `actions` and `downtime`.
 
     It may touch files, so no transaction may be open. Raises `ReleaseNotFoundError`, `InvalidVersionError`,
-    `RefusedError` (rule `not-collected`), and what `open_history` raises.
+    `RefusedError` (rules `abandoned`, `not-cut`, `not-known`, `not-collected`), and what `open_history` raises.
     """
     with ports.database.reading() as session:
         row = products.get(session, product)
-        wanted = [parse(releases.get(session, row, text).version, scheme=row.scheme) for text in (since, upto)]
+        wanted = [releases.get(session, row, text) for text in (since, upto)]
     history = open_history(ports, product=product)
-    first, last = (_tagged(product, history.release(version), version.text) for version in wanted)
+    first, last = (_tagged(history, one) for one in wanted)
     diff = compare(history, first, last)
     with ports.database.reading() as session:
         row = products.get(session, product)
@@ -46,15 +48,46 @@ def show_upgrade(ports: Ports, *, product: str, since: str, upto: str, most: int
         }
 
 
-def _tagged(product: str, release: TaggedRelease | None, version: str) -> TaggedRelease:
-    if release is None:
-        raise RefusedError(
-            f"No tag of '{product}' carries {version} as far as it was collected.",
-            rule="not-collected",
-            advice=f"Run `releaser collect {product}`.",
-            field="version",
+def _tagged(history: History, release: Release) -> TaggedRelease:
+    """The release as the history knows it. Raises `RefusedError`, with advice that can help."""
+    product = release.product
+    found = history.release(parse(release.version, scheme=product.scheme))
+    if found is None:
+        rule, why, advice = _not_there(product.name, release)
+        raise RefusedError(why, rule=rule, advice=advice, field="version")
+    return found
+
+
+def _not_there(product: str, release: Release) -> tuple[str, str, str]:
+    """Rule, reason and advice: why the history knows nothing of a release."""
+    version, tag = release.version, release.tag
+    if release.state is ReleaseState.ABANDONED:
+        return "abandoned", f"{version} was abandoned: it is no release.", "Name another version."
+    if not release.tag_object:
+        return (
+            "not-cut",
+            f"{version} has no tag yet: its cut is not finished.",
+            f"See `releaser cut status {product}`.",
         )
-    return release
+    match changelog.unknown_why(release):
+        case "gone":
+            return (
+                "not-known",
+                f"What {version} held is not known: its tag {tag} and its commit {release.commit[:12]} are gone.",
+                f"Whoever has the tag can push it again (git push origin {tag}, then `releaser collect {product}`).",
+            )
+        case "unread":
+            return (
+                "not-known",
+                f"What {version} held is not known: its tag {tag} is no version in the format of the product's tags.",
+                f"The product says '{release.product.tag_format}'; `releaser apply` changes that.",
+            )
+        case _:
+            return (
+                "not-collected",
+                f"No tag of '{product}' carries {version} as far as it was collected.",
+                f"Run `releaser collect {product}`.",
+            )
 
 
 def _stop(stop: RequiredStop) -> dict[str, Any]:

@@ -41,6 +41,7 @@ from releaser.sources.source import (
 )
 
 _ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_MANY_REFS = 100
 _REF_FORMAT = (
     "%(refname)%00%(objectname)%00%(objecttype)%00%(*objectname)%00%(*objecttype)%00%(taggerdate:unix)%00%(symref)"
 )
@@ -263,6 +264,11 @@ class GitRepository:
         pieces = self._process.stream(*git_log.ARGUMENTS, "--no-walk=unsorted", feed=feed)
         return [message for batch in git_log.batches(pieces) for message in batch.messages] if ids else []
 
+    def present(self, ids: Sequence[str]) -> frozenset[str]:
+        """Those of these commits that are still here."""
+        found = self._peel([_checked_id(one) for one in ids]) if ids else {}
+        return frozenset(one for one, commit in found.items() if one == commit)
+
     def kept(self, name: str) -> bytes | None:
         """What was kept under a name, None when there is nothing."""
         return self._beside().read(name)
@@ -352,6 +358,9 @@ class GitRepository:
             feed=_bytes(f"{'' if name.startswith(TAGS) else '+'}{name}:{name}\n" for name in names),
             long=True,
         )
+        if len(names) > _MANY_REFS:
+            # Each would be a file of its own, to be opened whenever refs are listed.
+            self._process.ask("pack-refs", "--all")
         self.check_whole()
 
     def _where(self) -> str:

@@ -139,6 +139,10 @@ class HistorySource(Protocol):
         """The whole messages of these commits (full ids, each once), in the same order. Raises `GitFailedError`."""
         ...
 
+    def present(self, ids: Sequence[str]) -> frozenset[str]:
+        """Those of these commits (full ids) that the repository still has, whether or not any ref leads to them."""
+        ...
+
     def kept(self, name: str) -> bytes | None:
         """What `keep` kept beside the repository under this name; None when that is gone, or never could be kept."""
         ...

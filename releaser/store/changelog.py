@@ -24,9 +24,11 @@ from releaser.domain.changelog import (
     entries_from,
     without_tickets,
 )
+from releaser.domain.changelog.entries import UNKNOWN
 from releaser.domain.changelog.keeping import ChangelogKeeping
 from releaser.domain.release import ReleaseState
 from releaser.domain.ticket import TicketLink, TicketRelation
+from releaser.domain.version import TagFormat
 from releaser.i18n import DEFAULT_LANGUAGE
 from releaser.store import embargoes, fragments
 from releaser.store.commits import Commit, ReleaseCommit, TicketCommit
@@ -136,7 +138,19 @@ def _release(release: Release, commits: tuple[ChangelogCommit, ...], tags: dict[
         commits=commits,
         is_yanked=release.state is ReleaseState.YANKED,
         yank_reason=release.yank_reason if release.state is ReleaseState.YANKED else "",
+        unknown=UNKNOWN.get(unknown_why(release), "") if not commits else "",
     )
+
+
+def unknown_why(release: Release) -> str:
+    """A key of `UNKNOWN`: why the last collect did not find a release that was tagged before it; empty where it did."""
+    product, tagged_at = release.product, release.tagged_at
+    if release.rank is not None or not release.tag_object or tagged_at is None:
+        return ""
+    if product.collected_at is None or tagged_at >= product.collected_at:
+        return ""
+    tag_format = TagFormat(scheme=product.scheme, text=product.tag_format)
+    return "gone" if tag_format.version_of(release.tag) is not None else "unread"
 
 
 def _day(release: Release) -> date | None:

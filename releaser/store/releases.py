@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeAlias, cast
 
@@ -212,6 +213,32 @@ def abandoned_tags(session: Session, product_id: int) -> frozenset[str]:
     """Tags of versions that were abandoned: they stay in the repository and are no releases."""
     query = select(Release.tag).where(Release.product_id == product_id, Release.state == ReleaseState.ABANDONED)
     return frozenset(session.scalars(query))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What was written down of a release when its tag was read or made."""
+
+    version: str
+    tag: str
+    tag_object: str
+    commit: str
+    tagged_at: datetime | None
+
+
+def recorded(session: Session, product_id: int) -> list[Recorded]:
+    """The releases that have a tag: not those that are being cut, nor the abandoned ones."""
+    columns = (Release.version, Release.tag, Release.tag_object, Release.commit, Release.tagged_at)
+    query = select(*columns).where(
+        Release.product_id == product_id,
+        Release.state.not_in((ReleaseState.CUTTING, ReleaseState.ABANDONED)),
+        Release.tag_object != "",
+        Release.commit != "",
+    )
+    return [
+        Recorded(version=row[0], tag=row[1], tag_object=row[2], commit=row[3], tagged_at=row[4])
+        for row in session.execute(query)
+    ]
 
 
 def renumber(session: Session, product: Product) -> None:

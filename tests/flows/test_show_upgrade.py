@@ -99,7 +99,8 @@ def test_release_that_no_tag_carries_is_refused(world: ReleaseWorld) -> None:
         )
     with pytest.raises(RefusedError) as caught:
         show_upgrade(world.ports, product="shop", since="1.0", upto="1.2")
-    assert caught.value.rule == "not-collected"
+    assert caught.value.rule == "not-cut"
+    assert "collect" not in caught.value.advice
 
 
 def test_fix_is_found_by_ticket_and_people_have_the_last_word(world: ReleaseWorld) -> None:

@@ -89,12 +89,20 @@ class Entry:
     corrected_on: date | None = None
 
 
+UNKNOWN = {
+    "gone": mark("What changed in it is not known: its tag is gone from the repository, and so is its commit."),
+    "unread": mark("What changed in it is not known: its tag is no version in the format of the product's tags."),
+}
+"""Why nobody can tell what is new in a release."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangelogRelease:
     """A release as the changelog tells it. `previous` is the tag it is told against, None for the first of all.
 
     `released_on` is None while it is not released, `version` is empty while it has none; `written` are entries that people
-    wrote (fragments). `yank_reason` is why it was withdrawn.
+    wrote (fragments). `yank_reason` is why it was withdrawn, `unknown` a text to be translated that says why nobody can tell
+    what is new in it (one of `UNKNOWN`); then it has no commits.
     """
 
     version: str
@@ -106,6 +114,7 @@ class ChangelogRelease:
     written: tuple[Entry, ...] = ()
     is_yanked: bool = False
     yank_reason: str = ""
+    unknown: str = ""
     sources: Sources = Sources.BOTH
 
     @property

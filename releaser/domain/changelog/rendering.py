@@ -75,6 +75,7 @@ def as_json(releases: Iterable[ChangelogRelease]) -> dict[str, Any]:
                     }
                     for commit in release.commits
                 ],
+                **({"unknown": release.unknown} if release.unknown else {}),
             }
             for release in releases
         ]
@@ -111,7 +112,7 @@ def as_markdown(release: ChangelogRelease, t: Translator) -> str:
         lines += ["", f"### {t(TITLES[section])}", ""]
         lines += [f"- {entry_markdown(entry, t)}" for entry in entries]
     if not sections:
-        lines += ["", t("No changes.")]
+        lines += ["", t(release.unknown) if release.unknown else t("No changes.")]
     return "\n".join(lines)
 
 
@@ -126,7 +127,7 @@ def as_text(release: ChangelogRelease, t: Translator) -> str:
         lines += ["", f"{t(TITLES[section])}:"]
         lines += [f"  * {entry_text(entry, t)}" for entry in entries]
     if not sections:
-        lines += ["", t("No changes.")]
+        lines += ["", t(release.unknown) if release.unknown else t("No changes.")]
     return "\n".join(lines)
 
 

@@ -50,6 +50,7 @@ def _release(release: ChangelogRelease, form: Form, t: Translator) -> dict[str, 
         "yanked": release.is_yanked,
         "yank_reason": plain(release.yank_reason),
         "corrected": _number(release.corrected_on.isoformat()) if release.corrected_on else None,
+        "unknown": t(release.unknown) if release.unknown else "",
         "sections": [
             {
                 "name": section.value,

@@ -51,6 +51,10 @@ class Refs:
         """The same without these tags: a version that was abandoned is no release, though its tag stays."""
         return replace(self, tags=tuple(tag for tag in self.tags if tag.name not in names))
 
+    def with_tags(self, tags: Collection[TagRef]) -> Refs:
+        """The same with these tags, which the repository has no more: what they led to was written down."""
+        return replace(self, tags=(*self.tags, *tags)) if tags else self
+
 
 OUTSIDE = "\0"
 """The message of a commit that touches nothing of a product which shares its repository: it only holds the graph together.
