@@ -18,6 +18,7 @@ from releaser.flows.read_fragments import read_fragments
 from releaser.flows.read_rules import read_rules
 from releaser.flows.recall_tags import recall_tags
 from releaser.flows.refresh_history import refresh_history
+from releaser.flows.rest_collector import rest_collector
 from releaser.flows.see_heads import see_heads
 from releaser.sources.source import Fetched, Repository
 from releaser.store import collected, fragments, freezes, products, releases
@@ -62,7 +63,8 @@ def collect_commits(ports: Ports, *, product: str, progress: Progress = silent) 
         with ports.database.reading() as session:
             return _facts(collected.counts(products.get(session, product)), row, fetched, read, new=[])
     progress("store", 0, None)
-    new, counts = _store(ports, row, fetched, read)
+    with rest_collector():
+        new, counts = _store(ports, row, fetched, read)
     ports.histories[row.id] = (read.fingerprint, read.history)
     return _facts(counts, row, fetched, read, new=new)
 

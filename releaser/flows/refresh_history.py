@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -13,6 +10,7 @@ from releaser.domain.history.packing import FORMAT, is_worn, pack, pack_tail
 from releaser.domain.history.unpacking import unpack
 from releaser.domain.ticket import TicketPatterns
 from releaser.domain.version import TagFormat
+from releaser.flows.rest_collector import rest_collector
 from releaser.sources.source import GitFailedError, HistorySource, Progress
 
 _MADE_BY = "1"
@@ -68,7 +66,7 @@ def refresh_history(
     index = known.index if known is not None and known.index.rules == rules.name else None
     if index is None and keeping:
         index = _kept(repository, rules)
-    with _collector_resting():
+    with rest_collector():
         try:
             reading = _read(repository, refs, rules, index, progress)
         except GitFailedError:
@@ -116,15 +114,3 @@ def _read(
     for batch in repository.commits(tips, known=excluded, progress=progress) if tips else ():
         builder.add(batch)
     return Reading(history=builder.finish(refs), delta=builder.delta)
-
-
-@contextmanager
-def _collector_resting() -> Iterator[None]:
-    """Building makes a million small objects and no cycles: the garbage collector would only look at them again and again."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

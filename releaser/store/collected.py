@@ -302,9 +302,10 @@ class _Writing:
 
     def _row_ids(self, places: Sequence[int]) -> dict[int, int]:
         """Row ids by place, as far as there are rows."""
-        query = select(Commit.place, Commit.id).where(Commit.product_id == self._product.id, Commit.place >= 0)
+        query = select(Commit.place, Commit.id).where(Commit.product_id == self._product.id)
         if self._told.is_whole:
-            return {row.place: row.id for row in self._session.execute(query)}
+            return {row.place: row.id for row in self._session.execute(query.where(Commit.place >= 0))}
+        # Nothing else is said of places here: SQLite would rather look through all that are not negative.
         return {row.place: row.id for row in self._chunks(query, Commit.place, places)}
 
     def _chunks(self, query: Any, column: Any, values: Sequence[Any]) -> Iterator[Any]:  # noqa: ANN401 -- any select

@@ -8,7 +8,7 @@ sets that it contains whole only get one bit more.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
 
@@ -16,12 +16,14 @@ from releaser.domain.history.graph import Graph, Parents
 
 EMPTY = 0
 """The number of the set without any tip."""
+_FIRST_LOOK = 4096
+_NOBODY: array[int] = array("i")
 
 
 class Containment:
     """`set_of` has a set number for every commit, `sets` the sets by number, `counts` how many commits each has."""
 
-    __slots__ = ("counts", "set_of", "sets")
+    __slots__ = ("_grouped", "_looked_at", "counts", "set_of", "sets")
 
     def __init__(
         self, set_of: array[int] | None = None, sets: list[int] | None = None, counts: list[int] | None = None
@@ -29,10 +31,39 @@ class Containment:
         self.set_of = array("i") if set_of is None else set_of
         self.sets = [0] if sets is None else sets
         self.counts = [0] * len(self.sets) if counts is None else counts
+        self._grouped: dict[int, array[int]] | None = None
+        self._looked_at = 0
 
     def copy(self) -> Containment:
         """An independent one."""
-        return Containment(self.set_of[:], self.sets[:], self.counts[:])
+        copied = Containment(self.set_of[:], self.sets[:], self.counts[:])
+        # The arrays in it are never changed, only replaced.
+        copied._grouped = self._grouped.copy() if self._grouped is not None else None
+        return copied
+
+    def commits_of(self, numbers: Collection[int]) -> list[int]:
+        """The commits of some sets, in no order.
+
+        What is asked for most is new, so the newest are looked at first, and no more than needed; whoever asks for so much that all
+        were looked at in sum has them grouped, which is kept up to date from then on.
+        """
+        if self._grouped is None and self._looked_at < len(self.set_of):
+            return self._looked_for(set(numbers))
+        if self._grouped is None:
+            self._grouped = _by_set(self.set_of, 0)
+        grouped = self._grouped
+        return [commit for number in numbers for commit in grouped.get(number, _NOBODY)]
+
+    def _looked_for(self, wanted: set[int]) -> list[int]:
+        found: list[int] = []
+        missing = sum(self.counts[number] for number in wanted)
+        end, step = len(self.set_of), _FIRST_LOOK
+        while end and len(found) < missing:
+            start = max(0, end - step)
+            found += [commit for commit, number in enumerate(self.set_of[start:end], start) if number in wanted]
+            end, step = start, 2 * step
+        self._looked_at += len(self.set_of) - end
+        return found
 
     def bits(self, commit: int) -> int:
         """The tips that contain a commit."""
@@ -96,8 +127,15 @@ class Containment:
                 counts[other] += len(commits)
                 for commit in commits:
                     self.set_of[commit] = other
+                self._regroup(commits, number, other)
                 found += commits
         return found
+
+    def _regroup(self, commits: Sequence[int], before: int, now: int) -> None:
+        if self._grouped is not None:
+            gone = set(commits)
+            self._grouped[before] = array("i", [one for one in self._grouped[before] if one not in gone])
+            self._grouped[now] = self._grouped.get(now, _NOBODY) + array("i", commits)
 
     def append(self, of: Sequence[int], sets: Sequence[int]) -> None:
         """Put more commits at the end; `of` are places in `sets`."""
@@ -108,7 +146,11 @@ class Containment:
         renamed = [self._number(numbers, bits) if amounts[place] else EMPTY for place, bits in enumerate(sets)]
         for place, amount in enumerate(amounts):
             self.counts[renamed[place]] += amount
+        base = len(self.set_of)
         self.set_of.extend(map(renamed.__getitem__, of))
+        if self._grouped is not None:
+            for number, commits in _by_set(self.set_of, base).items():
+                self._grouped[number] = self._grouped.get(number, _NOBODY) + commits
 
     def _numbers(self) -> dict[int, int]:
         found: dict[int, int] = {}
@@ -122,6 +164,14 @@ class Containment:
             self.sets.append(bits)
             self.counts.append(0)
         return number
+
+
+def _by_set(set_of: array[int], base: int) -> dict[int, array[int]]:
+    """The commits from `base` on, by their sets."""
+    found: dict[int, list[int]] = {}
+    for commit, number in enumerate(set_of[base:], base):
+        found.setdefault(number, []).append(commit)
+    return {number: array("i", commits) for number, commits in found.items()}
 
 
 def _runs(moved: Sequence[int | None]) -> list[tuple[int, int, int]]:

@@ -41,7 +41,6 @@ from releaser.domain.version import Version
 
 __all__ = ["UNMARKED", "Columns", "History", "Marks", "instant", "subject_of"]
 
-_FEW = 2
 _NAMES_NONE: tuple[tuple[str, ...], bool] = ((), False)
 
 
@@ -108,7 +107,6 @@ class History:
         self.bits = index.contained.bits
         """Commit -> the set of releases and heads that contain it, whether reverted there or not."""
         self._by_version = {release.version: release for release in told.releases}
-        self._asked_for_sets = 0
 
     def __len__(self) -> int:
         return len(self.graph)
@@ -189,15 +187,6 @@ class History:
             for commit, message in zip(commits, columns.messages.of(commits), strict=True)
         ]
 
-    @cached_property
-    def _commits_by_set(self) -> Mapping[int, Sequence[int]]:
-        """The commits of each release set, those of other products in the same repository left out."""
-        found: dict[int, list[int]] = {}
-        for commit, (number, name) in enumerate(zip(self.set_of, self.index.statements.name, strict=True)):
-            if name != ELSEWHERE:
-                found.setdefault(number, []).append(commit)
-        return found
-
     def called_alike(self, commits: Iterable[int]) -> set[int]:
         """The commits that are called as one of these, numbers of hosts aside; these among them."""
         name = self.index.statements.name
@@ -220,13 +209,8 @@ class History:
         return self.graph.newest_first(self._of_sets(numbers))
 
     def _of_sets(self, numbers: Iterable[int]) -> list[int]:
-        """The commits of some sets, in no order. Who asks but once or twice does not need them all sorted by their sets."""
-        self._asked_for_sets += 1
-        if self._asked_for_sets > _FEW:
-            by_set = self._commits_by_set
-            return [one for number in numbers for one in by_set.get(number, ())]
-        wanted, name = set(numbers), self.index.statements.name
-        found = [commit for commit, number in enumerate(self.set_of) if number in wanted]
+        """The commits of some sets, in no order; those of other products in the same repository left out."""
+        found, name = self.index.contained.commits_of(list(numbers)), self.index.statements.name
         return [commit for commit in found if name[commit] != ELSEWHERE]
 
     def apart(self, here: int, there: int) -> list[int]:

@@ -165,6 +165,8 @@ class Relations:
         copied.reverts = self.reverts.copy()
         copied.force = self.force.copy(graph, bits)
         copied.doubtful = self.doubtful.copy()
+        # What a merge brought in is settled for ever.
+        copied._sides = self._sides
         return copied
 
     @property
@@ -285,12 +287,20 @@ class Relations:
         """Those of the `reverts` that name one of these commits, or a merge that brought it in."""
         if not commits:
             return set()
-        return {one for one in reverts if any(self._hits(named.reverted, commits) for named in self.reverts[one])}
+        oldest = min(commits)
+        return {
+            one for one in reverts if any(self._hits(named.reverted, commits, oldest) for named in self.reverts[one])
+        }
 
-    def _hits(self, reverted: int, commits: set[int]) -> bool:
+    def _hits(self, reverted: int, commits: set[int], oldest: int) -> bool:
         if reverted in commits:
             return True
-        return reverted in self._graph.more and not commits.isdisjoint(self._direct(reverted))
+        if reverted <= oldest or reverted not in self._graph.more:
+            return False
+        # What a merge brought in stands before it and is wherever it is: the quick test, before any walk.
+        mine = self._bits(reverted)
+        fits = [one for one in commits if one < reverted and not mine & ~self._bits(one)]
+        return bool(fits) and not set(self._direct(reverted)).isdisjoint(fits)
 
     def _direct(self, reverted: int) -> list[int]:
         """What is reverted: a commit, and what it brought in if it is a merge."""
