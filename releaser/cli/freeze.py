@@ -44,7 +44,7 @@ def show_command(
 ) -> None:
     """Show the phase of the current train, and what a cut made now would refuse."""
     with running() as ports:
-        facts = freeze_state(ports, product=product, branch=branch)
+        facts = freeze_state(ports, product=product, branch=branch, told=None)
     show(facts, output, _state_text)
 
 

@@ -126,7 +126,7 @@ def _look(ports: Ports, product: str, kind: CutKind, line: str, output: Output) 
     """Show the gate's report; it is about what the repository has now."""
     with progress_bar() as progress:
         collect_commits(ports, product=product, progress=progress)
-        facts = check_gate(ports, product=product, kind=kind, line=line or None)
+        facts = check_gate(ports, product=product, kind=kind, line=line or None, told=None)
     show(facts, output, gate_text)
     if facts["holds"]:
         raise typer.Exit(Exit.REFUSED)

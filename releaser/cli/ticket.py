@@ -71,7 +71,9 @@ def list_command(
 ) -> None:
     """List requests, newest first."""
     with running() as ports:
-        facts = list_tickets(ports, product=product or None, customer=customer or None, limit=limit, offset=offset)
+        facts = list_tickets(
+            ports, product=product or None, customer=customer or None, limit=limit, offset=offset, told=None
+        )
     show(facts, output, tickets_text)
 
 
@@ -217,7 +219,7 @@ def unblock_command(
 def blockers_command(product: ItsProductOption, output: OutputOption = Output.TEXT) -> None:
     """List what blocks the cuts of a product, oldest first."""
     with running() as ports:
-        facts = list_blockers(ports, product=product)
+        facts = list_blockers(ports, product=product, told=None)
     show(facts, output, blockers_text)
 
 

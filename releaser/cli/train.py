@@ -175,7 +175,7 @@ def plans_command(
 ) -> None:
     """List planned tickets: for which train first and now, where they landed, and how often they were carried over."""
     with running() as ports:
-        facts = list_plans(ports, product=product, train=train, alerts=alerts)
+        facts = list_plans(ports, product=product, train=train, alerts=alerts, told=None)
     show(facts, output, lambda items: _plans_text(items) if items else "Nothing is planned.")
 
 

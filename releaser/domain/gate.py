@@ -10,16 +10,19 @@ What does not live here: gathering the facts (`flows.check_gate`), and refusing 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from releaser.domain.content import Brought, ChangeKind
+from releaser.domain.embargo import Untold, Veil
 from releaser.domain.gate_policy import GateMode, GatePolicy
 from releaser.domain.history import Standing
 from releaser.domain.line import LinePhase, LinePolicy
 from releaser.domain.missing import Missing
 from releaser.i18n import Translator, mark
+
+_TEXTS = ("subject", "reason")
 
 
 class Check(StrEnum):
@@ -139,6 +142,13 @@ class Finding:
     def told(self, t: Translator) -> str:
         """The finding in one sentence."""
         return t(self.says, **self.values)
+
+    def veiled(self, veil: Veil, told: Untold | None) -> Finding:
+        """The finding as told to who must not read texts under embargo: `told` in place of a subject or a reason."""
+        until = veil.until(ticket=self.ticket, commit=self.commit)
+        if until is None or told is None:
+            return self
+        return replace(self, values={**self.values, **{name: told(until) for name in _TEXTS if name in self.values}})
 
     def advice(self, t: Translator) -> str:
         """What to do about it."""

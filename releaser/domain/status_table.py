@@ -31,7 +31,8 @@ _Version = tuple[TaggedRelease, bool]
 class Wanted:
     """Which tickets are asked for. `lines` are the ones looked at; every condition must hold on one of them.
 
-    `gaps`: done on one of the lines and open on another. `text` is looked for in the key and in the title.
+    `gaps`: done on one of the lines and open on another. `text` is looked for in the key and in the title,
+    but for the titles of those `untitled`.
     """
 
     lines: Sequence[str]
@@ -41,6 +42,7 @@ class Wanted:
     overridden: bool = False
     conflicts: bool = False
     by: str = ""
+    untitled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +140,7 @@ class StatusTable:
             keys = [key for key in keys if self._is_said(key, wanted)]
         if wanted.text:
             text = wanted.text.casefold()
-            titles = self.titles
+            titles = {key: title for key, title in self.titles.items() if key not in wanted.untitled}
             keys = [key for key in keys if text in key.casefold() or text in titles.get(key, "").casefold()]
         return keys
 

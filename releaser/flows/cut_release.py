@@ -22,7 +22,7 @@ from releaser.flows.ports import Facts, Ports, Progress, silent
 from releaser.flows.read_content import BranchMovedError, Content, read_content
 from releaser.flows.yank_release import checked_reason
 from releaser.i18n import translator
-from releaser.store import moves, products, releases
+from releaser.store import embargoes, moves, products, releases
 from releaser.store.gates import GateRecord
 from releaser.store.products import Product
 from releaser.store.releases import Release
@@ -133,7 +133,11 @@ def _number(
     _refuse_nothing_new(rows, content)
     findings = judge_gate(session, product, content, now=now)
     if not reason or any(one.check in FINAL for one in findings):
-        refuse_held(findings, f"{product.name} {numbered.version}")
+        refuse_held(
+            findings,
+            f"{product.name} {numbered.version}",
+            veil=embargoes.veil(session, product.id, now=now),
+        )
     release = _insert(session, product, content, by=by, now=now)
     _record_gate(session, release, findings, by=by, reason=reason, now=now)
     return release.id, False

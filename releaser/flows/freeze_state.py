@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from releaser.domain.embargo import Untold, untold
 from releaser.domain.freeze import Entry, Phase, Phases, Point, Proof, Violation, Why, frozen, phases_of
 from releaser.domain.freeze_entries import branch_point, frozen_entries
 from releaser.domain.history import History
@@ -15,16 +16,24 @@ from releaser.errors import RefusedError
 from releaser.flows.list_plans import journeys_of
 from releaser.flows.open_history import open_history
 from releaser.flows.ports import Facts, Ports
-from releaser.store import freezes, products, trains
+from releaser.store import embargoes, freezes, products, trains
 from releaser.store.products import Product
 
 
-def freeze_state(ports: Ports, *, product: str, commit: str = "", branch: str = "") -> Facts:
+def freeze_state(
+    ports: Ports,
+    *,
+    product: str,
+    commit: str = "",
+    branch: str = "",
+    told: Untold | None = untold,
+) -> Facts:
     """Judge a stable cut of `commit` (full id; the branch's head as it was collected when empty) made now.
 
     For the gate before a cut: it calls this after `collect_commits`, with no transaction open (the first call of a process
     reads the repository), and refuses while `violations` is not empty. A patch has no train and is not asked about.
-    `branch` is where the commit is; the product's own when empty.
+    `branch` is where the commit is; the product's own when empty. `told` stands in place of texts under embargo (None: for
+    the gate, and for internal readers).
 
     Facts: `product`, `train` (the day by the rhythm, a date or None: the train a cut made now leaves with; a cut keeps it
     in `Release.planned_on`), `departs_at`, `phase` (a `domain.freeze.Phase`), `branch_point_at`, `soft_freeze_at`,
@@ -46,12 +55,13 @@ def freeze_state(ports: Ports, *, product: str, commit: str = "", branch: str = 
             **_facts(row, train, phases, now),
             "exceptions": [freezes.facts(one, now=now) for one in leaves],
         }
+        veil = embargoes.veil(session, row.id, now=now)
         if phases.at(now) not in _BEGUN:
-            return facts
+            return veil.over(facts, told)
     history = open_history(ports, product=product)
     with ports.database.reading() as session:
         judged = _judged(session, row, table, train, history, _Cut.of(history, row, commit, branch))
-    return {**facts, **judged}
+    return veil.over({**facts, **judged}, told)
 
 
 _BEGUN = frozenset(Phase) - {Phase.OPEN}

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from releaser.domain.embargo import Veil, untold
 from releaser.domain.gate import FINAL, Blocking, Finding, GateFacts, Moved, look
 from releaser.domain.gate_policy import gate_from_mapping
 from releaser.domain.history import LineStatus
@@ -70,8 +71,9 @@ def _concerns(blocker: Blocker, content: Content) -> bool:
     return blocker.line in {"", content.numbered.line}
 
 
-def refuse_held(findings: tuple[Finding, ...], what: str) -> None:
-    """Raises `GateHoldsError` when something holds, naming each."""
+def refuse_held(findings: tuple[Finding, ...], what: str, *, veil: Veil) -> None:
+    """Raises `GateHoldsError` when something holds, naming each; what is under embargo is not told."""
+    findings = tuple(one.veiled(veil, untold) for one in findings)
     holding = [one for one in findings if one.holds]
     if not holding:
         return

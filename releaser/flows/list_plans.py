@@ -8,18 +8,21 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from releaser.domain.carry import Journey
+from releaser.domain.embargo import Untold, untold
 from releaser.domain.train import Timetable
 from releaser.flows.find_train import timetable_of
 from releaser.flows.ports import Facts, Ports
-from releaser.store import plans, products, tickets, trains
+from releaser.store import embargoes, plans, products, tickets, trains
 from releaser.store.products import Product
 from releaser.store.tickets import Ticket
 
 
-def list_plans(ports: Ports, *, product: str, train: str = "", alerts: bool = False) -> list[Facts]:
+def list_plans(
+    ports: Ports, *, product: str, train: str = "", alerts: bool = False, told: Untold | None = untold
+) -> list[Facts]:
     """Every planned ticket, most often carried first; of one `train`, or only those that are an alert.
 
-    Each tells `ticket`, `title` (of the vendor's own), `first_planned_for` and `planned_for` (slots), `version` (the number that
+    `told` stands in place of texts under embargo (None: for internal readers). Each tells `ticket`, `title` (of the vendor's own), `first_planned_for` and `planned_for` (slots), `version` (the number that
     train gives), `landed_in` (the lowest version that has the fix), `carries`, `alert` and its `plans`, oldest first.
     Raises `ProductNotFoundError`, `TrainNotFoundError`, `RefusedError` (rule `no-rhythm`).
     """
@@ -36,6 +39,7 @@ def list_plans(ports: Ports, *, product: str, train: str = "", alerts: bool = Fa
             and (slot_on is None or one.planned_for == slot_on)
             and (facts["alert"] or not alerts)
         ]
+        found = embargoes.veil(session, row.id, now=ports.clock.now()).over(found, told)
     return sorted(found, key=lambda one: (-one["carries"], one["ticket"]))
 
 

@@ -179,4 +179,4 @@ def _freeze(ports: Ports, product: str, numbered: Numbered, *, branch: str, comm
     """What the freeze of the train says; a patch has no train."""
     if numbered.kind is CutKind.PATCH:
         return {"train": None, "violations": []}
-    return freeze_state(ports, product=product, commit=commit, branch=branch)
+    return freeze_state(ports, product=product, commit=commit, branch=branch, told=None)

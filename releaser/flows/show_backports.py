@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from releaser.domain.backports import Place, alive, as_json, chosen, gaps, places
+from releaser.domain.embargo import Untold, untold
 from releaser.domain.history import History
 from releaser.domain.line import LinePhase
 from releaser.flows.judge_tickets import judge_tickets
 from releaser.flows.open_history import open_history
 from releaser.flows.ports import Facts, Ports
+from releaser.store import embargoes, overrides, products, stated
 from releaser.store import lines as kept_lines
-from releaser.store import overrides, products, stated
 
 
-def show_backports(ports: Ports, *, product: str, lines: Sequence[str] = (), most: int | None = None) -> Facts:
+def show_backports(
+    ports: Ports,
+    *,
+    product: str,
+    lines: Sequence[str] = (),
+    most: int | None = None,
+    told: Untold | None = untold,
+) -> Facts:
     """`domain.backports.as_json` (`most` tickets of every kind) of these lines, else of those that are alive and not at the end of their life.
 
+    `told` stands in place of texts under embargo.
     It may touch files, so no transaction may be open. Raises `UnknownPlaceError`, `TooManyGapsError`, and what
     `open_history` raises.
     """
@@ -25,6 +34,7 @@ def show_backports(ports: Ports, *, product: str, lines: Sequence[str] = (), mos
     with ports.database.reading() as session:
         row = products.get(session, product)
         said = {ticket for ticket, _ in overrides.by_product(session, row.id)} | set(stated.found_in(session, row.id))
+        veil = embargoes.veil(session, row.id, now=ports.clock.now())
         dead = {
             name
             for name, one in kept_lines.standing(session, row, now=ports.clock.now()).items()
@@ -33,7 +43,8 @@ def show_backports(ports: Ports, *, product: str, lines: Sequence[str] = (), mos
     looked_at = chosen(history, lines) if lines else _living(history, dead)
     names = [place.name for place in looked_at if not place.is_main]
     counting = {key: {one.line: one.status for one in table.judged(key, names)} for key in said if key in table}
-    return {"product": product, **as_json(gaps(history, looked_at, said=counting), history, most=most)}
+    facts = as_json(gaps(history, looked_at, said=counting), history, most=most)
+    return {"product": product, **veil.over(facts, told)}
 
 
 def _living(history: History, dead: set[str]) -> tuple[Place, ...]:

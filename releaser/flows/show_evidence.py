@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from releaser.domain.embargo import Untold, untold
 from releaser.domain.history import Commit, History, LineStatus, OnLine, TicketCommit, TicketHistory, TicketTable
 from releaser.domain.status import Judged
 from releaser.flows.find_ticket import product_of
 from releaser.flows.judge_tickets import judge_tickets
 from releaser.flows.open_history import open_history
 from releaser.flows.ports import Facts, Ports
-from releaser.store import history_views, overrides, stated
+from releaser.store import embargoes, history_views, overrides, stated
 from releaser.store.tickets import TicketNotFoundError
 
 
-def show_evidence(ports: Ports, *, key: str, product: str | None = None) -> Facts:
+def show_evidence(ports: Ports, *, key: str, product: str | None = None, told: Untold | None = untold) -> Facts:
     """The evidence: `commits` oldest first, `lines` of which anything is known, newest number first, and what people said.
 
-    `unknown_lines` are the others. Raises `TicketNotFoundError`, `AmbiguousTicketError`, and as `open_history`.
+    `unknown_lines` are the others; `told` stands in place of texts under embargo. Raises `TicketNotFoundError`, `AmbiguousTicketError`, and as `open_history`.
     """
     with ports.database.reading() as session:
         row = product_of(session, key=key, product=product)
@@ -41,7 +42,8 @@ def show_evidence(ports: Ports, *, key: str, product: str | None = None) -> Fact
             "said": overrides.story(session, row.id, key),
             "stated": stated.story(session, row.id, key),
         }
-    return {
+        veil = embargoes.veil(session, row.id, now=ports.clock.now())
+    facts = {
         "product": row.name,
         "key": key,
         **words,
@@ -65,6 +67,7 @@ def show_evidence(ports: Ports, *, key: str, product: str | None = None) -> Fact
             for one in (shown.releases if shown else ())
         ],
     }
+    return veil.over(facts, told)
 
 
 def _says_something(judged: Judged, on_line: OnLine | None) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from releaser.domain.embargo import Untold, untold
 from releaser.domain.history import LineStatus
 from releaser.domain.line import SUPPORTED
 from releaser.domain.status_table import Cell, StatusTable, Wanted
@@ -13,7 +14,7 @@ from releaser.domain.version import line_named
 from releaser.errors import NotFoundError
 from releaser.flows.judge_tickets import judge_tickets
 from releaser.flows.ports import Facts, Ports
-from releaser.store import history_views, lines, overrides, products
+from releaser.store import embargoes, history_views, lines, overrides, products
 from releaser.store.products import Product
 
 COLUMNS = 10
@@ -50,15 +51,19 @@ class Asked:
     from_column: int = 0
 
 
-def show_matrix(ports: Ports, *, product: str, asked: Asked, limit: int = 50, offset: int = 0) -> Facts:
+def show_matrix(
+    ports: Ports, *, product: str, asked: Asked, limit: int = 50, offset: int = 0, told: Untold | None = untold
+) -> Facts:
     """A page: `lines` newest number first, `tickets` newest first, each with a cell per line, and how many there are of both.
 
+    `told` stands in place of texts under embargo, and what is looked for is not looked for in these.
     Raises `UnknownLineError`, `InvalidVersionError`, and as `open_history`.
     """
     table = judge_tickets(ports, product=product)
     with ports.database.reading() as session:
         row = products.get(session, product)
         standing = history_views.supports(session, row, now=ports.clock.now())
+        veil = embargoes.veil(session, row.id, now=ports.clock.now())
         choice, chosen = _chosen(row, table, asked, standing)
         wanted = Wanted(
             lines=chosen,
@@ -68,12 +73,13 @@ def show_matrix(ports: Ports, *, product: str, asked: Asked, limit: int = 50, of
             overridden=asked.overridden,
             conflicts=asked.conflicts,
             by=asked.by,
+            untitled=frozenset(veil.tickets) if told is not None else frozenset(),
         )
         found = table.find(wanted)
         keys = found[offset : offset + limit]
         shown = chosen[asked.from_column : asked.from_column + asked.columns]
         subjects = history_views.subjects(session, row.id, keys)
-        return {
+        facts = {
             "product": row.name,
             "lines": [_column(line, standing.get(line)) for line in shown],
             "line_choice": choice.value,
@@ -86,13 +92,15 @@ def show_matrix(ports: Ports, *, product: str, asked: Asked, limit: int = 50, of
                 {
                     "key": key,
                     "title": table.titles.get(key, ""),
-                    "subject": subjects.get(key, ""),
+                    "commit": subjects[key][0] if key in subjects else None,
+                    "subject": subjects[key][1] if key in subjects else "",
                     "planned_for": table.planned_for.get(key),
                     "cells": [_cell(cell) for cell in table.row(key, shown)],
                 }
                 for key in keys
             ],
         }
+        return veil.over(facts, told)
 
 
 def _chosen(

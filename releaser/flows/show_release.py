@@ -18,8 +18,13 @@ def show_release(ports: Ports, *, product: str, version: str, audience: Audience
         kept = gates.of_release(session, release.id)
         gate = gates.facts(kept) if kept else None
         if gate is not None and audience is Audience.CUSTOMER:
-            hidden = embargoes.hidden(session, release.product_id, now=ports.clock.now())
-            gate["findings"] = [one for one in gate["findings"] if not any(key in str(one) for key in hidden)]
+            veil = embargoes.veil(session, release.product_id, now=ports.clock.now())
+            gate["findings"] = [
+                one
+                for one in gate["findings"]
+                if veil.until(ticket=one["ticket"] or "", commit=one["commit"] or "") is None
+                and not any(key in str(one) for key in veil.tickets)
+            ]
         facts = releases.facts(release)
     notes = show_notes(ports, product=product, version=version, audience=audience)
     return {**facts, "notes": notes, "gate": gate}

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from releaser.domain.embargo import Untold, untold
 from releaser.domain.history import History, TaggedRelease
 from releaser.domain.release import ReleaseState
 from releaser.domain.target import ContainerSpec, Desired, planned_stop
@@ -16,16 +17,19 @@ from releaser.domain.way import Downtime, RequiredStop, downtime, stops_on_way
 from releaser.errors import RefusedError
 from releaser.flows.open_history import open_history
 from releaser.flows.ports import Facts, Ports
-from releaser.store import changelog, notes, products, releases, ways
+from releaser.store import changelog, embargoes, notes, products, releases, ways
 from releaser.store.installations import Target
 from releaser.store.plain import load
 from releaser.store.products import Product
 from releaser.store.releases import Release
 
 
-def show_upgrade(ports: Ports, *, product: str, since: str, upto: str, most: int | None = None) -> Facts:
+def show_upgrade(
+    ports: Ports, *, product: str, since: str, upto: str, most: int | None = None, told: Untold | None = untold
+) -> Facts:
     """`domain.upgrade.as_json`, `most` of every list, and beside it `required_stops`, `actions` and `downtime`.
 
+    `told` stands in place of texts under embargo.
     It may touch files, so no transaction may be open. Raises `ReleaseNotFoundError`, `InvalidVersionError`,
     `RefusedError` (rules `abandoned`, `not-cut`, `not-known`, `not-collected`), and what `open_history` raises.
     """
@@ -41,7 +45,7 @@ def show_upgrade(ports: Ports, *, product: str, since: str, upto: str, most: int
         brought = [one.version.text for one in diff.brought]
         return {
             "product": row.name,
-            **as_json(diff, history, most=most),
+            **embargoes.veil(session, row.id, now=ports.clock.now()).over(as_json(diff, history, most=most), told),
             "required_stops": [_stop(one) for one in stops],
             "actions": _actions(ports, session, row, brought),
             "downtime": _downtime_facts(_downtime(ports, session, row, len(stops))),

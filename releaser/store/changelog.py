@@ -26,6 +26,7 @@ from releaser.domain.changelog import (
 )
 from releaser.domain.changelog.entries import UNKNOWN
 from releaser.domain.changelog.keeping import ChangelogKeeping
+from releaser.domain.embargo import Veil
 from releaser.domain.release import ReleaseState
 from releaser.domain.ticket import TicketLink, TicketRelation
 from releaser.domain.version import TagFormat
@@ -49,16 +50,17 @@ def of_releases(
     commits = commits_of(session, ids)
     came = fragments.of_releases(session, ids)
     tags = _tags(session, found)
-    hidden: dict[int, frozenset[str]] = {}
+    veils: dict[int, Veil] = {}
     shown = []
     for row in found:
         sources = load(ChangelogKeeping, row.product.changelog).sources
         written = _written(session, row, came.get(row.id, ()), language) if sources is not Sources.COMMITS else ()
         one = replace(_release(row, commits[row.id], tags), written=written, sources=sources)
         if audience is Audience.CUSTOMER:
-            if row.product_id not in hidden:
-                hidden[row.product_id] = embargoes.hidden(session, row.product_id, now=now)
-            one = without_tickets(one, hidden[row.product_id])
+            if row.product_id not in veils:
+                veils[row.product_id] = embargoes.veil(session, row.product_id, now=now)
+            veil = veils[row.product_id]
+            one = without_tickets(one, frozenset(veil.tickets), commits=veil.commits)
         shown.append(one)
     return tuple(shown)
 

@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from releaser.domain.embargo import Veil
+from releaser.store import fixes
 from releaser.store.base import Base
 
 
@@ -42,6 +44,17 @@ def hidden(session: Session, product_id: int, *, now: datetime) -> frozenset[str
     """The tickets that customers must not be told of now."""
     query = select(Embargo.ticket).where(Embargo.product_id == product_id, Embargo.until > now)
     return frozenset(session.scalars(query))
+
+
+def veil(session: Session, product_id: int, *, now: datetime) -> Veil:
+    """What answers that anybody can read keep back now: the tickets, and the commits that tell of them."""
+    query = select(Embargo.ticket, Embargo.until).where(Embargo.product_id == product_id, Embargo.until > now)
+    tickets = {row.ticket: row.until for row in session.execute(query)}
+    commits: dict[str, datetime] = {}
+    for ticket, until in tickets.items():
+        for sha in fixes.telling(session, product_id, ticket):
+            commits[sha] = max(until, commits.get(sha, until))
+    return Veil(tickets=tickets, commits=commits)
 
 
 def put(

@@ -108,6 +108,22 @@ def commits_of(session: Session, product_id: int, key: str) -> list[dict[str, An
     ]
 
 
+def telling(session: Session, product_id: int, key: str) -> frozenset[str]:
+    """The full ids of commits whose texts tell of a ticket: those that name it, copies of its fix, and what takes either back."""
+    named = session.execute(
+        select(Commit.sha)
+        .join(TicketCommit, TicketCommit.commit_id == Commit.id)
+        .where(TicketCommit.product_id == product_id, TicketCommit.ticket == key)
+    )
+    found = {*named.scalars(), *_fixing(session, product_id, key).values()}
+    fresh = set(found)
+    while fresh:
+        undoing = _reverted(session, product_id, fresh)
+        fresh = {sha for shas in undoing.values() for sha in shas} - found
+        found |= fresh
+    return frozenset(found)
+
+
 def _bringer(fixing: Mapping[int, str], sets: Mapping[int, int], new: frozenset[int], rank: int) -> str:
     """The commit that a release has the fix from: one that is new in it, else the one that is in the fewest releases."""
     has = [commit_id for commit_id in fixing if sets.get(commit_id, 0) >> rank & 1]

@@ -38,20 +38,20 @@ def supports(session: Session, product: Product, *, now: datetime) -> dict[str, 
     return lines.standing(session, product, now=now)
 
 
-def subjects(session: Session, product_id: int, keys: Collection[str]) -> dict[str, str]:
-    """Ticket -> the subject of a commit that names it: of one that fixes it, where there is such a one, and the oldest."""
+def subjects(session: Session, product_id: int, keys: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Ticket -> id and subject of a commit that names it: of one that fixes it, where there is such a one, and the oldest."""
     query = (
-        select(TicketCommit.ticket, TicketCommit.relation, Commit.subject)
+        select(TicketCommit.ticket, TicketCommit.relation, Commit.sha, Commit.subject)
         .join(Commit, Commit.id == TicketCommit.commit_id)
         .where(TicketCommit.product_id == product_id, TicketCommit.ticket.in_(list(keys)))
         .order_by(Commit.committed_at, Commit.id)
     )
-    found: dict[str, tuple[bool, str]] = {}
-    for ticket, relation, subject in session.execute(query):
+    found: dict[str, tuple[bool, str, str]] = {}
+    for ticket, relation, sha, subject in session.execute(query):
         fixes = relation == TicketRelation.FIXES.value
         if ticket not in found or (fixes and not found[ticket][0]):
-            found[ticket] = (fixes, subject)
-    return {ticket: subject for ticket, (_, subject) in found.items()}
+            found[ticket] = (fixes, sha, subject)
+    return {ticket: (sha, subject) for ticket, (_, sha, subject) in found.items()}
 
 
 def states(session: Session, product_id: int) -> dict[str, str]:

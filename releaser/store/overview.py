@@ -251,14 +251,14 @@ def runs_at(session: Session, product_id: int, version: str) -> int:
 
 
 def tickets_of(session: Session, release: Release, *, limit: int = 200) -> list[dict[str, Any]]:
-    """The tickets that commits new in a release name, with what is known of each; `subject` is a commit's.
+    """The tickets that commits new in a release name, with what is known of each; `subject` is that of `commit`.
 
     What was taken back within the release, or was on the line before, is not in it. `reverted` are those whose every
     commit this release takes back from an earlier one, or another one took back. The title of a customer's own request
     is that customer's alone and is left out.
     """
     query = (
-        select(TicketCommit.ticket, TicketCommit.relation, Commit.subject, Commit.is_merge)
+        select(TicketCommit.ticket, TicketCommit.relation, Commit.sha, Commit.subject, Commit.is_merge)
         .add_columns(ReleaseCommit.standing, ReleaseCommit.reverted_by)
         .join(Commit, Commit.id == TicketCommit.commit_id)
         .join(ReleaseCommit, ReleaseCommit.commit_id == Commit.id)
@@ -286,6 +286,7 @@ def _ticket(key: str, ticket: Ticket | None, rows: Sequence[Any]) -> dict[str, A
         "key": key,
         "title": ticket.title if ticket and ticket.customer_id is None else "",
         "state": ticket.state.value if ticket else None,
+        "commit": rows[0].sha,
         "subject": rows[0].subject,
         "commits": len(rows),
         "fixes": any(row.relation == "fixes" for row in rows),

@@ -7,7 +7,7 @@ was written for internal readers, who see all of it. An empty text keeps a ticke
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -108,12 +108,18 @@ def _is_disclosed(until: datetime | None, published_at: datetime | None, now: da
     return until is not None and published_at is not None and published_at < until <= now
 
 
-def without_tickets(release: ChangelogRelease, hidden: frozenset[str]) -> ChangelogRelease:
-    """The release as told to who must not know of the `hidden` tickets: nothing that names one is told."""
+def without_tickets(
+    release: ChangelogRelease, hidden: frozenset[str], *, commits: Collection[str] = ()
+) -> ChangelogRelease:
+    """The release as told to who must not know of the `hidden` tickets: nothing that names one is told, and none of `commits`."""
     if not hidden:
         return release
     return replace(
         release,
-        commits=tuple(one for one in release.commits if hidden.isdisjoint(link.key for link in one.tickets)),
+        commits=tuple(
+            one
+            for one in release.commits
+            if one.id not in commits and hidden.isdisjoint(link.key for link in one.tickets)
+        ),
         written=tuple(one for one in release.written if hidden.isdisjoint(one.tickets)),
     )

@@ -13,7 +13,7 @@ from releaser.flows.check_gate import check_gate
 from releaser.flows.list_lines import list_lines
 from releaser.store import products
 from releaser.web.asked import Asked, Reading
-from releaser.web.pages.shown import shown
+from releaser.web.pages.shown import shown, untold_to
 
 router = APIRouter()
 MOST = 100
@@ -35,7 +35,9 @@ def gate(
     known = [one["name"] for one in list_lines(ports, product=name) if one["phase"] != "end-of-life"]
     report, why_not = None, ""
     try:
-        report = check_gate(ports, product=name, kind=kind, line=line or None, language=reader.language)
+        report = check_gate(
+            ports, product=name, kind=kind, line=line or None, language=reader.language, told=untold_to(reader)
+        )
     except (NotFoundError, RefusedError, ConflictError, InvalidError) as error:
         why_not = str(error)
     found: dict[str, list[object]] = {}

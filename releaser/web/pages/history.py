@@ -19,8 +19,9 @@ from releaser.store import products
 from releaser.web.asked import Asked as AskedPorts
 from releaser.web.asked import Reading
 from releaser.web.pages.chart import draw, half_width
-from releaser.web.pages.shown import shown
+from releaser.web.pages.shown import shown, untold_to
 from releaser.web.paging import FARTHEST
+from releaser.web.reader import Reader
 
 router = APIRouter()
 TICKETS = 30
@@ -113,7 +114,7 @@ def matrix(
         by=by,
         from_column=column,
     )
-    facts = show_matrix(ports, product=name, asked=asked, limit=TICKETS, offset=offset)
+    facts = show_matrix(ports, product=name, asked=asked, limit=TICKETS, offset=offset, told=untold_to(reader))
     with ports.database.reading() as session:
         product = products.facts(products.get(session, name))
     return shown(
@@ -134,10 +135,10 @@ def matrix(
     )
 
 
-def evidence_of(ports: Ports, *, product: str, key: str) -> dict[str, Any]:
+def evidence_of(ports: Ports, reader: Reader, *, product: str, key: str) -> dict[str, Any]:
     """What a ticket's page shows of its evidence: None with the trouble told where the history cannot be read now."""
     try:
-        facts = show_evidence(ports, product=product, key=key)
+        facts = show_evidence(ports, product=product, key=key, told=untold_to(reader))
     except (RefusedError, OutsideError) as error:
         return {"evidence": None, "trouble": str(error), "lines": None}
     new = {version for commit in facts["commits"] for version in commit["new_in"]}

@@ -18,7 +18,7 @@ from releaser.store import lines as lines_of
 from releaser.store.products import Product
 from releaser.web.asked import Asked, Reading
 from releaser.web.pages.history import evidence_of
-from releaser.web.pages.shown import shown, titled
+from releaser.web.pages.shown import shown, titled, untold_to
 from releaser.web.paging import FARTHEST
 
 router = APIRouter()
@@ -115,12 +115,13 @@ def release(request: Request, ports: Asked, reader: Reading, name: str, version:
             replace(one, yank_reason="")
             for one in changelog.of_releases(session, [row], now=now, language=reader.language)
         ]
-        hidden = embargoes.hidden(session, row.product_id, now=now)
+        veil = embargoes.veil(session, row.product_id, now=now)
+        named = [one for one in overview.tickets_of(session, row) if one["key"] not in veil.tickets]
         context: dict[str, Any] = {
             "product": products.facts(row.product),
             "release": releases.facts(row),
             "at": row.published_at or row.tagged_at,
-            "tickets": [one for one in overview.tickets_of(session, row) if one["key"] not in hidden],
+            "tickets": veil.over(named, untold_to(reader)),
             "where": overview.runs_at(session, row.product_id, row.version),
         }
     shown_by_section = shown_notes(page.notes, language=reader.language, zone=reader.zone)
@@ -140,7 +141,7 @@ def release(request: Request, ports: Asked, reader: Reading, name: str, version:
 @router.get("/products/{name}/tickets/{key:path}")
 def ticket(request: Request, ports: Asked, reader: Reading, name: str, key: str) -> Response:
     """The thread of one ticket: from the request to the installations where its fix runs."""
-    facts = show_ticket(ports, key=key, product=name)
+    facts = show_ticket(ports, key=key, product=name, told=untold_to(reader))
     with ports.database.reading() as session:
         described = products.facts(products.get(session, name))
     told = [one for one in facts["notes"] if one["language"] == reader.language] or facts["notes"]
@@ -152,5 +153,5 @@ def ticket(request: Request, ports: Asked, reader: Reading, name: str, key: str)
         ticket=facts,
         note=to_html(told[-1]["text"]) if told else "",
         first=[one for one in facts["releases"] if one["new"]],
-        **evidence_of(ports, product=name, key=key),
+        **evidence_of(ports, reader, product=name, key=key),
     )

@@ -18,6 +18,7 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
+from releaser.domain.embargo import Untold, untold_in
 from releaser.web.pages.reasons import reason_of, step_of
 from releaser.web.pages.words import tone_of, word_of
 from releaser.web.reader import LANGUAGE_COOKIE, Reader
@@ -173,6 +174,11 @@ class Say:
             else f"{length:.1f}"
         )
         return self._t("{n} s", n=figure.replace(".", ",") if self._t.language == "ru" else figure)
+
+
+def untold_to(reader: Reader) -> Untold:
+    """What its reader is told in place of a text under embargo."""
+    return untold_in(reader.t, reader.zone)
 
 
 def text_in(reader: Reader, texts: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -17,7 +17,8 @@ from releaser.flows.ports import Ports
 from releaser.flows.render_trains import render_trains
 from releaser.store import products
 from releaser.web.asked import Asked, Reading
-from releaser.web.pages.shown import shown
+from releaser.web.pages.shown import shown, untold_to
+from releaser.web.reader import Reader
 
 router = APIRouter()
 PAST = 4
@@ -46,20 +47,20 @@ def trains(
         context: dict[str, Any] = {"product": products.facts(row), "timetable": None}
         has_rhythm = row.first_train_on is not None
     if has_rhythm:
-        tickets = list_plans(ports, product=name)
+        tickets = list_plans(ports, product=name, told=untold_to(reader))
         context |= {
             "timetable": list_trains(ports, product=name, count=count, past=PAST, language=reader.language),
-            "freeze": _freeze(ports, name),
-            "exceptions": list_exceptions(ports, product=name),
+            "freeze": _freeze(ports, reader, name),
+            "exceptions": list_exceptions(ports, product=name, told=untold_to(reader)),
             "tickets": [one for one in tickets if one["planned_for"] is not None][:MOST_TICKETS],
             "alerts": [one for one in tickets if one["alert"]],
         }
     return shown(request, reader, "trains.html", now=ports.clock.now(), **context)
 
 
-def _freeze(ports: Ports, name: str) -> dict[str, Any]:
+def _freeze(ports: Ports, reader: Reader, name: str) -> dict[str, Any]:
     """What a cut made now would refuse; where the history cannot be read, why."""
     try:
-        return {**freeze_state(ports, product=name), "trouble": ""}
+        return {**freeze_state(ports, product=name, told=untold_to(reader)), "trouble": ""}
     except (RefusedError, OutsideError) as error:
         return {"violations": [], "excused": [], "points": [], "trouble": str(error)}

@@ -11,7 +11,7 @@ from releaser.domain.changelog.text import to_html
 from releaser.flows.show_upgrade import show_upgrade
 from releaser.store import history_views, products
 from releaser.web.asked import Asked, Reading
-from releaser.web.pages.shown import shown
+from releaser.web.pages.shown import shown, untold_to
 from releaser.web.reader import Reader
 
 router = APIRouter()
@@ -33,7 +33,9 @@ def upgrade(
 ) -> Response:
     """Choose two versions; both chosen, everything that lies between them."""
     since, upto = from_.strip(), to.strip()
-    facts = show_upgrade(ports, product=name, since=since, upto=upto) if since and upto else None
+    facts = (
+        show_upgrade(ports, product=name, since=since, upto=upto, told=untold_to(reader)) if since and upto else None
+    )
     with ports.database.reading() as session:
         row = products.get(session, name)
         product = products.facts(row)
