@@ -57,7 +57,7 @@ def freeze_notes(ports: Ports, *, release_id: int, repository: Repository) -> Fr
         private = notes.private_titles(session, release.product_id)
         product = release.product
         asked = _asked(release, releases.abandoned_tags(session, release.product_id))
-    refs = recall_tags(ports, repository, product, repository.refs().without_tags({*asked.burned, asked.tag}))
+    refs = recall_tags(ports, repository, product, repository.refs()).without_tags({*asked.burned, asked.tag})
     changes, previous = _changes(repository, refs, asked)
     came = read_fragments(repository, folder=asked.fragments, releases={asked.version: (asked.commit, previous)})
     commits = tuple(map(commit_of, changes))

@@ -1,7 +1,8 @@
-"""Which version a cut would make, derived from every number ever given, in the caller's transaction."""
+"""Which version a cut would make, derived from every number ever given, in the caller's transaction; and which one is open."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -11,8 +12,10 @@ from releaser.domain.release import CutKind, ReleaseState
 from releaser.domain.version import UnknownLineError, Version, VersionKind, line_named, next_patch, next_stable, parse
 from releaser.store import products, releases
 from releaser.store.products import Product
+from releaser.store.releases import Release
 
 KINDS = {CutKind.STABLE: VersionKind.STABLE, CutKind.PATCH: VersionKind.PATCH}
+_STANDING = (ReleaseState.CANDIDATE, ReleaseState.PROMOTED)
 _SHIPPED = (ReleaseState.PUBLISHED, ReleaseState.YANKED)
 
 
@@ -49,6 +52,34 @@ def number_cut(session: Session, product: Product, *, kind: CutKind, line: str |
         version=version,
         previous=previous_versions(ordered)[ordered.index(version)],
         branches=_branches(session, product, version),
+    )
+
+
+def open_cut(session: Session, product: Product, *, kind: CutKind, line: str | None) -> Release | None:
+    """The cut of this kind, and of this line if it is a patch, that was begun and is not finished. Raises as `line_to_patch`."""
+    on_line = None if kind is CutKind.STABLE else line_to_patch(session, product, line)
+    for release in releases.in_states(session, product.id, ReleaseState.CUTTING):
+        if release.kind is KINDS[kind] and on_line in {None, release.line}:
+            return release
+    return None
+
+
+def standing_cut(rows: Iterable[Release], numbered: Numbered, *, commit: str) -> Release | None:
+    """The candidate of this kind and line that was made of the same commit; `rows` are newest number first."""
+    on_line = None if numbered.kind is CutKind.STABLE else numbered.line
+    for row in rows:
+        if row.kind is KINDS[numbered.kind] and on_line in {None, row.line} and row.state in _STANDING:
+            return row if row.commit == commit else None
+    return None
+
+
+def number_again(product: Product, release: Release) -> Numbered:
+    """A number that was given, as it was given."""
+    return Numbered(
+        kind=CutKind.PATCH if release.kind is VersionKind.PATCH else CutKind.STABLE,
+        version=parse(release.version, scheme=product.scheme),
+        previous=parse(release.previous, scheme=product.scheme) if release.previous else None,
+        branches=(release.branch,),
     )
 
 

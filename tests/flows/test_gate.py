@@ -28,6 +28,7 @@ from releaser.flows.yank_release import MissingReasonError
 from releaser.sources.source import RegistryUnreachableError
 from releaser.store import products
 from releaser.store.plain import dump
+from tests.fakes.deadly import Killed
 from tests.fakes.release_world import ReleaseWorld
 
 
@@ -275,3 +276,29 @@ def test_what_landed_in_a_freeze_holds_the_stable_until_its_ticket_has_an_except
     with pytest.raises(GateHoldsError, match=late[:10]) as caught:
         world.cut()
     assert caught.value.rule == "freeze"
+
+
+def test_gate_judges_the_open_cut_and_not_the_one_after_it(world: ReleaseWorld) -> None:
+    before = gate(world)
+    assert before["under_way"] is None
+    world.deadly.method, world.deadly.nth = "push_tag", 1
+    with pytest.raises(Killed):
+        world.cut()
+    world.deadly.method = ""
+    world.land("SHOP-7: after the cut was begun")
+    opened = gate(world)
+    told = ("version", "previous", "commit", "commits", "holds", "findings", "branch")
+    assert {name: opened[name] for name in told} == {name: before[name] for name in told}
+    assert opened["under_way"] == {"state": "cutting", "step": "tagged", "by": "ann"}
+    assert (opened["version"], opened["commits"]) == ("1.1", 2)
+    world.cut()
+    later = gate(world)
+    assert (later["version"], later["previous"], later["commits"], later["under_way"]) == ("1.2", "1.1", 1, None)
+
+
+def test_gate_tells_the_candidate_that_a_cut_would_answer(world: ReleaseWorld) -> None:
+    before = gate(world)
+    world.cut()
+    after = gate(world)
+    assert (after["version"], after["commits"], after["findings"]) == ("1.1", before["commits"], before["findings"])
+    assert after["under_way"] == {"state": "candidate", "step": "resolved", "by": "ann"}
