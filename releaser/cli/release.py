@@ -136,7 +136,15 @@ def gate_text(facts: Any) -> str:  # noqa: ANN401 -- facts
     """The gate's report for people: what holds, then what is only told, a bounded number of each check."""
     head = listing(
         [
-            ("would cut", f"{facts['product']} {facts['version']} from {facts['branch']} at {facts['commit'][:10]}"),
+            (
+                "being cut" if facts["under_way"] else "would cut",
+                f"{facts['product']} {facts['version']} from {facts['branch']} at {facts['commit'][:10]}",
+            ),
+            *(
+                [("by", "{by}, {state}, step '{step}' is done".format(**facts["under_way"]))]
+                if facts["under_way"]
+                else []
+            ),
             ("since", facts["previous"]),
             ("commits", facts["commits"]),
             *([("train", facts["train"])] if facts["train"] else []),

@@ -17,7 +17,7 @@ from releaser.errors import ConflictError, RefusedError
 from releaser.flows.collect_commits import collect_commits
 from releaser.flows.complete_cut import complete_cut
 from releaser.flows.judge_gate import findings_facts, judge_gate, refuse_held
-from releaser.flows.number_cut import KINDS, Numbered, line_to_patch, number_cut
+from releaser.flows.number_cut import Numbered, number_cut, open_cut, standing_cut
 from releaser.flows.ports import Facts, Ports, Progress, silent
 from releaser.flows.read_content import BranchMovedError, Content, read_content
 from releaser.flows.yank_release import checked_reason
@@ -31,7 +31,6 @@ from releaser.store.session import WriteConflictError
 FORSAKEN_AFTER = timedelta(minutes=10)
 """A cut that did no step for so long is nobody's: anybody may complete it."""
 
-_STANDING = (ReleaseState.CANDIDATE, ReleaseState.PROMOTED)
 _TRIES = 3
 
 
@@ -97,19 +96,18 @@ def _interrupted(
     session: Session, product: Product, kind: CutKind, line: str | None, by: str, now: datetime
 ) -> int | None:
     """The cut of this kind and line that is not finished, if it is ours to finish. Raises `CutUnderWayError`."""
-    on_line = None if kind is CutKind.STABLE else line_to_patch(session, product, line)
-    for release in releases.in_states(session, product.id, ReleaseState.CUTTING):
-        if release.kind is KINDS[kind] and on_line in {None, release.line}:
-            alive = release.cut_at is not None and now - release.cut_at < FORSAKEN_AFTER
-            if alive and release.cut_by != by:
-                raise CutUnderWayError(
-                    f"{release.cut_by} is cutting {product.name} {release.version} (step '{release.cut_step}').",
-                    advice="Let them finish, or abandon that cut; after 10 minutes without a step you can complete it.",
-                    version=release.version,
-                    by=release.cut_by,
-                )
-            return release.id
-    return None
+    release = open_cut(session, product, kind=kind, line=line)
+    if release is None:
+        return None
+    alive = release.cut_at is not None and now - release.cut_at < FORSAKEN_AFTER
+    if alive and release.cut_by != by:
+        raise CutUnderWayError(
+            f"{release.cut_by} is cutting {product.name} {release.version} (step '{release.cut_step}').",
+            advice="Let them finish, or abandon that cut; after 10 minutes without a step you can complete it.",
+            version=release.version,
+            by=release.cut_by,
+        )
+    return release.id
 
 
 def _number(
@@ -122,7 +120,7 @@ def _number(
     if begun is not None:
         return begun, False
     rows = releases.by_product(session, product.id)
-    standing = _standing(rows, content)
+    standing = standing_cut(rows, seen, commit=content.commit)
     if standing is not None:
         return standing.id, True
     numbered = number_cut(session, product, kind=seen.kind, line=line)
@@ -157,15 +155,6 @@ def _record_gate(
             reason=reason if overridden else "",
         )
     )
-
-
-def _standing(rows: releases.Releases, content: Content) -> Release | None:
-    """The candidate of this kind and line that was made of the same commit."""
-    kind, line = content.numbered.kind, content.numbered.line
-    for row in rows:
-        if row.kind is KINDS[kind] and (kind is CutKind.STABLE or row.line == line) and row.state in _STANDING:
-            return row if row.commit == content.commit else None
-    return None
 
 
 def _refuse_nothing_new(rows: releases.Releases, content: Content) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from sqlalchemy.orm import Session
 
 from releaser.domain.content import Brought, ChangeKind, brought
 from releaser.domain.gate import Frozen, TakenBack
-from releaser.domain.history import Change, Head, History, LineStatus, Standing, TicketTable
+from releaser.domain.history import BranchHead, Change, Head, History, LineStatus, Standing, TicketTable
 from releaser.domain.line import SUPPORTED, TicketKind
 from releaser.domain.missing import CutPlace, Missing, Supported, missing_fixes
 from releaser.domain.release import CutKind
@@ -22,9 +22,13 @@ from releaser.flows.number_cut import Numbered
 from releaser.flows.open_history import open_history
 from releaser.flows.open_repository import open_repository
 from releaser.flows.ports import Facts, Ports
+from releaser.flows.read_rules import read_rules
+from releaser.flows.recall_tags import recall_tags
+from releaser.flows.refresh_history import refresh_history
 from releaser.sources.source import BranchNotFoundError, Repository
-from releaser.store import lines, marks, overrides, products
+from releaser.store import lines, marks, overrides, products, releases
 from releaser.store.products import Product
+from releaser.store.releases import Release
 
 
 class BranchMovedError(ConflictError):
@@ -60,16 +64,22 @@ class _Said:
     statuses: dict[tuple[str, str], LineStatus]
 
 
-def read_content(ports: Ports, *, product: str, numbered: Numbered) -> Content:
+def read_content(ports: Ports, *, product: str, numbered: Numbered, opened: Release | None = None) -> Content:
     """Read it as of the last collect. It touches files, so no transaction may be open.
 
+    With `opened`, a cut that has the number already, it is what that release is made of, wherever the branch is by now.
     Raises `BranchNotFoundError`, `RefusedError` (rules `no-branch`, `not-collected`), `BranchMovedError`.
     """
     with ports.database.reading() as session:
         row = products.get(session, product)
         said = _said(session, ports, row)
-    history = open_history(ports, product=product)
-    branch, commit = _tip(open_repository(ports, row), numbered, product)
+    repository = open_repository(ports, row)
+    if opened is None:
+        history = open_history(ports, product=product)
+        branch, commit = _tip(repository, numbered, product)
+    else:
+        history = _before(ports, row, repository, opened)
+        branch, commit = opened.branch, opened.commit
     head = next((one for one in history.heads if one.branch == branch and one.commit == commit), None)
     if head is None:
         raise BranchMovedError(f"Branch '{branch}' moved while it was read.", advice="Repeat the command.")
@@ -90,8 +100,21 @@ def read_content(ports: Ports, *, product: str, numbered: Numbered) -> Content:
         ),
         missing=missing,
         uncertain=uncertain,
-        train_on=freeze["train"],
+        train_on=opened.planned_on if opened is not None else freeze["train"],
     )
+
+
+def _before(ports: Ports, product: Product, repository: Repository, opened: Release) -> History:
+    """The history as it was when the cut was begun: its branch at its commit, and no tag of it yet."""
+    known = open_history(ports, product=product.name)
+    with ports.database.reading() as session:
+        burned = releases.abandoned_tags(session, product.id)
+    refs = recall_tags(ports, repository, product, repository.refs()).without_tags({*burned, opened.tag})
+    heads = [head for head in refs.heads if head.name != opened.branch]
+    refs = replace(refs, heads=(*heads, BranchHead(name=opened.branch, commit=opened.commit)))
+    return refresh_history(
+        repository, refs, rules=read_rules(product), known=known, with_tickets=True, keeping=False
+    ).history
 
 
 def _said(session: Session, ports: Ports, product: Product) -> _Said:
