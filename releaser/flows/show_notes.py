@@ -20,6 +20,7 @@ def show_notes(ports: Ports, *, product: str, version: str, audience: Audience =
             "language": note.language,
             "text": note.text,
             "needs_action": note.needs_action,
+            "breaking": note.is_breaking,
             "corrected_at": note.corrected_at,
             "disclosed_at": note.disclosed_at,
             "embargo_until": note.embargo_until,

@@ -61,6 +61,7 @@ def freeze(
                     language=draft.language,
                     text=draft.text,
                     needs_action=draft.needs_action,
+                    is_breaking=draft.is_breaking,
                     written_at=now,
                     written_by=FROM_FRAGMENT if audience is Audience.CUSTOMER and draft.ticket in authored else "",
                 )
@@ -116,6 +117,7 @@ def _kept(row: Note) -> KeptNote:
         language=row.language,
         text=row.text,
         needs_action=row.needs_action,
+        is_breaking=row.is_breaking,
         is_written=bool(row.written_by),
         written_at=row.written_at,
         corrected_at=row.corrected_at,
@@ -141,6 +143,7 @@ def _drafted(session: Session, release: Release, known: set[str]) -> list[KeptNo
             language=draft.language,
             text=draft.text,
             needs_action=draft.needs_action,
+            is_breaking=draft.is_breaking,
             is_written=False,
             written_at=release.product.created_at,
         )

@@ -93,7 +93,7 @@ class ReleaseImage(Base):
 class Note(Base):
     """One entry of the release notes: ticket x audience x language; `text` is Markdown, never trusted.
 
-    `written_by` is empty for a draft that was made from the history. An empty `text` keeps the ticket out of the notes.
+    `written_by` is empty for a draft that was made from the history; `is_breaking` is what the history says of its ticket. An empty `text` keeps the ticket out of the notes.
     `corrected_at` is when it was changed last after its release was published.
     """
 
@@ -108,6 +108,7 @@ class Note(Base):
     language: Mapped[str] = mapped_column(String(8))
     text: Mapped[str] = mapped_column(Text)
     needs_action: Mapped[bool] = mapped_column(default=False)
+    is_breaking: Mapped[bool] = mapped_column(default=False)
     written_at: Mapped[datetime]
     written_by: Mapped[str] = mapped_column(String(200), default="")
     corrected_at: Mapped[datetime | None]

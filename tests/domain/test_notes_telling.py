@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -272,3 +273,10 @@ def test_json_of_notes_has_each_text_in_three_forms() -> None:
     assert first["text"].startswith("Mended <b>really</b> well,")
     assert second["markdown"] == "Закрыто."
     assert "<b>" not in notes_html(PAGE, language="en")
+
+
+def test_ticket_that_breaks_something_is_marked_whoever_wrote_its_note_and_in_every_language() -> None:
+    own = [replace(kept("Draft"), is_breaking=True), kept("Запись", language="ru", written=0)]
+    other = [kept("By hand", written=1)]
+    found = notes_for(CUSTOMER, own, other, embargoes={}, published_at=AT, now=AT)
+    assert [(one.text, one.is_breaking) for one in found] == [("By hand", True), ("Запись", True)]

@@ -19,6 +19,7 @@ from releaser.domain.changelog import (
     draft_notes,
     json_feed,
     notes_html,
+    notes_json,
     notes_markdown,
     notes_text,
 )
@@ -202,3 +203,35 @@ def test_json_feed_follows_its_version() -> None:
     assert document["items"][0]["date_published"] == "2026-03-02T09:00:00Z"
     assert document["items"][0]["url"].endswith("/releases/1.1")
     assert document["items"][0]["id"].startswith("urn:uuid:")
+
+
+@pytest.mark.parametrize("message", ["feat!: sign in anew", "Sign in anew\n\nBREAKING CHANGE: sessions end"])
+def test_draft_of_a_ticket_knows_that_it_breaks_something(message: str) -> None:
+    (note,) = draft_notes([commit(message, "A-1"), commit("and more", "A-1")])
+    assert (note.is_breaking, note.needs_action) == (True, True)
+    (other,) = draft_notes([commit("feat: sign in", "A-2")])
+    assert not other.is_breaking
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "Breaking:"), ("ru", "Несовместимо:")])
+def test_breaking_change_is_marked_for_customers_in_every_form(language: str, word: str) -> None:
+    notes = (
+        ReleaseNote(ticket="A-1", section=Section.ADDED, language=language, text="Sign in anew", is_breaking=True),
+        ReleaseNote(ticket="A-2", section=Section.ADDED, language=language, text="- one\n- two", is_breaking=True),
+        ReleaseNote(ticket="A-3", section=Section.ADDED, language=language, text="Harmless"),
+    )
+    page = NotesPage(title="Shop", version="1.1", notes=notes, published_at=AT)
+    html, text = notes_html(page, language=language), notes_text(page, language=language)
+    assert f"- **{word}** Sign in anew (A-1)" in notes_markdown(page, language=language)
+    assert f"<strong>{word}</strong> Sign in anew" in html
+    assert "<li>one</li>" in html, "a list stays a list behind the mark"
+    assert f"{word} Sign in anew (A-1)" in text
+    told = json.loads(notes_json(page, language=language))["notes"]
+    assert [one["breaking"] for one in told] == [True, True, False]
+    assert [one["text"].startswith(word) for one in told] == [True, True, False]
+    item = FeedItem(version="1.1", link="l", html=html, text=text, published_at=AT, updated_at=AT)
+    feed = Feed(product="shop", title="Shop", link="l", address="a", language=language, items=(item,))
+    assert word in atom(feed)
+    (entry,) = json.loads(json_feed(feed))["items"]
+    assert word in entry["content_html"]
+    assert word in entry["content_text"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from releaser.domain.changelog.entries import ChangelogCommit, Entry, Section, entry_of, keys_of
@@ -107,9 +108,11 @@ def _written(key: str, fragments: Iterable[Fragment], *, needs_action: bool) -> 
 
 def _notes_of(key: str, commits: list[ChangelogCommit], title: str, fragments: Iterable[Fragment]) -> list[ReleaseNote]:
     told, actions = _trailers(commits, "release-note"), _trailers(commits, "action-needed")
-    needs_action = bool(actions) or any(entry_of(commit).is_breaking for commit in commits)
+    is_breaking = any(entry_of(commit).is_breaking for commit in commits)
+    needs_action = bool(actions) or is_breaking
     if fragments:
-        return _written(key, fragments, needs_action=needs_action)
+        written = _written(key, fragments, needs_action=needs_action)
+        return [replace(one, is_breaking=is_breaking) for one in written]
     if _is_silent(told):
         return []
     leading, entry = _leading(commits, key)
@@ -122,6 +125,7 @@ def _notes_of(key: str, commits: list[ChangelogCommit], title: str, fragments: I
             language=language,
             text=_with_action(shortened(text), actions, language),
             needs_action=needs_action,
+            is_breaking=is_breaking,
         )
         for language, text in texts.items()
     ]

@@ -18,6 +18,7 @@ from typing import Any
 
 from releaser.domain.changelog.entries import TITLES, Section
 from releaser.domain.changelog.text import (
+    begins_block,
     escape_json,
     escape_markdown,
     indented,
@@ -47,6 +48,7 @@ class Audience(StrEnum):
 class ReleaseNote:
     """One note. `text` is Markdown, never trusted; `needs_action` says that the customer has to do something.
 
+    `is_breaking`: what worked before may not work any more, which readers are told in front of the text.
     `corrected_at` is when its text was changed after the release was published, `disclosed_at` when an embargo ended
     after that; `embargo_until` is the end of one that holds, which internal readers alone see.
     """
@@ -56,6 +58,7 @@ class ReleaseNote:
     language: str
     text: str
     needs_action: bool = False
+    is_breaking: bool = False
     audience: Audience = Audience.CUSTOMER
     corrected_at: datetime | None = None
     disclosed_at: datetime | None = None
@@ -107,6 +110,7 @@ class ShownNote:
     html: str
     mark: str
     needs_action: bool
+    is_breaking: bool = False
     remarks: tuple[str, ...] = ()
 
 
@@ -131,6 +135,9 @@ def _chosen(notes: Iterable[ReleaseNote], language: str) -> list[ReleaseNote]:
 
 def _shown(note: ReleaseNote, t: Translator, zone: str) -> ShownNote:
     text = plain_lines(note.text)
+    if note.is_breaking:
+        # A list or a block of code would not be one any more behind a word.
+        text = f"**{t('Breaking:')}**" + ("\n\n" if begins_block(text) else " ") + text
     return ShownNote(
         ticket="" if note.ticket.startswith(NO_TICKET) else plain(note.ticket),
         section=note.section,
@@ -139,6 +146,7 @@ def _shown(note: ReleaseNote, t: Translator, zone: str) -> ShownNote:
         html=to_html(text),
         mark="" if note.language == t.language else t(_FOREIGN.get(note.language, _ELSE)),
         needs_action=note.needs_action,
+        is_breaking=note.is_breaking,
         remarks=_remarks(note, t, zone),
     )
 
@@ -225,6 +233,7 @@ def notes_json(page: NotesPage, *, language: str) -> str:
                 "html": note.html,
                 "text": to_text(note.text),
                 "needs_action": note.needs_action,
+                "breaking": note.is_breaking,
                 "remarks": list(note.remarks),
             }
             for notes in shown.values()

@@ -6,7 +6,6 @@ The JSON shape is read by scripts outside; keep it.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from datetime import date
 from enum import StrEnum
@@ -21,10 +20,17 @@ from releaser.domain.changelog.entries import (
     entries_of,
     keys_of,
 )
-from releaser.domain.changelog.text import escape_json, escape_markdown, indented, plain, plain_lines, to_html, to_text
+from releaser.domain.changelog.text import (
+    begins_block,
+    escape_json,
+    escape_markdown,
+    indented,
+    plain,
+    plain_lines,
+    to_html,
+    to_text,
+)
 from releaser.i18n import DEFAULT_LANGUAGE, Translator, translator
-
-_BLOCK = re.compile(r"\s*(?:`{3}|~{3}|[|>#]|[-*+]\s|\d{1,9}[.)]\s)")
 
 
 class Form(StrEnum):
@@ -166,7 +172,7 @@ def entry_markdown(entry: Entry, t: Translator) -> str:
     if not references:
         return text
     # Behind a code block, a table or a list the references need a paragraph of their own.
-    apart = "\n\n  " if entry.is_markdown and _BLOCK.match(text.rpartition("\n")[2]) and "\n" in text else " "
+    apart = "\n\n  " if entry.is_markdown and begins_block(text.rpartition("\n")[2]) and "\n" in text else " "
     return f"{text}{apart}({', '.join(references)})"
 
 

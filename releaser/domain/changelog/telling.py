@@ -31,6 +31,7 @@ class KeptNote:
     is_written: bool
     written_at: datetime
     corrected_at: datetime | None = None
+    is_breaking: bool = False
 
 
 def notes_for(
@@ -59,6 +60,7 @@ def notes_for(
         found += [
             replace(
                 _note(note),
+                is_breaking=any(one.is_breaking for one in notes.values()),
                 embargo_until=until if is_hidden else None,
                 disclosed_at=until if _is_disclosed(until, published_at, now) else None,
             )
@@ -80,7 +82,12 @@ def _inherit(
             notes = by_ticket[note.ticket]
             drafted = notes.get(place) or next(iter(notes.values()))
             is_later = published_at is not None and note.written_at > published_at
-            notes[place] = replace(note, section=drafted.section, corrected_at=note.written_at if is_later else None)
+            notes[place] = replace(
+                note,
+                section=drafted.section,
+                is_breaking=drafted.is_breaking,
+                corrected_at=note.written_at if is_later else None,
+            )
 
 
 def _of_audience(audience: Audience, notes: Mapping[tuple[Audience, str], KeptNote]) -> list[KeptNote]:

@@ -42,11 +42,17 @@ MARKDOWN_ESCAPES = (
     (r"^\d{1,9}(?=[.)])", r"\g<0>\\"),
 )
 """What `escape_markdown` does, as substitutions one after the other, for who has to do it elsewhere."""
+_BLOCK = re.compile(r"\s*(?:`{3}|~{3}|[|>#]|[-*+]\s|\d{1,9}[.)]\s)")
 _CYRILLIC = re.compile("[\u0400-\u04ff]")
 _LATIN = re.compile("[A-Za-z]")
 _UNSAFE_IN_JSON = re.compile(
     "[\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e0fff\ud800-\udfff]"
 )
+
+
+def begins_block(text: str) -> bool:
+    """Whether Markdown begins with a list, a table, a quotation, a heading or code, which must stand by itself."""
+    return _BLOCK.match(text) is not None
 
 
 def plain(text: str) -> str:

@@ -432,6 +432,7 @@ def upgrade() -> None:
         sa.Column("language", sa.String(length=8), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("needs_action", sa.Boolean(), nullable=False),
+        sa.Column("is_breaking", sa.Boolean(), nullable=False),
         sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("written_by", sa.String(length=200), nullable=False),
         sa.Column("corrected_at", sa.DateTime(timezone=True), nullable=True),
