@@ -23,6 +23,7 @@ from itertools import accumulate, islice
 
 import re2
 
+from releaser.domain.joined import Joined
 from releaser.domain.quoting import is_quoted
 from releaser.errors import InvalidError
 
@@ -72,14 +73,19 @@ class TicketPatterns:
         self.guarded = DEFAULT_PATTERN in self.texts
         self._ready = tuple((_literal_start(text), _compiled(text)) for text in self.texts)
 
-    def hopeful(self, messages: Sequence[str]) -> Iterable[int]:
+    def found(self, messages: Joined) -> Iterable[tuple[int, list[Span]]]:
+        """The places of those of many messages that `spans` finds anything in, ascending, and what it finds."""
+        if self.texts == (DEFAULT_PATTERN,):
+            return _default_keys(messages)
+        spans = self.spans
+        texts = messages.texts
+        return [(place, found) for place in self._hopeful(texts) if (found := spans(texts[place]))]
+
+    def _hopeful(self, messages: Sequence[str]) -> Iterable[int]:
         """The places of the messages worth a closer look: all that hold some pattern's fixed start."""
         literals = [literal for literal, _ in self._ready]
         if not all(literals):
             return self._matching(messages)
-        if len(literals) == 1:
-            literal = literals[0]
-            return [place for place, message in enumerate(messages) if literal in message]
         return [place for place, message in enumerate(messages) if any(one in message for one in literals)]
 
     def _matching(self, messages: Sequence[str]) -> Iterable[int]:
@@ -106,6 +112,45 @@ class TicketPatterns:
             if not literal or literal in message:
                 found += find(message)
         return found if len(self._ready) < 2 else _apart(found)
+
+
+_HYPHEN = re.compile("-[1-9]")
+_DIGITS = re.compile("[0-9]*")
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+_NEAR = 16
+
+
+def _default_keys(messages: Joined) -> list[tuple[int, list[Span]]]:
+    """What the default pattern finds: from the hyphens on, which are found much faster than letters that may begin a key."""
+    whole, starts = messages.whole, messages.starts
+    found: list[tuple[int, list[Span]]] = []
+    place, first, following = -1, 0, 0
+    spans: list[Span] = []
+    for hit in _HYPHEN.finditer(whole):
+        at = hit.start()
+        if whole[at - 1] not in _LETTERS or not (name := _name_before(whole, at)):
+            continue
+        if at >= following:
+            place = messages.place(at)
+            first, following = starts[place], starts[place + 1]
+            spans = []
+            found.append((place, spans))
+        if len(spans) < MAX_MATCHES:
+            end = _DIGITS.match(whole, at + 1).end()  # type: ignore[union-attr]  # it matches nothing, too
+            start = at - len(name)
+            spans.append((start - first, end - first, whole[start:end]))
+    return found
+
+
+def _name_before(text: str, at: int) -> str:
+    """The project's name that ends before the hyphen `at`; empty if none does."""
+    for near in (_NEAR, MAX_KEY):
+        before = text[max(0, at - near) : at]
+        run = before[len(before.rstrip(_LETTERS)) :]
+        if len(run) < len(before) or at <= near:
+            name = run.lstrip("0123456789")
+            return name if len(name) > 1 else ""
+    return ""
 
 
 def _apart(found: list[Span]) -> list[Span]:
@@ -236,21 +281,31 @@ _LIST_GAP = 16
 
 def ticket_links(message: str, patterns: TicketPatterns) -> tuple[TicketLink, ...]:
     """The tickets a message names, each once, in the order they appear; *fixes* wins over *refs* of the same key."""
-    spans = patterns.spans(message)
+    related = relations_of(message, patterns.spans(message), is_guarded=patterns.guarded)
+    return tuple([TicketLink(key=key, relation=relation) for key, relation in related.items()])
+
+
+def relations_of(message: str, spans: Sequence[Span], *, is_guarded: bool) -> dict[str, TicketRelation]:
+    """Likewise of what a pattern found in a message; `is_guarded` where what only looks like a key is left out."""
     if not spans:
-        return ()
+        return {}
     merges = message.startswith("Merge ")
     subject_end = -1 if merges else message.find("\n") % (len(message) + 1)
     relations: dict[str, TicketRelation] = {}
     last_end, last = -1, TicketRelation.REFS
     for start, end, key in spans:
-        if not _stands_alone(message, start, end, key) or (patterns.guarded and key.startswith(_NOT_KEYS)):
+        if not _stands_alone(message, start, end, key) or (is_guarded and key.startswith(_NOT_KEYS)):
             continue
         relation = TicketRelation.FIXES
         if start or subject_end < 0:
             line_start = message.rfind("\n", 0, start) + 1
             before = message[max(line_start, start - _LONGEST_URL) : start]
-            if is_quoted(message, start, end) or _in_url(before) or (not merges and _in_quotes(message, end, before)):
+            # Signs of these are looked for first, here and below: most lines have none, and that is seen much faster.
+            if (
+                (("Re" in before or ">" in before or len(before) == _LONGEST_URL) and is_quoted(message, start, end))
+                or ("://" in before and _in_url(before))
+                or (('"' in before or not before.isascii()) and not merges and _in_quotes(message, end, before))
+            ):
                 continue
             if last_end >= line_start and start - last_end <= _LIST_GAP and _LISTED.fullmatch(message, last_end, start):
                 relation = last
@@ -259,7 +314,7 @@ def ticket_links(message: str, patterns: TicketPatterns) -> tuple[TicketLink, ..
         last_end, last = end, relation
         if relations.get(key) is not TicketRelation.FIXES:
             relations[key] = relation
-    return tuple([TicketLink(key=key, relation=relation) for key, relation in relations.items()])
+    return relations
 
 
 def _stands_alone(message: str, start: int, end: int, key: str) -> bool:
@@ -300,7 +355,6 @@ def _in_quotes(message: str, end: int, before: str) -> bool:
 
 def _relation(message: str, end: int, before: str, *, in_subject: bool, merges: bool) -> TicketRelation:
     near = before[-_LOOK_BACK:]
-    # Plain texts are looked for first, here and below: most messages have none, and that is seen much faster.
     low = near.lower()
     closing = _CLOSING.search(near) if _closes(low) else None
     if closing is not None:
@@ -310,7 +364,7 @@ def _relation(message: str, end: int, before: str, *, in_subject: bool, merges: 
         return TicketRelation.FIXES if not merges and _is_item(message, end, before) else TicketRelation.REFS
     if (
         (_refers(low) and _REFERRING.search(near))
-        or _DENIED.match(message, end)
+        or (message[end : end + 1].isspace() and _DENIED.match(message, end))
         or ('"' not in before and _TAKING_BACK.match(before))
     ):
         return TicketRelation.REFS

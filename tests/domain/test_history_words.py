@@ -6,7 +6,8 @@ import pytest
 
 from releaser.domain.history import PickLayer, TicketTable
 from releaser.domain.history.picks import named_sources, quoted_sources
-from releaser.domain.history.reverts import may_revert, named_changes, named_ids, names
+from releaser.domain.history.reverts import named_changes, named_ids, names, reverting
+from releaser.domain.joined import Joined
 from tests.fakes.told_history import Told, id_of, standings
 
 A, B = "a" * 40, "b" * 40
@@ -77,7 +78,7 @@ def test_revert_that_quotes_a_picks_trailer_is_no_pick() -> None:
     ],
 )
 def test_ids_that_are_reverted_are_read_unless_they_are_quoted(message: str, wanted: list[str]) -> None:
-    assert may_revert(message)
+    assert reverting(Joined([message])) == [0]
     assert list(named_ids(message)) == wanted
 
 

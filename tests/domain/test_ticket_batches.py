@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from releaser.domain.joined import Joined
 from releaser.domain.ticket import DEFAULT_PATTERN, TicketPatterns, ticket_links
 
 PATTERNS = (
@@ -27,10 +28,20 @@ MESSAGES = st.lists(st.lists(PIECES, max_size=6).map("".join), max_size=8)
 
 @pytest.mark.parametrize("texts", PATTERNS)
 @given(messages=MESSAGES)
-def test_messages_looked_through_together_lose_no_match(texts: tuple[str, ...], messages: list[str]) -> None:
+def test_messages_looked_through_together_tell_what_each_does_alone(
+    texts: tuple[str, ...], messages: list[str]
+) -> None:
     patterns = TicketPatterns(texts)
-    alone = {place for place, message in enumerate(messages) if "\ud800" not in message and patterns.spans(message)}
-    assert alone <= set(patterns.hopeful(messages))
+    whole = [message.replace("\ud800", "?") for message in messages]
+    alone = [(place, spans) for place, message in enumerate(whole) if (spans := patterns.spans(message))]
+    assert patterns.found(Joined(whole)) == alone
+
+
+@given(messages=MESSAGES)
+def test_broken_letters_in_one_message_hide_nothing_in_others(messages: list[str]) -> None:
+    patterns = TicketPatterns((r"#\d+",))
+    found = {place for place, _ in patterns.found(Joined(messages))}
+    assert found == {place for place, message in enumerate(messages) if patterns.spans(message)}
 
 
 @given(message=st.text(alphabet="AB1-0 z\n", max_size=60), long=st.integers(100, 400))

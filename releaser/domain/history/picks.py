@@ -29,8 +29,10 @@ def quoted_sources(message: str) -> tuple[str, ...]:
 
 
 def _sources(message: str, *, quoted: bool) -> tuple[str, ...]:
-    if "picked" not in message:
+    word = message.find("picked")
+    if word < 0:
         return ()
-    matches = islice(_TRAILER.finditer(message), MOST_SOURCES)
+    # Nothing before its line is looked at: few letters stand behind a trailer, many before it.
+    matches = islice(_TRAILER.finditer(message, message.rfind("\n", 0, word) + 1), MOST_SOURCES)
     found = [(one[1] or one[2]).lower() for one in matches if is_quoted(message, *one.span()) is quoted]
     return tuple(dict.fromkeys(reversed(found)))

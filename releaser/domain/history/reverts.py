@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from itertools import islice
 
+from releaser.domain.joined import Joined
 from releaser.domain.quoting import is_quoted
 
 MOST_IDS = 1000
+_AGAIN = ("Reapply ", "Reland ")
 _IDS = re.compile(
     r"\brevert(?:s|ed|ing)?(?: the)?(?: merge)?(?: commits?)?:?((?:[\s,;&]{1,4}(?:and\s)?(?:commit\s)?[0-9a-f]{7,64}\b){1,50})",
     re.IGNORECASE,
@@ -28,9 +30,10 @@ _NUMBERED = re.compile(r"(?: \(#[0-9]{1,9}\))+$")
 _MERGED_PULL = re.compile(r"Merge pull request (#[0-9]{1,9})\b")
 
 
-def may_revert(message: str) -> bool:
-    """A quick look, before any regular expression."""
-    return "evert" in message or message.startswith(("Reapply ", "Reland "))
+def reverting(messages: Joined) -> list[int]:
+    """The places of those of many messages that may take something back, ascending; a quick look, before any regular expression."""
+    again = [place for place, message in enumerate(messages.texts) if message.startswith(_AGAIN)]
+    return sorted({*messages.holding("evert"), *again})
 
 
 def named_ids(message: str) -> tuple[str, ...]:

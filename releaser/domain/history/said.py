@@ -14,8 +14,9 @@ from zlib import adler32, crc32
 
 from releaser.domain.history.picks import named_sources, quoted_sources
 from releaser.domain.history.records import OUTSIDE, CommitBatch
-from releaser.domain.history.reverts import may_revert, named_changes, named_ids, names
-from releaser.domain.ticket import TicketPatterns, TicketRelation, ticket_links
+from releaser.domain.history.reverts import named_changes, named_ids, names, reverting
+from releaser.domain.joined import Joined
+from releaser.domain.ticket import TicketPatterns, TicketRelation, relations_of
 
 _FURTHEST = 2**62
 _Key = TypeVar("_Key")
@@ -100,9 +101,10 @@ class Said:
         self.committed.extend(_seconds(batch.committed))
         self.author.extend(map(self.authors.__getitem__, zip(batch.names, batch.mails, strict=True)))
         self.messages += batch.messages
-        self._look_through(base, batch.messages)
+        joined = Joined(batch.messages)
+        self._look_through(base, joined)
         self._name(base, batch.messages)
-        self._link(base, batch.messages, patterns)
+        self._link(base, joined, patterns)
 
     def leave_out(self, printed: Collection[int]) -> None:
         """Take some commits out again."""
@@ -127,11 +129,12 @@ class Said:
             if other != place:
                 self.together.update((other, place))
 
-    def _look_through(self, base: int, messages: Sequence[str]) -> None:
-        for place in [place for place, message in enumerate(messages) if "picked" in message]:
+    def _look_through(self, base: int, joined: Joined) -> None:
+        messages = joined.texts
+        for place in joined.holding("picked"):
             if named := named_sources(messages[place]):
                 self.sources[base + place] = named
-        for place in [place for place, may in enumerate(map(may_revert, messages)) if may]:
+        for place in reverting(joined):
             message = messages[place]
             ids, changes = named_ids(message), named_changes(message)
             if ids or changes:
@@ -142,39 +145,36 @@ class Said:
         # A slice copies only what is wanted of a message.
         ends = [message.find("\n") for message in messages]
         lines = [(one[:end] if end >= 0 else one).rstrip() for one, end in zip(messages, ends, strict=True)]
+        others: list[tuple[int, str]] = []
+        for place in [place for place, line in enumerate(lines) if line[-1:] == ")" or line[:6] == "Merge "]:
+            line = lines[place]
+            bare, opening, number = line[:-1].rpartition(" (#")
+            if line[:6] == "Merge " or (opening and not _is_plain_number(number, bare)):
+                lines[place], *more = names(messages[place])
+                others += ((place, one) for one in more)
+            elif opening:
+                # By far the most often one number of a host; whatever is less plain is left to the rule itself.
+                lines[place] = bare
+                others.append((place, f"#{number}"))
         self.name.extend(_name_keys(lines))
-        for place, line in enumerate(lines):
-            if line[-1:] == ")" or line[:6] == "Merge " or line == OUTSIDE:
-                self._name_again(base + place, line, messages[place])
+        for place in [place for place, message in enumerate(messages) if message == OUTSIDE]:
+            self.name[base + place] = ELSEWHERE
+        self.more_names += zip(
+            [base + place for place, _ in others], _name_keys([one for _, one in others]), strict=True
+        )
 
-    def _name_again(self, place: int, line: str, message: str) -> None:
-        if line == OUTSIDE:
-            self.name[place] = ELSEWHERE
-            return
-        bare, opening, number = line[:-1].rpartition(" (#")
-        # By far the most often one number of a host; whatever is less plain is left to the rule itself.
-        if (
-            opening
-            and line[-1] == ")"
-            and number.isdecimal()
-            and len(number) < 10
-            and line[:6] != "Merge "
-            and bare[-1:] != ")"
-        ):
-            self.name[place] = name_key(bare)
-            self.more_names.append((place, name_key(f"#{number}")))
-            return
-        self.name[place], *more = map(name_key, names(message))
-        self.more_names += ((place, one) for one in more)
-
-    def _link(self, base: int, messages: Sequence[str], patterns: TicketPatterns) -> None:
-        tickets, fixes = self.tickets, TicketRelation.FIXES
-        for place in patterns.hopeful(messages):
-            found = ticket_links(messages[place], patterns)
-            if found:
+    def _link(self, base: int, joined: Joined, patterns: TicketPatterns) -> None:
+        tickets, fixes, is_guarded = self.tickets, TicketRelation.FIXES, patterns.guarded
+        for place, spans in patterns.found(joined):
+            related = relations_of(joined.texts[place], spans, is_guarded=is_guarded)
+            if related:
                 self.links[base + place] = tuple(
-                    [(tickets.setdefault(one.key, len(tickets)), one.relation is fixes) for one in found]
+                    [(tickets.setdefault(key, len(tickets)), relation is fixes) for key, relation in related.items()]
                 )
+
+
+def _is_plain_number(number: str, bare: str) -> bool:
+    return number.isdecimal() and number.isascii() and len(number) < 10 and bare[-1:] != ")"
 
 
 def _seconds(texts: Sequence[str]) -> Sequence[int]:
