@@ -34,10 +34,10 @@ from releaser.domain.changelog.rendering import (
     json_chapter,
     json_pieces,
 )
-from releaser.domain.changelog.text import MAX_SHOWN, escape_markdown, escape_markdown_lines, plain, to_html
+from releaser.domain.changelog.text import escape_markdown, escape_markdown_lines, plain, to_html
 from releaser.domain.history import History, Standing, TaggedRelease
 from releaser.domain.history.history import UNMARKED, Marks
-from releaser.domain.history.texts import subject_of
+from releaser.domain.history.texts import subjects_of
 from releaser.i18n import DEFAULT_LANGUAGE, Translator, translator
 
 BLOCK = 4000
@@ -105,7 +105,7 @@ def _json(history: History, releases: Sequence[TaggedRelease]) -> Iterator[str]:
     # One call for all: a raw line break, which JSON text cannot hold, parts them again.
     texts = JSONEncoder(ensure_ascii=False, separators=("\n", ":"))
     for block in _blocks(history, releases):
-        subjects = texts.encode(list(map(subject_of, _messages(history, block))))[1:-1].split("\n")
+        subjects = texts.encode(subjects_of(_messages(history, block)))[1:-1].split("\n")
         done = 0
         for release, commits, marks in block:
             lines = [
@@ -270,45 +270,29 @@ class _Lines:
     def place(self, news: _News, messages: Sequence[str]) -> dict[Section, list[int]]:
         """Take a release's commits with their messages; answers which lines stand in which section."""
         found: dict[Section, list[int]] = {}
-        changed: list[int] = []
         named, ids, marks, merges = self.history.named, self._ids, news.marks, self.history.graph.more
-        texts, behind, (opening, closing) = self._texts, self._behind, self.writing.marks
-        for commit, message in zip(news.commits, messages, strict=True):
-            subject = subject_of(message)
-            is_quiet = ":" not in subject and "BREAKING" not in message and subject[:5] != "Merge"
-            if is_quiet and commit not in named and commit not in marks and 0 < len(subject) <= MAX_SHOWN:
-                # Most commits are so, and this way is several times shorter.
-                changed.append(len(texts))
-                texts.append(subject if subject.isprintable() else plain(subject) or ids[commit][:SHORT_ID])
-                behind.append(f" ({opening}{ids[commit][:SHORT_ID]}{closing})")
-                continue
-            standing = marks.get(commit, UNMARKED).standing
+        texts, behind, (opening, closing), before_id = self._texts, self._behind, self.writing.marks, self._before_id
+        for commit, subject, message in zip(news.commits, subjects_of(messages), messages, strict=True):
+            standing = marks[commit].standing if commit in marks else Standing.SHOWN
             if standing in _UNTOLD or is_own(subject):
                 continue
             if says_merge(subject) and commit in merges and self._is_plain_merge(commit, message, news):
                 continue
-            section = self._say(commit, subject, message, standing)
-            found.setdefault(section, []).append(len(texts) - 1)
-        if changed:
-            # Both are ascending: the lines stand in the order of the commits.
-            found[Section.CHANGED] = sorted([*changed, *found.get(Section.CHANGED, ())])
+            keys, fixes = named.get(commit, _NAMES_NONE)
+            section, text, is_breaking = said_by(subject, keys, fixes=fixes)
+            start = ids[commit][:SHORT_ID]
+            if standing is Standing.REVERT:
+                section = Section.CHANGED
+            warning = breaking_of(message) if "BREAKING" in message else ""
+            if warning or is_breaking:
+                entry = Entry(
+                    section=section, text=text or start, tickets=keys, commit=start, is_breaking=True, warning=warning
+                )
+                self._whole[len(texts)] = self.writing.entry(entry)
+            found.setdefault(section, []).append(len(texts))
+            texts.append(text or start)
+            behind.append(f" ({before_id(keys) if keys else ''}{opening}{start}{closing})")
         return found
-
-    def _say(self, commit: int, subject: str, message: str, standing: Standing) -> Section:
-        """Take one commit the long way."""
-        keys, fixes = self.history.named.get(commit, _NAMES_NONE)
-        said = said_by(subject, keys, fixes=fixes)
-        warning = breaking_of(message) if "BREAKING" in message else ""
-        section = Section.CHANGED if standing is Standing.REVERT else said.section
-        start = self._ids[commit][:SHORT_ID]
-        text = said.text or start
-        if warning or said.is_breaking:
-            entry = Entry(section=section, text=text, tickets=keys, commit=start, is_breaking=True, warning=warning)
-            self._whole[len(self._texts)] = self.writing.entry(entry)
-        opening, closing = self.writing.marks
-        self._texts.append(text)
-        self._behind.append(f" ({self._before_id(keys) if keys else ''}{opening}{start}{closing})")
-        return section
 
     def _is_plain_merge(self, commit: int, message: str, news: _News) -> bool:
         """Whether the merge, whose subject says nothing, warns of nothing and brings no ticket that no commit beside it names."""

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from releaser.domain.changelog.text import plain, shortened
@@ -33,6 +34,9 @@ class Section(StrEnum):
     REMOVED = "removed"
     FIXED = "fixed"
     SECURITY = "security"
+
+    # An enumeration's own is written in Python, and every line of a changelog is put under a section.
+    __hash__ = str.__hash__
 
 
 class Sources(StrEnum):
@@ -123,7 +127,10 @@ class ChangelogRelease:
         return max((entry.corrected_on for entry in self.written if entry.corrected_on), default=None)
 
 
-_CONVENTIONAL = re.compile(r"(?P<type>[A-Za-z]{2,12})(?:\((?P<scope>[^()]{0,80})\))?(?P<breaking>!)?:\s+(?=\S)")
+_CONVENTIONAL = re.compile(
+    r"(?P<type>[A-Za-z]{2,12})(?:\((?P<scope>[^()]{0,80})\))?(?P<breaking>!)?(?P<colon>:)\s+(?=\S)"
+)
+_LONGEST_PREFIX = 100
 _TYPES = {
     "feat": Section.ADDED,
     "feature": Section.ADDED,
@@ -219,17 +226,52 @@ class Said(NamedTuple):
 def said_by(subject: str, keys: tuple[str, ...], *, fixes: bool) -> Said:
     """Read a subject; `keys` are the tickets that the commit names, `fixes` whether it fixes any of them."""
     bare = _without_keys(plain(subject), keys) if keys else plain(subject)
-    conventional = _CONVENTIONAL.match(bare) if ":" in bare else None
-    if conventional is None:
+    prefix = _prefix_of(bare) if ":" in bare else None
+    if prefix is None:
         return Said(Section.FIXED if fixes else Section.CHANGED, shortened(bare), is_breaking=False)
-    kind = _TYPES.get(conventional["type"].lower())
     text = bare
-    if kind is not None:
-        text = _without_keys(bare[conventional.end() :], keys)
-        if conventional["scope"]:
-            text = f"{conventional['scope'].strip()}: {text}"
-    section = kind or (Section.FIXED if fixes else Section.CHANGED)
-    return Said(section, shortened(_without_keys(text, keys)), is_breaking=conventional["breaking"] is not None)
+    if prefix.section is not None:
+        text = _without_keys(bare[prefix.length :].lstrip(), keys)
+        if prefix.scope:
+            text = f"{prefix.scope}: {text}"
+    section = prefix.section or (Section.FIXED if fixes else Section.CHANGED)
+    return Said(section, shortened(_without_keys(text, keys)), is_breaking=prefix.is_breaking)
+
+
+class _Prefix(NamedTuple):
+    """A conventional prefix with its colon, `length` characters of it. `section` is None for a type that nobody knows."""
+
+    section: Section | None
+    scope: str
+    is_breaking: bool
+    length: int
+
+
+def _prefix_of(bare: str) -> _Prefix | None:
+    """The conventional prefix of a text that has a colon."""
+    head, _, rest = bare.partition(":")
+    # Nearly all of a history's subjects begin in one of a few ways; only a scope with a colon in it is read by itself.
+    if "(" in head and ")" not in head:
+        return _read_prefix(bare)
+    return _known_prefix(head) if rest[:1].isspace() else None
+
+
+def _read_prefix(text: str) -> _Prefix | None:
+    found = _CONVENTIONAL.match(text)
+    if found is None:
+        return None
+    return _Prefix(
+        section=_TYPES.get(found["type"].lower()),
+        scope=(found["scope"] or "").strip(),
+        is_breaking=found["breaking"] is not None,
+        length=found.end("colon"),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _known_prefix(head: str) -> _Prefix | None:
+    """The prefix that stands before the first colon."""
+    return _read_prefix(f"{head}: text") if len(head) <= _LONGEST_PREFIX else None
 
 
 def entry_of(commit: ChangelogCommit) -> Entry:
@@ -250,6 +292,8 @@ def entry_of(commit: ChangelogCommit) -> Entry:
 
 def _without_keys(text: str, keys: tuple[str, ...]) -> str:
     """`[APP-1] text` and `APP-1: text` without the keys in front, which are shown behind."""
+    if not text.startswith(keys) and text[:1] != "[":
+        return text
     left = text
     while left:
         for key in keys:
