@@ -9,7 +9,7 @@ import typer
 from releaser.cli.given import day
 from releaser.cli.group import commands
 from releaser.cli.run import LimitOption, OffsetOption, OutputOption, running
-from releaser.cli.show import Output, joined, listing, moment, safe, show, table
+from releaser.cli.show import Output, joined, listing, moment, safe, say, show, table
 from releaser.domain.history import LineStatus
 from releaser.flows.show_evidence import show_evidence
 from releaser.flows.show_history import show_history
@@ -43,12 +43,11 @@ def history_command(
 
 
 def _history_text(facts: Any) -> str:  # noqa: ANN401 -- facts
-    window = facts["window"]
-    head = f"{facts['product']}: {window['from']} to {window['to']}, {facts['releases']} releases on {facts['lines']} lines"
+    head = f"{facts['product']}: {_seen(facts)}"
     tracks = [*([facts["trunk"]] if facts["trunk"] else []), *facts["tracks"]]
     rows = [
         (
-            one["line"] or f"{facts['main'] or 'main'} (one release a line)",
+            one["line"] or f"{facts['main'] or 'main'}{' (one release a line)' if one['all_releases'] else ''}",
             one["phase"],
             moment(one["branched"]["at"]) if one["branched"] else "",
             len(one["releases"]),
@@ -58,6 +57,16 @@ def _history_text(facts: Any) -> str:  # noqa: ANN401 -- facts
         for one in tracks
     ]
     return f"{safe(head)}\n\n{table(('line', 'phase', 'branched off', 'releases', 'newest', 'supported until'), rows)}"
+
+
+def _seen(facts: Any) -> str:  # noqa: ANN401 -- facts
+    """How much there is, and from when to when: what was asked for, else from the first release to the last one."""
+    asked = facts["asked"]
+    first, last = asked["from"] or facts["first_on"], asked["to"] or facts["last_on"]
+    if facts["first_on"] is None:
+        return f"no release from {facts['window']['from']} to {facts['window']['to']}"
+    many = say.n("{n} release", "{n} releases", facts["releases"])
+    return f"{many} on {say.n('{n} line', '{n} lines', facts['lines'])}, {first} to {last}"
 
 
 @app.command("matrix", epilog="Example: releaser matrix shop --gaps --from-line 1.3")

@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Any, TextIO
 
 from releaser.errors import ReleaserError
+from releaser.i18n import DEFAULT_LANGUAGE, translator
 
 # What moves a terminal's cursor, turns the reading direction, or hides text; and halves of letters.
 _CONTROL = re.compile(
@@ -24,6 +25,9 @@ _CONTROL = re.compile(
 )
 _BLANKS = re.compile(r"[\s]+")
 LONGEST_CELL = 200
+
+say = translator(DEFAULT_LANGUAGE)
+"""Says what has to be said otherwise of one and of many: `say.n("{n} ticket", "{n} tickets", count)`."""
 
 
 class Output(StrEnum):

@@ -113,7 +113,7 @@ def _row(track: dict[str, Any], y: int, scale: _Scale, facts: dict[str, Any]) ->
     support = track["supported_until_on"]
     end = _start(track["ends_on"])
     # The main branch goes on, and so does a line of which somebody said that it lives; of others only the releases are known.
-    goes_on = is_trunk or (support is None and track["phase"] not in {None, "end-of-life"})
+    goes_on = is_trunk or (support is None and track["is_said"] and track["phase"] != "end-of-life")
     solid = max(end, _start(facts["today"])) if goes_on else _start(support) if support else end
     branched = track["branched"]
     ended = _start(support) if support else None
