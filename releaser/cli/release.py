@@ -146,7 +146,7 @@ def gate_text(facts: Any) -> str:  # noqa: ANN401 -- facts
                 else []
             ),
             ("since", facts["previous"]),
-            ("commits", facts["commits"]),
+            ("commits", facts["commits"] or "none: there is nothing to cut"),
             *([("train", facts["train"])] if facts["train"] else []),
             ("gate", "HOLDS" if facts["holds"] else "open"),
         ]

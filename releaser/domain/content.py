@@ -12,6 +12,7 @@ A commit's kind is told, first match wins, by
 6. else it is a fix when it fixes a ticket, and something other when not.
 
 A commit that takes back an earlier one is judged by what it takes back. Merges are not judged: what they bring is judged itself.
+What only writes the changelog is no content at all, nor is what touches none of the paths of a product that shares its repository.
 
 What does not live here: what a policy makes of it (`domain.gate`).
 """
@@ -24,7 +25,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from releaser.domain.changelog import Section, commit_of, entry_of
-from releaser.domain.history import Change, Standing
+from releaser.domain.changelog.entries import is_own
+from releaser.domain.history import OUTSIDE, Change, Commit, Standing
 from releaser.domain.line import TicketKind
 from releaser.domain.ticket import TicketRelation
 
@@ -63,9 +65,14 @@ _TYPED = re.compile(r"([A-Za-z]{2,12})(?:\(([^()]{0,80})\))?!?:\s")
 _HOUSEKEEPING = frozenset({"docs", "doc", "test", "tests", "ci", "style"})
 
 
+def is_content(commit: Commit) -> bool:
+    """Whether a commit counts as something new: not what only writes the changelog, nor what is outside of a product's paths."""
+    return commit.message != OUTSIDE and not is_own(commit.subject)
+
+
 def brought(changes: Iterable[Change], *, marks: Mapping[str, TicketKind]) -> tuple[Brought, ...]:
-    """The changes as a cut brings them, in the order given. `marks` are what people say of tickets."""
-    return tuple(_brought(change, marks) for change in changes)
+    """The changes that are content as a cut brings them, in the order given. `marks` are what people say of tickets."""
+    return tuple(_brought(change, marks) for change in changes if is_content(change.commit))
 
 
 def _brought(change: Change, marks: Mapping[str, TicketKind]) -> Brought:

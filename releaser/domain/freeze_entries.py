@@ -2,7 +2,8 @@
 
 Rules: what is contained where the branch was at the freeze landed in time; so did what any stable release already has. What was
 taken back again before the cut is nobody's business, and so is its revert; a revert of what landed in time is an entry for
-the tickets it takes back. Merges that name no ticket bring nothing of their own.
+the tickets it takes back. Merges that name no ticket bring nothing of their own,
+and what is no content (`domain.content`) is no entry.
 
 What does not live here: whether an entry is allowed (`domain.freeze`).
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from releaser.domain.content import is_content
 from releaser.domain.freeze import Entry, HeadSeen, Phase, Point, PointStated, Proof, point_of
 from releaser.domain.history import History
 from releaser.domain.ticket import TicketRelation
@@ -42,10 +44,13 @@ def frozen_entries(history: History, tip: int, *, soft: Point | None, freeze: Po
         tickets = _tickets(history, (commit, *targets))
         if commit in graph.more and not tickets:
             continue
+        shown = history.commit(commit)
+        if not is_content(shown):
+            continue
         entries.append(
             Entry(
-                commit=graph.ids[commit],
-                subject=history.subject(commit),
+                commit=shown.id,
+                subject=shown.subject,
                 tickets=tickets,
                 landed=phase,
                 proof=proof,

@@ -161,9 +161,15 @@ def _refuse_nothing_new(rows: releases.Releases, content: Content) -> None:
     numbered = content.numbered
     previous = numbered.previous
     before = next((row for row in rows if previous is not None and row.version_key == previous.key), None)
-    if before is not None and before.commit == content.commit:
+    if before is not None and (before.commit == content.commit or not content.brought):
+        is_same = before.commit == content.commit
+        why = (
+            f"both are at {content.commit[:10]}"
+            if is_same
+            else "no commit since is the product's own, but for its changelog"
+        )
         raise RefusedError(
-            f"Branch '{content.branch}' has nothing new since {before.version}: both are at {content.commit[:10]}.",
+            f"Branch '{content.branch}' has nothing new since {before.version}: {why}.",
             rule="nothing-new",
             advice=f"Push the commits that {numbered.version} is to hold, then cut again.",
             version=numbered.version.text,

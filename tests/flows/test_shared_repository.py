@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,12 @@ import pytest
 from releaser.domain.changelog import Form
 from releaser.domain.changelog.keeping import ChangelogKeeping
 from releaser.domain.release import CutKind
+from releaser.domain.train import TrainRules
+from releaser.errors import RefusedError
+from releaser.flows.check_gate import check_gate
 from releaser.flows.collect_commits import collect_commits
 from releaser.flows.cut_release import cut_release
+from releaser.flows.freeze_state import freeze_state
 from releaser.flows.promote_release import promote_release
 from releaser.flows.publish_release import publish_release
 from releaser.flows.render_changelog import render_changelog
@@ -86,6 +91,38 @@ def test_each_product_tells_and_numbers_its_own(world: ReleaseWorld) -> None:
     remote.land("SHOP-15: more of the app", {"services/app/a": "3"})
     released(world, "app")
     assert subjects(world, "app", "1.2") == ["SHOP-15: more of the app", "docs(changelog): app 1.1"]
+
+
+def frozen_for(world: ReleaseWorld, product: str) -> None:
+    """The product's first train leaves on Tuesday 10 March, and it is after the freeze of Friday noon."""
+    collect_commits(world.ports, product=product)
+    with world.database.transaction() as session:
+        row = products.get(session, product)
+        row.first_train_on, row.trains = date(2026, 3, 10), dump(TrainRules(freeze_days=2))
+    world.clock.set(datetime(2026, 3, 6, 13, tzinfo=UTC))
+
+
+def test_cut_of_nothing_but_others_commits_and_its_own_changelog_is_refused(world: ReleaseWorld) -> None:
+    world.remote.land("SHOP-11: mend the app", {"services/app/a": "2"})
+    released(world, "app")
+    world.remote.land("SHOP-12: mend the library", {"libs/lib/l": "2"})
+    with pytest.raises(RefusedError, match=r"nothing new since 1\.1: no commit since is the product's own") as caught:
+        cut_release(world.ports, product="app", kind=CutKind.STABLE, line=None, by="ann")
+    assert caught.value.rule == "nothing-new"
+    assert check_gate(world.ports, product="app", kind=CutKind.STABLE, line=None)["commits"] == 0
+    world.remote.land("SHOP-15: more of the app", {"services/app/a": "3"})
+    collect_commits(world.ports, product="app")
+    assert check_gate(world.ports, product="app", kind=CutKind.STABLE, line=None)["commits"] == 1
+
+
+def test_freeze_does_not_count_others_commits_nor_the_changelogs_own(world: ReleaseWorld) -> None:
+    frozen_for(world, "app")
+    world.remote.land("Mend the library, of no ticket", {"libs/lib/l": "2"})
+    world.remote.land("docs(changelog): app 1.0.1", {"services/app/CHANGELOG.md": "1.0.1"})
+    world.remote.land("Mend the app, of no ticket", {"services/app/a": "2"})
+    collect_commits(world.ports, product="app")
+    found = freeze_state(world.ports, product="app")["violations"]
+    assert [one["subject"] for one in found] == ["Mend the app, of no ticket"]
 
 
 def test_paths_that_change_have_the_history_told_anew(world: ReleaseWorld) -> None:
