@@ -176,8 +176,8 @@ def test_fragment_is_the_note_of_its_ticket_and_comes_once() -> None:
     ]
     notes = draft_notes(commits, titles={"A-1": "Title"}, fragments=fragments)
     assert [(n.ticket, n.section.value, n.language, n.text, n.needs_action) for n in notes] == [
-        ("A-1", "added", "en", "More.\n\nFrom the *fragment*.", True),
-        ("A-1", "added", "ru", "Из фрагмента.", True),
+        ("A-1", "added", "en", "More.\n\nFrom the *fragment*.\n\n**Action needed:** restart", True),
+        ("A-1", "added", "ru", "Из фрагмента.\n\n**Нужно действие:** restart", True),
         ("A-2", "fixed", "en", "Y", False),
         ("A-9", "security", "en", "Closed.", False),
         ("+docs", "changed", "en", "Manual.", False),

@@ -23,6 +23,7 @@ from releaser.domain.changelog import (
     notes_markdown,
     notes_text,
 )
+from releaser.domain.changelog.fragments import parse_fragment
 from releaser.domain.history import Standing
 from releaser.domain.ticket import TicketLink, TicketRelation
 
@@ -143,7 +144,38 @@ def test_no_action_is_not_said_when_a_note_needs_one(message: str) -> None:
 
 def test_action_stands_in_the_note() -> None:
     notes = draft_notes([commit("x\n\nAction-needed: restart the *gate*\nAction-needed-ru: перезапустите", "A-1")])
-    assert [note.text for note in notes] == ["X **Action needed:** restart the \\*gate\\*"]
+    assert [(note.language, note.text) for note in notes] == [
+        ("en", "X **Action needed:** restart the \\*gate\\*"),
+        ("ru", "X **Нужно действие:** перезапустите"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("trailers", "english", "russian"),
+    [
+        ("Action-needed-ru: перезапустите", "перезапустите", "перезапустите"),
+        ("Action-needed: restart", "restart", "restart"),
+        ("Action-needed: restart\nRelease-note-ru: Починено", "restart", "restart"),
+        ("Action-needed: restart\nAction-needed-ru: перезапустите", "restart", "перезапустите"),
+    ],
+)
+def test_action_is_told_in_the_readers_language_else_in_the_other(trailers: str, english: str, russian: str) -> None:
+    page = NotesPage(title="App", version="1.1", notes=draft_notes([commit(f"Mend\n\n{trailers}", "A-1")]))
+    assert english in notes_text(page, language="en")
+    assert russian in notes_text(page, language="ru")
+    assert "требует действий" in notes_text(page, language="ru")
+
+
+@pytest.mark.parametrize("is_in_commit", [False, True])
+def test_action_beside_fragments_is_told_in_both_languages(*, is_in_commit: bool) -> None:
+    asked = "Action-needed: restart\nAction-needed-ru: перезапустите"
+    fragment = parse_fragment("A-1.fixed.md", "Mended." if is_in_commit else f"Mended.\n\n{asked}")
+    commits = [commit(f"x\n\n{asked}" if is_in_commit else "x", "A-1")]
+    notes = draft_notes(commits, fragments=[fragment])
+    assert [(note.language, note.text, note.needs_action) for note in notes] == [
+        ("en", "Mended.\n\n**Action needed:** restart", True),
+        ("ru", "Mended.\n\n**Нужно действие:** перезапустите", True),
+    ]
 
 
 def test_release_without_notes_says_so_and_an_imported_one_promises_nothing() -> None:

@@ -5,6 +5,9 @@ and stands for its ticket; else the default is the commit's trailer `Release-not
 keeps the ticket out), else the ticket's title where it may be shown, else the commit's subject. Internal readers get a
 text of their own where there is one for them: a trailer `Internal-note: ...`, a title that customers must not see, or a
 ticket that is kept from customers.
+
+What customers have to do is told by `Action-needed: ...` (or `Action-needed-ru: ...`) in a commit or in a fragment. Who reads a
+language with an action of its own gets a note in it, be its text in another one; who does not, the action there is.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from releaser.domain.changelog.notes import ReleaseNote
 from releaser.domain.changelog.text import escape_markdown, language_of, plain, shortened
 from releaser.domain.history import Standing
 from releaser.domain.ticket import TicketRelation
-from releaser.i18n import LANGUAGES, translator
+from releaser.i18n import DEFAULT_LANGUAGE, LANGUAGES, translator
 
 _NO_TITLES: Mapping[str, str] = MappingProxyType({})
 _TRAILER = re.compile(
@@ -52,7 +55,7 @@ def draft_notes(
         drafts += _notes_of(key, found, plain(titles.get(key, "")), written.get(key, ()))
     for key, pieces in written.items():
         if key not in of_ticket:
-            drafts += _written(key, pieces, needs_action=False)
+            drafts += _written(key, pieces, {}, needs_action=False)
     return tuple(drafts)
 
 
@@ -92,18 +95,51 @@ def _by_fragment(fragments: Iterable[Fragment]) -> dict[str, list[Fragment]]:
     return found
 
 
-def _written(key: str, fragments: Iterable[Fragment], *, needs_action: bool) -> list[ReleaseNote]:
-    """What people wrote of a ticket in its fragments, a paragraph for each."""
+def _written(
+    key: str, fragments: Iterable[Fragment], actions: Mapping[str, str], *, needs_action: bool
+) -> list[ReleaseNote]:
+    """What people wrote of a ticket in its fragments, a paragraph for each; an action in a fragment stands for the commits'."""
     texts: dict[str, list[str]] = {}
+    own: dict[str, str] = {}
     sections = [one.section for one in fragments]
     for one in fragments:
-        texts.setdefault(one.language, []).append(one.text)
+        text, found = _apart(one)
+        own = {**found, **own}
+        if text:
+            texts.setdefault(one.language, []).append(text)
+    actions = {**actions, **own}
     return [
         ReleaseNote(
-            ticket=key, section=sections[0], language=language, text="\n\n".join(parts), needs_action=needs_action
+            ticket=key,
+            section=sections[0],
+            language=language,
+            text=_with_action(text, actions, language, between="\n\n"),
+            needs_action=needs_action or bool(actions),
         )
-        for language, parts in texts.items()
+        for language, text in _in_languages(
+            {name: "\n\n".join(parts) for name, parts in texts.items()}, actions
+        ).items()
     ]
+
+
+def _apart(fragment: Fragment) -> tuple[str, dict[str, str]]:
+    """A fragment's text without what it asks for, and that by language: the fragment's own where the line names none."""
+    actions: dict[str, str] = {}
+    kept: list[str] = []
+    end = 0
+    for match in _TRAILER.finditer(fragment.text):
+        language = (match["language"] or fragment.language).lower()
+        if match["name"].lower() == "action-needed" and language in LANGUAGES and plain(match["text"]):
+            actions.setdefault(language, plain(match["text"]))
+            kept.append(fragment.text[end : match.start()])
+            end = match.end()
+    return "".join([*kept, fragment.text[end:]]).strip(), actions
+
+
+def _in_languages(texts: Mapping[str, str], actions: Mapping[str, str]) -> dict[str, str]:
+    """The texts, and for languages that only an action is in the text there is: English, else any."""
+    any_text = texts.get(DEFAULT_LANGUAGE) or next(iter(texts.values()), "")
+    return {**texts, **{language: any_text for language in actions if language not in texts}}
 
 
 def _notes_of(key: str, commits: list[ChangelogCommit], title: str, fragments: Iterable[Fragment]) -> list[ReleaseNote]:
@@ -111,7 +147,7 @@ def _notes_of(key: str, commits: list[ChangelogCommit], title: str, fragments: I
     is_breaking = any(entry_of(commit).is_breaking for commit in commits)
     needs_action = bool(actions) or is_breaking
     if fragments:
-        written = _written(key, fragments, needs_action=needs_action)
+        written = _written(key, fragments, actions, needs_action=needs_action)
         return [replace(one, is_breaking=is_breaking) for one in written]
     if _is_silent(told):
         return []
@@ -123,11 +159,11 @@ def _notes_of(key: str, commits: list[ChangelogCommit], title: str, fragments: I
             ticket=key,
             section=entry.section,
             language=language,
-            text=_with_action(shortened(text), actions, language),
+            text=_with_action(escape_markdown(shortened(text)), actions, language),
             needs_action=needs_action,
             is_breaking=is_breaking,
         )
-        for language, text in texts.items()
+        for language, text in _in_languages(texts, actions).items()
     ]
 
 
@@ -151,12 +187,13 @@ def _is_silent(told: Mapping[str, str]) -> bool:
     return any(text.lower() in _SILENT for text in told.values())
 
 
-def _with_action(text: str, actions: Mapping[str, str], language: str) -> str:
-    action = actions.get(language) or next(iter(actions.values()), "")
-    escaped = escape_markdown(text)
+def _with_action(text: str, actions: Mapping[str, str], language: str, *, between: str = " ") -> str:
+    """Markdown with what it asks for behind, in `language`, else in English, else in any."""
+    action = actions.get(language) or actions.get(DEFAULT_LANGUAGE) or next(iter(actions.values()), "")
     if not action:
-        return escaped
-    return f"{escaped} **{translator(language)('Action needed:')}** {escape_markdown(shortened(action))}"
+        return text
+    asked = f"**{translator(language)('Action needed:')}** {escape_markdown(shortened(action))}"
+    return f"{text}{between}{asked}" if text else asked
 
 
 def _trailers(commits: Iterable[ChangelogCommit], name: str) -> dict[str, str]:
