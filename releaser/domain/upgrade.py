@@ -11,14 +11,14 @@ What does not live here: required stops, actions and downtime (`domain.way`), wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, overload
 
 from releaser.domain.changelog.text import shortened
-from releaser.domain.history import History, TaggedRelease, TicketTable, members
-from releaser.domain.ticket import TicketRelation
+from releaser.domain.history import History, TaggedRelease, members
 
 
 class Lack(StrEnum):
@@ -46,6 +46,43 @@ class Difference:
     reverted_by: str | None = None
 
 
+class Differences(Sequence[Difference]):
+    """Tickets, and then commits that no ticket tells, both newest first.
+
+    There may be very many commits, so a `Difference` of one is made when it is asked for; `special` has those that are not just absent.
+    """
+
+    __slots__ = ("_commits", "_special", "tickets")
+
+    def __init__(
+        self, tickets: Iterable[Difference], commits: Iterable[int], special: Mapping[int, Difference]
+    ) -> None:
+        self.tickets = tuple(tickets)
+        self._commits = array("i", commits)
+        self._special = special
+
+    def __len__(self) -> int:
+        return len(self.tickets) + len(self._commits)
+
+    @overload
+    def __getitem__(self, place: int) -> Difference: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Difference]: ...
+    def __getitem__(self, place: int | slice) -> Difference | list[Difference]:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        at = place if place >= 0 else len(self) + place
+        if at < len(self.tickets):
+            return self.tickets[at]
+        commit = self._commits[at - len(self.tickets)]
+        return self._special.get(commit) or Difference(ticket=None, commits=(commit,), lack=Lack.ABSENT)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Differences) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpgradeDiff:
     """`gained`: `upto` has it and `since` has not; `lost`: the other way round; tickets before commits, newest first.
@@ -57,10 +94,10 @@ class UpgradeDiff:
 
     since: TaggedRelease
     upto: TaggedRelease
-    gained: tuple[Difference, ...]
-    lost: tuple[Difference, ...]
-    perhaps_gained: tuple[Difference, ...]
-    perhaps_lost: tuple[Difference, ...]
+    gained: Differences
+    lost: Differences
+    perhaps_gained: Differences
+    perhaps_lost: Differences
     brought: tuple[TaggedRelease, ...]
     left: tuple[TaggedRelease, ...]
 
@@ -71,19 +108,20 @@ class UpgradeDiff:
 
 
 def compare(history: History, since: TaggedRelease, upto: TaggedRelease) -> UpgradeDiff:
-    """The diff of an upgrade from `since` to `upto`."""
-    table = TicketTable(history)
-    gained = _Missing(history, table, having=upto, lacking=since)
-    lost = _Missing(history, table, having=since, lacking=upto)
-    more, perhaps_more = _parted(gained.told())
-    less, perhaps_less = _parted(lost.told())
+    """The diff of an upgrade from `since` to `upto`; found once, and then kept with the history for a while."""
+    return history.answers.once(("upgrade", since.rank, upto.rank), lambda: _compared(history, since, upto))
+
+
+def _compared(history: History, since: TaggedRelease, upto: TaggedRelease) -> UpgradeDiff:
+    gained, perhaps_gained = _Missing(history, having=upto, lacking=since).told()
+    lost, perhaps_lost = _Missing(history, having=since, lacking=upto).told()
     return UpgradeDiff(
         since=since,
         upto=upto,
-        gained=more,
-        lost=less,
-        perhaps_gained=perhaps_more,
-        perhaps_lost=perhaps_less,
+        gained=gained,
+        lost=lost,
+        perhaps_gained=perhaps_gained,
+        perhaps_lost=perhaps_lost,
         brought=_way(history, upto, since),
         left=_way(history, since, upto),
     )
@@ -100,49 +138,51 @@ def _way(history: History, having: TaggedRelease, lacking: TaggedRelease) -> tup
     )
 
 
-def _parted(told: Iterable[Difference]) -> tuple[tuple[Difference, ...], tuple[Difference, ...]]:
-    """What is certain, and what is doubtful."""
-    certain: list[Difference] = []
-    doubtful: list[Difference] = []
-    for one in told:
-        (doubtful if one.lack is Lack.SAME_TICKET else certain).append(one)
-    return tuple(certain), tuple(doubtful)
-
-
 class _Missing:
-    """What `having` has and `lacking` lacks."""
+    """What `having` has and `lacking` lacks.
 
-    def __init__(self, history: History, table: TicketTable, *, having: TaggedRelease, lacking: TaggedRelease) -> None:
+    Of nearly all commits their own sets and words decide; the others (`History.tied`) are looked at one by one. Tickets are
+    their numbers here, and judged by their classes, of which there are few.
+    """
+
+    def __init__(self, history: History, *, having: TaggedRelease, lacking: TaggedRelease) -> None:
         self._history = history
-        self._table = table
         self._having, self._lacking = having.rank, lacking.rank
         self._here, self._there = 1 << having.rank, 1 << lacking.rank
+        self._class_of = history.classes.of
+        self._open = [not in_force & self._there for in_force, _ in history.class_places]
+        self._made_there: dict[int, bool] = {}
 
-    def told(self) -> Iterator[Difference]:
-        """Tickets newest first, then commits that no ticket told, newest first."""
-        commits = self._history.graph.oldest_first(one for one in self._suspects() if self._is_lacking(one))
-        fixes = {commit: keys for commit in commits if (keys := self._fixes(commit))}
-        open_tickets = {key: not self._is_fixed_there(key) for keys in fixes.values() for key in keys}
-        by_ticket: dict[str, list[int]] = {}
-        for commit, keys in fixes.items():
-            for key in keys:
-                if open_tickets[key]:
-                    by_ticket.setdefault(key, []).append(commit)
-        age = {commit: number for number, commit in enumerate(commits)}
-        told = {commit for group in by_ticket.values() for commit in group}
-        for ticket, group in sorted(by_ticket.items(), key=lambda one: age[one[1][-1]], reverse=True):
-            yield self._difference(ticket, group, ())
-        for commit in reversed(commits):
-            if commit not in told and commit not in self._history.graph.more:
-                yield self._difference(None, (commit,), fixes.get(commit, ()))
+    def told(self) -> tuple[Differences, Differences]:
+        """What is certain, and what is doubtful."""
+        graph, tied = self._history.graph, self._history.tied
+        commits = graph.oldest_first(self._suspects())
+        fixes = self._fixes(commits)
+        by_ticket: dict[int, list[int]] = {}
+        for commit, numbers in fixes.items():
+            for number in numbers:
+                if self._open[self._class_of[number]]:
+                    by_ticket.setdefault(number, []).append(commit)
+        told = set().union(*by_ticket.values())
+        is_merge = graph.edges.second
+        alone = [commit for commit in reversed(commits) if commit not in told and is_merge[commit] < 0]
+        looked_at = {one: self._of_commit(one, fixes.get(one, ())) for one in alone if one in tied or one in fixes}
+        special = {one: found for one, found in looked_at.items() if found.lack is not Lack.ABSENT}
+        doubtful = {one for one, found in special.items() if found.lack is Lack.SAME_TICKET}
+        certain = [one for one in alone if one not in doubtful]
+        return (
+            Differences(self._of_tickets(by_ticket, commits), certain, special),
+            Differences((), (one for one in alone if one in doubtful), special),
+        )
 
-    def _suspects(self) -> Iterable[int]:
-        """Commits in force here that are not there, or there and not in force."""
+    def _suspects(self) -> list[int]:
+        """Commits in force here that are not there, or there and not in force; those left out that lack nothing."""
         history, here, there = self._history, self._here, self._there
-        reverted = history.force.by
-        found = [one for one in history.apart(self._having, self._lacking) if one not in reverted]
-        in_force = history.force.bits
-        return [*found, *(one for one in reverted if in_force(one) & here and not in_force(one) & there)]
+        reverted, in_force, tied = history.force.by, history.force.bits, history.tied
+        apart = history.apart(self._having, self._lacking)
+        others = [one for one in apart if one in tied and one not in reverted]
+        others += [one for one in reverted if in_force(one) & here and not in_force(one) & there]
+        return [*sorted(one for one in apart if one not in tied), *filter(self._is_lacking, others)]
 
     def _is_lacking(self, commit: int) -> bool:
         """Whether some change that the commit carries is in force there by no commit."""
@@ -151,46 +191,61 @@ class _Missing:
         if undone is not None:
             # Where what it takes back is not in force, there is nothing to take back.
             return any(in_force(one) & there for one in undone)
-        if not copies.may_be_elsewhere(commit):
-            return True
+        also = copies.by_merge.get(commit, frozenset())
         return not all(
-            any(in_force(one) & there for one in {*copies.everywhere(origin), *copies.by_merge.get(commit, ())})
-            for origin in copies.origins(commit)
+            any(in_force(one) & there for one in copies.carrying(origin) | also) for origin in copies.origins(commit)
         )
 
-    def _fixes(self, commit: int) -> Sequence[str]:
-        """The tickets that the commit fixes, by its own words or by those of a copy."""
-        copies, links = self._history.copies, self._history.links
-        others = copies.everywhere(commit) if copies.may_be_elsewhere(commit) else (commit,)
-        found = (link.key for one in others for link in links.get(one, ()) if link.relation is TicketRelation.FIXES)
-        return tuple(dict.fromkeys(found))
+    def _fixes(self, commits: Sequence[int]) -> dict[int, Collection[int]]:
+        """Commit -> the tickets it fixes, by its own words or by those of a copy; in the order of the commits."""
+        copies, tied = self._history.copies, self._history.tied
+        found: dict[int, Collection[int]] = {**self._history.fixed_by(commits)}
+        for commit in commits:
+            if commit in tied and copies.may_be_elsewhere(commit):
+                everywhere = copies.everywhere(commit)
+                own = self._history.fixed_by(everywhere)
+                found[commit] = dict.fromkeys(number for one in everywhere for number in own.get(one, ()))
+        return {commit: numbers for commit in commits if (numbers := found.get(commit))}
 
-    def _is_fixed_there(self, key: str) -> bool:
-        evidence = self._table.evidence(key)
-        return evidence is not None and bool(evidence.in_force & self._there)
-
-    def _is_made_there(self, key: str) -> bool:
+    def _is_made_there(self, ticket: int) -> bool:
         """Whether the ticket is fixed there by a commit that is not here."""
-        evidence, history = self._table.evidence(key), self._history
-        return evidence is not None and any(
-            history.force.bits(commit) & self._there and not history.bits(commit) & self._here
-            for commit, _ in evidence.brought
-        )
+        of = self._class_of[ticket]
+        if of not in self._made_there:
+            history = self._history
+            sets, reverted = history.classes.keys[of]
+            where = [(history.sets[number], history.sets[number]) for number in sets]
+            where += [(history.force.bits(commit), history.bits(commit)) for commit in reverted]
+            self._made_there[of] = any(
+                in_force & self._there and not contained & self._here for in_force, contained in where
+            )
+        return self._made_there[of]
 
-    def _difference(self, ticket: str | None, commits: Sequence[int], fixes: Sequence[str]) -> Difference:
+    def _of_tickets(self, by_ticket: Mapping[int, Sequence[int]], commits: Sequence[int]) -> Iterable[Difference]:
+        """Those with the newest commits first."""
+        age, keys = {commit: number for number, commit in enumerate(commits)}, self._history.index.links.keys
+        for ticket, group in sorted(by_ticket.items(), key=lambda one: age[one[1][-1]], reverse=True):
+            by = self._reverter(group)
+            yield Difference(
+                ticket=keys[ticket],
+                commits=tuple(group),
+                lack=Lack.REVERTED if by else Lack.ABSENT,
+                reverted_by=by,
+            )
+
+    def _of_commit(self, commit: int, fixes: Collection[int]) -> Difference:
         """`fixes` are the tickets of a commit that brings none over."""
-        force, copies = self._history.force, self._history.copies
-        # What was taken back there may be a copy of what is here.
-        alike = {one for commit in commits for one in (*copies.everywhere(commit), commit)}
-        undone = self._history.graph.oldest_first(one for one in alike if one in force.by)
-        by = [one for commit in undone if (one := force.reverter(commit, bit=self._lacking)) is not None]
+        by = self._reverter((commit,))
         same = bool(fixes) and not by and all(map(self._is_made_there, fixes))
-        return Difference(
-            ticket=ticket,
-            commits=tuple(commits),
-            lack=Lack.REVERTED if by else Lack.SAME_TICKET if same else Lack.ABSENT,
-            reverted_by=self._history.graph.ids[by[-1]] if by else None,
-        )
+        lack = Lack.REVERTED if by else Lack.SAME_TICKET if same else Lack.ABSENT
+        return Difference(ticket=None, commits=(commit,), lack=lack, reverted_by=by)
+
+    def _reverter(self, commits: Iterable[int]) -> str | None:
+        """What took these back there, or a copy of them: the newest."""
+        history, tied = self._history, self._history.tied
+        alike = {other for one in commits if one in tied for other in history.copies.carrying(one)}
+        undone = history.graph.oldest_first(one for one in alike if one in history.force.by)
+        by = [one for commit in undone if (one := history.force.reverter(commit, bit=self._lacking)) is not None]
+        return history.graph.ids[by[-1]] if by else None
 
 
 def as_json(diff: UpgradeDiff, history: History, *, most: int | None = None) -> dict[str, Any]:
@@ -214,9 +269,8 @@ def as_json(diff: UpgradeDiff, history: History, *, most: int | None = None) -> 
     }
 
 
-def _counts(told: Sequence[Difference]) -> dict[str, int]:
-    tickets = sum(one.ticket is not None for one in told)
-    return {"tickets": tickets, "commits": len(told) - tickets}
+def _counts(told: Differences) -> dict[str, int]:
+    return {"tickets": len(told.tickets), "commits": len(told) - len(told.tickets)}
 
 
 def _entries(told: Sequence[Difference], way: Sequence[TaggedRelease], history: History) -> list[dict[str, Any]]:

@@ -168,4 +168,8 @@ class Copies:
         """Every commit that brings this one's change, picks of the merge that brought it included; oldest first."""
         if not self.may_be_elsewhere(commit):
             return [commit]
-        return self._graph.oldest_first(self.group(commit) | self.by_merge.get(commit, _NOBODY))
+        return self._graph.oldest_first(self.carrying(commit))
+
+    def carrying(self, commit: int) -> frozenset[int]:
+        """Likewise, in no order."""
+        return self.group(commit) | self.by_merge.get(commit, _NOBODY)

@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Collection, ItemsView, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
+from itertools import groupby
 
 from releaser.domain.history.ids import Ids
 
@@ -101,9 +102,18 @@ class Graph:
 
     def _ordered(self, commits: Iterable[int], *, reverse: bool) -> list[int]:
         found = list(commits)
-        dates = set(map(self.when.__getitem__, found))
-        # Nearly always dates alone decide, and then no ids are needed.
-        found.sort(key=self.when.__getitem__ if len(dates) == len(found) else self.order, reverse=reverse)
+        if len(found) < 2:
+            return found
+        found.sort(key=self.when.__getitem__, reverse=reverse)
+        dates = list(map(self.when.__getitem__, found))
+        # Nearly always dates alone decide; ids are only needed among those that share one.
+        if len(set(dates)) < len(dates):
+            start = 0
+            for _, run in groupby(dates):
+                end = start + sum(1 for _ in run)
+                if end - start > 1:
+                    found[start:end] = sorted(found[start:end], key=self.ids.raw_of, reverse=reverse)
+                start = end
         return found
 
     def find(self, named: str) -> int | None:

@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
+from releaser.domain.history.answers import Answers
 from releaser.domain.history.classes import UNFIXED, TicketClasses
 from releaser.domain.history.evidence import Evidence, Track, tracks
 from releaser.domain.history.graph import members
@@ -41,6 +42,8 @@ from releaser.domain.version import Version
 
 __all__ = ["UNMARKED", "Columns", "History", "Marks", "instant", "subject_of"]
 
+# To find the links of one commit costs as much as to look at so many.
+_SEARCHES = 16
 _NAMES_NONE: tuple[tuple[str, ...], bool] = ((), False)
 
 
@@ -107,6 +110,8 @@ class History:
         self.bits = index.contained.bits
         """Commit -> the set of releases and heads that contain it, whether reverted there or not."""
         self._by_version = {release.version: release for release in told.releases}
+        self.answers = Answers()
+        """What was worked out of this very history, for who is asked the same again."""
 
     def __len__(self) -> int:
         return len(self.graph)
@@ -226,6 +231,11 @@ class History:
         """The commits of the release that its previous one has not (`git rev-list TAG ^PREVIOUS`), newest first."""
         return self._in_sets(self._sets_new_in[release.rank])
 
+    def size_of(self, release: TaggedRelease) -> int:
+        """How many commits are new in the release, those of other products in the same repository among them."""
+        counts = self.index.contained.counts
+        return sum(counts[number] for number in self._sets_new_in[release.rank])
+
     def unreleased(self, head: Head) -> list[int]:
         """The commits of a branch that no release contains, newest first."""
         released = (1 << len(self.releases)) - 1
@@ -284,6 +294,11 @@ class History:
         """The commits that have to do with others: taken back, taking back, copied or copies."""
         return frozenset().union(self.force.by, self.force.reverts_of, self.copies.all)
 
+    @cached_property
+    def tied(self) -> frozenset[int]:
+        """The commits of which others decide where their changes are; of all others that is where they are contained."""
+        return self._related.union(self.copies.by_merge)
+
     def _picked_from(self, commit: int) -> str | None:
         """The nearest source; of a revert that quotes the trailer of a pick, the quoted one, which it does not carry."""
         picks = self.copies.picks_of.get(commit)
@@ -335,6 +350,20 @@ class History:
             for other in self.fixing(key):
                 brought.setdefault(other, Via.TICKET)
         return self.evidence(brought.items())
+
+    def fixed_by(self, commits: Sequence[int]) -> dict[int, list[int]]:
+        """Commit -> the numbers of the tickets that it fixes by its own words; those that fix none are absent. For thousands too."""
+        links = self.index.links
+        if len(commits) * _SEARCHES < len(links.commits):
+            wanted: Iterable[int] = (link for commit in commits for link in links.of_commit(commit))
+        else:
+            among = set(commits)
+            wanted = [link for link, commit in enumerate(links.commits) if commit in among]
+        found: dict[int, list[int]] = {}
+        for link in wanted:
+            if links.fixes[link]:
+                found.setdefault(links.commits[link], []).append(links.tickets[link])
+        return found
 
     def fixing(self, key: str) -> list[int]:
         """The commits that fix a ticket, oldest first."""

@@ -120,7 +120,12 @@ class TicketTable:
 
     def evidence(self, key: str) -> Evidence | None:
         """What decides where the ticket is, or None if no commit names it."""
-        named = self.named(key)
+        number = self._links.number(key)
+        return self.evidence_of(number) if number is not None else None
+
+    def evidence_of(self, number: int) -> Evidence | None:
+        """Likewise, by the ticket's number."""
+        named = self._named(number)
         return self._evidence(named) if named is not None else None
 
     def fixed(self) -> Iterator[tuple[str, int]]:
