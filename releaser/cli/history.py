@@ -113,7 +113,10 @@ def _matrix_text(facts: Any) -> str:  # noqa: ANN401 -- facts
     rows = [
         (one["key"], *map(_cell_text, one["cells"]), (one["title"] or one["subject"])[:60]) for one in facts["tickets"]
     ]
-    told = f"{facts['count']} of {facts['total']} tickets, {len(facts['lines'])} of {facts['line_count']} lines"
+    told = (
+        f"{facts['count']} of {say.n('{n} ticket', '{n} tickets', facts['total'])}, "
+        f"{len(facts['lines'])} of {say.n('{n} line', '{n} lines', facts['line_count'])}"
+    )
     is_said = any(cell["override"] for one in facts["tickets"] for cell in one["cells"])
     legend = "\n* said by a person, ! against the evidence" if is_said else ""
     return f"{table(headers, rows)}\n\n{told}{legend}"
@@ -143,7 +146,7 @@ def _evidence_text(facts: Any) -> str:  # noqa: ANN401 -- facts
             ("ticket", f"{facts['product']} {facts['key']}"),
             ("found in", facts["found_in"] and facts["found_in"] + (" (first)" if facts["found_in_is_first"] else "")),
             ("planned for", facts["planned_for"]),
-            ("in force on", joined(facts["branches"])),
+            ("branches with the fix", joined(facts["branches"])),
         ]
     )
     lines = [(one["line"], one["status"], one["first_version"], _why(one)) for one in facts["lines"]]
@@ -162,7 +165,8 @@ def _evidence_text(facts: Any) -> str:  # noqa: ANN401 -- facts
     if lines:
         told.append(table(("line", "status", "first version", "why"), lines))
     if facts["unknown_lines"]:
-        told.append(f"Of {len(facts['unknown_lines'])} more lines nothing is known.")
+        unknown = len(facts["unknown_lines"])
+        told.append(say.n("Of {n} more line nothing is known.", "Of {n} more lines nothing is known.", unknown))
     if commits:
         told.append(table(("commit", "relation", "new in", "copy of", "reverts", "subject"), commits))
     return "\n\n".join(told)

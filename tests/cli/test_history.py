@@ -41,3 +41,14 @@ def test_history_of_one_release_counts_one_and_of_none_says_so(cli: Cli, shop: G
     assert cli(*asked).out.startswith("shop: 1 release on 1 line, 2024-04-20 to 2024-04-30\n")
     nothing = cli("history", "shop", "--from", "2025-04-20", "--to", "2025-04-30")
     assert nothing.out.startswith("shop: no release from 2025-04-20 to 2025-04-30\n")
+
+
+def test_evidence_names_the_branches_with_the_fix_in_plain_words(cli: Cli, shop: GitWorld) -> None:
+    text = cli("evidence", "SHOP-2").out
+    assert "branches with the fix: line-1.0\n" in text
+    assert "in force" not in text
+    assert "Of 1 more line nothing is known." in text
+
+
+def test_matrix_of_one_ticket_counts_one(cli: Cli, shop: GitWorld) -> None:
+    assert "\n1 of 3 tickets, 2 of 2 lines" in cli("matrix", "shop", "--text", "SHOP-2").out

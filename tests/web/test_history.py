@@ -295,3 +295,8 @@ def test_people_say_something_over_the_api(fresh: HistoryWorld) -> None:
         assert cells(text_of(client, MATRIX), "SHOP-4") == ["✕ affected"] * 3
         assert client.post("/v1/tickets/SHOP-4/found-in", json={"version": None}).json()["found_in"] is None
         assert client.post("/v1/tickets/SHOP-4/planned-for", json={"version": "1.0"}).status_code == 403
+
+
+def test_branches_with_the_fix_are_named_so_on_the_tickets_page(client: TestClient) -> None:
+    assert "Branches that have the fix now:" in text_of(client, TICKET)
+    assert "Ветки, на которых исправление есть сейчас:" in text_of(client, f"{TICKET}?lang=ru")

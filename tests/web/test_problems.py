@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html import escape
 
@@ -179,3 +180,24 @@ def test_huge_body_is_refused(client: TestClient, content: bytes | list[bytes]) 
     answer = client.post("/v1/plans", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 413
     assert answer.json()["type"].endswith("too-large")
+
+
+@pytest.mark.parametrize(
+    ("path", "told", "advised"),
+    [
+        ("/products/none", "Продукта «none» нет.", "Известные продукты: portal."),
+        ("/products/portal/releases/9.9", "У продукта «portal» нет выпуска 9.9.", "Самые новые: "),
+        ("/rollouts/4711", "Развёртывания 4711 нет.", "Смотрите `releaser rollout list`."),
+        ("/products/portal/tickets/NONE-1", "Продукт «portal» не знает заявки «NONE-1».", "Проверьте ключ"),
+        ("/nothing/here", "По этому адресу ничего нет.", ""),
+    ],
+)
+def test_page_of_what_is_not_there_says_so_in_the_readers_language(
+    client: TestClient, path: str, told: str, advised: str
+) -> None:
+    answer = client.get(f"{path}?lang=ru", headers=HTML)
+    assert answer.status_code == 404
+    assert f'<p class="said">{told}</p>' in answer.text
+    assert f"<p>{advised}" in answer.text, "reason and advice run into each other, or are not in Russian"
+    english = client.get(f"{path}?lang=en", headers=HTML).text
+    assert not re.search("[А-Яа-я]", english.split("<h1>")[1].split("</section>")[0])

@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse, Response
 
 from releaser.domain.embargo import Untold, untold_in
 from releaser.web.pages.reasons import reason_of, step_of
+from releaser.web.pages.refusals import refusal_of
 from releaser.web.pages.words import tone_of, word_of
 from releaser.web.reader import LANGUAGE_COOKIE, Reader
 
@@ -110,6 +111,10 @@ class Say:
     def reason(self, reason: str) -> str:
         """Why something came to be: the reasons that need no particulars in the reader's words, others as they are."""
         return reason_of(reason, self._t)
+
+    def refusal(self, text: str) -> str:
+        """Why a page cannot be shown, and what helps, in the reader's words where it is known by its form."""
+        return refusal_of(text, self._t)
 
     def step(self, name: str) -> str:
         """A step of an update in the reader's words."""
