@@ -20,7 +20,7 @@ from releaser.domain.declaration import (
     kept,
     left_out,
 )
-from releaser.errors import InvalidError, RefusedError
+from releaser.errors import InvalidError, OutsideError, RefusedError
 from releaser.flows.ports import Facts, Ports
 from releaser.sources.source import TemplateEngine
 from releaser.store import declared, products, releases
@@ -38,6 +38,7 @@ def apply_declaration(ports: Ports, *, declaration: Declaration, dry_run: bool, 
     `removed`, and what is `left_out` of the declaration. Raises `InvalidDeclarationError`, `InUseError`.
     """
     _check_templates(ports.templates, declaration)
+    _check_repositories(ports, declaration)
     if dry_run:
         with ports.database.reading() as session:
             changes, rest = _planned(session, declaration, prune=prune)[1:3]
@@ -83,6 +84,24 @@ def _check_templates(engine: TemplateEngine, declaration: Declaration) -> None:
             except InvalidError as error:
                 origin = declaration.origin(place)
                 problems.append(Problem(place=place, detail=error.detail, advice=error.advice, origin=origin))
+    if problems:
+        raise InvalidDeclarationError(problems)
+
+
+def _check_repositories(ports: Ports, declaration: Declaration) -> None:
+    """What can be no repository is told where it is declared, and not by the first collect; what stays is not looked at."""
+    with ports.database.reading() as session:
+        held = {row.name: row.repository for row in products.everything(session)}
+    problems = []
+    for index, product in enumerate(declaration.products):
+        if product.repository == held.get(product.name):
+            continue
+        place = ("products", index, "repository")
+        try:
+            ports.repositories.check(product.repository)
+        except (InvalidError, RefusedError, OutsideError) as error:
+            origin = declaration.origin(place)
+            problems.append(Problem(place=place, detail=error.detail, advice=error.advice, origin=origin))
     if problems:
         raise InvalidDeclarationError(problems)
 

@@ -123,7 +123,7 @@ LOST = "1.3"
 # answers and so stays under way.
 DECLARED = """
 products:
-  - {name: shop, repository: /nowhere/shop.git, ticket_patterns: ['SHOP-\\d+'],
+  - {name: shop, repository: https://git.example.com/shop.git, ticket_patterns: ['SHOP-\\d+'],
      modules: [{name: app, image: 'registry.test/shop:{version}'}]}
 customers:
   - {name: acme, contacts: [{email: operations@acme.example}]}

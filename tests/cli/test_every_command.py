@@ -149,7 +149,9 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
     with FakeEngine() as engine:
         declared = folder / "declared.yaml"
         text = DECLARED.replace("ENGINE", engine.address)
-        text = text.replace("/nowhere/shop.git", str(remote.folder)).replace("'registry.test/shop:{version}'", "''")
+        text = text.replace("https://git.example.com/shop.git", str(remote.folder)).replace(
+            "'registry.test/shop:{version}'", "''"
+        )
         declared.write_text(text)
         places = {"repo": str(remote.folder), "declared": str(declared), "backup": str(folder / "backup.zip")}
         for _, line in JOURNEY:

@@ -36,6 +36,7 @@ from releaser.flows.show_customer import list_customers, show_customer
 from releaser.flows.show_installation import list_installations, show_installation
 from releaser.flows.show_product import list_products, show_product
 from releaser.sources.declaration import parse_declaration, read_declaration, to_yaml
+from releaser.sources.git import GitRepositories
 from releaser.store.customers import Customer
 from releaser.store.declared import DeclaredChange
 from releaser.store.installations import Installed, Target
@@ -44,6 +45,7 @@ from releaser.store.releases import Release
 from releaser.store.session import Database
 from releaser.store.tickets import Ticket
 from tests.fakes.bare_ports import bare_ports
+from tests.fakes.git_world import GitWorld
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "example.yaml"
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -92,6 +94,43 @@ def test_example_applies_and_again_changes_nothing(ports: Ports, example: Declar
     assert (first["created"], first["changed"], first["removed"]) == (7, 0, 0)
     again = apply(ports, example, prune=True)
     assert again["changes"] == again["left_out"] == []
+
+
+@pytest.mark.parametrize("is_dry", [False, True])
+def test_repository_that_can_be_none_is_told_by_its_line_before_anything_is_written(
+    database: Database, tmp_path: Path, *, is_dry: bool
+) -> None:
+    ports = bare_ports(database, tmp_path, repositories=GitRepositories())
+    text = f"""\
+customers:
+- name: acme
+products:
+- name: shop
+  repository: {GitWorld(tmp_path / "shop.git").folder}
+- name: lib
+  repository: {tmp_path / "nothing.git"}
+- name: app
+  title: The App
+  repository: ext::sh -c true
+"""
+    with pytest.raises(InvalidDeclarationError) as caught:
+        apply(ports, parse_declaration(text, name="all.yaml"), dry_run=is_dry)
+    problems: Any = caught.value.facts["problems"]
+    told = [(one["line"], one["field"]) for one in problems]
+    assert told == [(7, "products[1].repository"), (10, "products[2].repository")]
+    assert "all.yaml:7:" in str(caught.value)
+    assert list_products(ports) == list_customers(ports) == []
+
+
+def test_repository_that_is_gone_does_not_hold_what_is_declared_beside_it(database: Database, tmp_path: Path) -> None:
+    ports = bare_ports(database, tmp_path, repositories=GitRepositories())
+    world = GitWorld(tmp_path / "shop.git")
+    apply(ports, Declaration(products=(shop(repository=str(world.folder)),)))
+    world.folder.rename(tmp_path / "elsewhere.git")
+    again = apply(ports, Declaration(products=(shop(repository=str(world.folder), title="The Shop"),)))
+    assert changed(again) == [("product", "shop", "changed")]
+    with pytest.raises(InvalidDeclarationError):
+        apply(ports, Declaration(products=(shop(repository=str(tmp_path / "other.git")),)))
 
 
 def test_export_applies_as_no_change_and_is_the_same_after(ports: Ports, example: Declaration) -> None:
