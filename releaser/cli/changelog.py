@@ -24,6 +24,7 @@ from releaser.domain.changelog.keeping import is_path
 from releaser.domain.version import Scheme
 from releaser.flows.read_changelog import Wanted, Which
 from releaser.flows.tell_changelog import tell_changelog
+from releaser.halved import halved
 from releaser.i18n import DEFAULT_LANGUAGE, LANGUAGES
 from releaser.in_place import clone
 
@@ -163,7 +164,14 @@ def changelog_command(
         return
     with watched() as progress:
         pieces = tell_changelog(
-            clone(repo), wanted=wanted, habits=kept, form=said.form, title=title, language=language, progress=progress
+            clone(repo),
+            wanted=wanted,
+            habits=kept,
+            form=said.form,
+            title=title,
+            language=language,
+            progress=progress,
+            sharing=halved,
         )
     emit_pieces(pieces)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from releaser.domain.changelog import Form
-from releaser.domain.changelog.bulk import told
+from releaser.domain.changelog.bulk import Sharing, told
 from releaser.flows.read_changelog import Wanted, chosen
 from releaser.flows.read_in_place import Habits, read_in_place
 from releaser.i18n import DEFAULT_LANGUAGE
@@ -21,9 +21,10 @@ def tell_changelog(
     title: str = "",
     language: str = DEFAULT_LANGUAGE,
     progress: Progress | None = None,
+    sharing: Sharing = map,
 ) -> Iterator[str]:
-    """The text in pieces; everything is read before this answers. Raises `RangeError`, and what `read_in_place` raises."""
+    """The text in pieces; everything is read before this answers, and `sharing` decides who writes it. Raises `RangeError`, and what `read_in_place` raises."""
     versions = [text for text in (wanted.since, wanted.upto) if text]
     history = read_in_place(repository, habits=habits, versions=versions, progress=progress)
     releases = chosen(history, wanted, habits.scheme)
-    return told(history, releases, form=form, title=title, language=language)
+    return told(history, releases, form=form, title=title, language=language, sharing=sharing)

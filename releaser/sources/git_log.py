@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from releaser.domain.history import CommitBatch
 
@@ -18,6 +19,8 @@ WIDTH = len(_FIELDS)
 _DECLARED = _FIELDS.index("%e")
 LARGEST_MESSAGE = 1 << 18
 _KEPT_END = 1 << 16
+WORTH_A_LOOK = 1 << 19
+"""Bytes; git writes some thousand at a time, and looking through as few costs more than reading them."""
 
 ARGUMENTS = (
     "log",
@@ -45,18 +48,21 @@ _SINGLE_BYTE = re.compile(
 _UNFIT = re.compile("[\0\ud800-\udfff]")
 
 
-def batches(pieces: Iterable[bytes]) -> Iterator[CommitBatch]:
-    """The log's output, in pieces of any size, as batches of whole commits."""
+def batches(pieces: Iterable[bytes], *, at_least: int = WORTH_A_LOOK) -> Iterator[CommitBatch]:
+    """The log's output, in pieces of any size, as batches of whole commits, each of `at_least` so many bytes but the last."""
     pending: list[bytes] = []
+    size, ends = 0, False
     carried: list[str] = []
-    for piece in pieces:
-        cut = piece.rfind(b"\0") + 1
-        if not cut:
-            pending.append(piece)
+    for piece in chain(pieces, [b""]):
+        pending.append(piece)
+        size += len(piece)
+        ends = ends or b"\0" in piece
+        if not ends or (piece and size < at_least):
             continue
-        pending.append(piece[:cut])
-        fields = _texts(b"".join(pending), carried)
-        pending = [piece[cut:]]
+        raw = b"".join(pending)
+        cut = raw.rfind(b"\0") + 1
+        pending, size, ends = [raw[cut:]], len(raw) - cut, False
+        fields = _texts(raw[:cut], carried)
         whole = len(fields) - len(fields) % WIDTH
         carried = fields[whole:]
         if whole:

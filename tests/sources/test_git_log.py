@@ -35,12 +35,13 @@ def record(number: int, message: bytes, *, declared: bytes = b"") -> bytes:
     return b"\0".join(fields) + b"\0"
 
 
+@pytest.mark.parametrize("at_least", [0, 100, 1000])
 @pytest.mark.parametrize("size", [1, 2, 7, 50, 10_000])
-def test_pieces_of_any_size_give_the_same_commits(size: int) -> None:
+def test_pieces_of_any_size_give_the_same_commits(size: int, at_least: int) -> None:
     messages = ["one\n", "", "Жук\n", "three\n\nbody\n"]
     raw = b"".join(record(n, text.encode()) for n, text in enumerate(messages))
     raw += record(9, "Жук".encode("koi8-r"), declared=b"koi8-r") + record(10, b"last")
-    found = list(batches(raw[at : at + size] for at in range(0, len(raw), size)))
+    found = list(batches((raw[at : at + size] for at in range(0, len(raw), size)), at_least=at_least))
     assert list(itertools.chain.from_iterable(batch.messages for batch in found)) == [*messages, "Жук", "last"]
     assert [int(one, 16) for batch in found for one in batch.ids] == [0, 1, 2, 3, 9, 10]
     assert all(len(batch.ids) == len(batch.mails) == len(batch.parents) for batch in found)
@@ -67,15 +68,15 @@ rows = st.lists(st.tuples(field, field, encoding, field, field, field), max_size
 
 
 @settings(max_examples=settings().max_examples * 3)
-@given(rows=rows, cuts=st.lists(st.integers(0, 600), max_size=12))
+@given(rows=rows, cuts=st.lists(st.integers(0, 600), max_size=12), at_least=st.integers(0, 300))
 def test_any_bytes_in_any_pieces_are_the_same_whole_commits(
-    rows: list[tuple[bytes, bytes, bytes, bytes, bytes, bytes]], cuts: list[int]
+    rows: list[tuple[bytes, bytes, bytes, bytes, bytes, bytes]], cuts: list[int], at_least: int
 ) -> None:
     whole = b""
     for number, (authored, committed, declared, name, mail, message) in enumerate(rows):
         whole += b"\0".join([b"%040x" % number, b"", authored, committed, declared, name, mail, message]) + b"\0"
     ends = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
-    found = list(batches(whole[start:end] for start, end in itertools.pairwise(ends)))
+    found = list(batches((whole[start:end] for start, end in itertools.pairwise(ends)), at_least=at_least))
     assert [int(one, 16) for batch in found for one in batch.ids] == list(range(len(rows)))
     wanted = [
         (text_of(row[3], said), text_of(row[4], said), text_of(row[5], said))

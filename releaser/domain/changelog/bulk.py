@@ -27,6 +27,7 @@ from releaser.domain.changelog.entries import (
     says_merge,
 )
 from releaser.domain.changelog.rendering import (
+    JSON_BETWEEN,
     Form,
     entry_markdown,
     entry_text,
@@ -54,6 +55,11 @@ class _News(NamedTuple):
     marks: dict[int, Marks]
 
 
+Block = Sequence[TaggedRelease]
+Sharing = Callable[[Callable[[Block], str], Sequence[Block]], Iterator[str]]
+"""Does work at every block and answers what it makes, in the blocks' order."""
+
+
 def told(
     history: History,
     releases: Sequence[TaggedRelease],
@@ -61,10 +67,15 @@ def told(
     form: Form,
     title: str = "",
     language: str = DEFAULT_LANGUAGE,
+    sharing: Sharing = map,
 ) -> Iterator[str]:
-    """Pieces of the changelog of `releases`, in the order given; together they end with a line break."""
+    """Pieces of the changelog of `releases`, in the order given; together they end with a line break.
+
+    `sharing` decides who works at it: every block is told by itself.
+    """
+    blocks, ids = _blocks(history, releases), _ids(history, releases)
     if form is Form.JSON:
-        yield from json_pieces(_json(history, releases))
+        yield from json_pieces(sharing(lambda block: JSON_BETWEEN.join(_json(history, block, ids)), blocks))
         return
     t = translator(language)
     writing = _WRITINGS[form](t)
@@ -72,56 +83,57 @@ def told(
     if title:
         yield writing.title(title)
         before = writing.between
-    ids = _ids(history, releases)
-    for block in _blocks(history, releases):
-        for chapter in _chapters(_Lines(history, writing, ids), block, t):
-            yield before + chapter
-            before = writing.between
+    # All blocks need it: whoever works at them finds it made.
+    _ = history.named
+    for chapters in sharing(lambda block: writing.between.join(_chapters(history, writing, ids, block, t)), blocks):
+        yield before + chapters
+        before = writing.between
     yield writing.end
 
 
-def _blocks(history: History, releases: Iterable[TaggedRelease]) -> Iterator[list[_News]]:
-    """The releases with their commits, some thousands of commits at a time."""
-    block: list[_News] = []
+def _blocks(history: History, releases: Iterable[TaggedRelease]) -> list[Block]:
+    """The releases, so many together that they have some thousands of commits."""
+    blocks: list[Block] = []
+    block: list[TaggedRelease] = []
     size = 0
     for release in releases:
-        commits = history.new_in(release)
-        block.append(_News(release, commits, history.marked(release, commits)))
-        size += len(commits)
+        block.append(release)
+        size += history.size_of(release)
         if size >= BLOCK:
-            yield block
+            blocks.append(block)
             block, size = [], 0
-    if block:
-        yield block
+    return [*blocks, block] if block else blocks
 
 
-def _messages(history: History, block: Iterable[_News]) -> list[str]:
-    """The messages of a block's commits, in its order."""
-    return history.columns.messages.of([commit for news in block for commit in news.commits])
+def _news(history: History, block: Block) -> tuple[list[_News], list[str]]:
+    """What is new in a block's releases, and all its messages in that order."""
+    found = []
+    for release in block:
+        commits = history.new_in(release)
+        found.append(_News(release, commits, history.marked(release, commits)))
+    return found, history.columns.messages.of([commit for news in found for commit in news.commits])
 
 
-def _json(history: History, releases: Sequence[TaggedRelease]) -> Iterator[str]:
-    encoded, named, ids = JSONEncoder(ensure_ascii=False).encode, history.named, _ids(history, releases)
+def _json(history: History, block: Block, ids: Sequence[str]) -> Iterator[str]:
+    encoded, named = JSONEncoder(ensure_ascii=False).encode, history.named
     # One call for all: a raw line break, which JSON text cannot hold, parts them again.
     texts = JSONEncoder(ensure_ascii=False, separators=("\n", ":"))
-    for block in _blocks(history, releases):
-        subjects = texts.encode(subjects_of(_messages(history, block)))[1:-1].split("\n")
-        done = 0
-        for release, commits, marks in block:
-            lines = [
-                f'{{"id": "{ids[commit]}", "subject": {subject}, "tickets": '
-                f"{encoded(named[commit][0]) if commit in named else '[]'}, {_NOTHING if commit not in marks else _marks(marks[commit])}}}"
-                for commit, subject in zip(commits, islice(subjects, done, None), strict=False)
-            ]
-            done += len(commits)
-            head = {
-                "version": release.version.text,
-                "tag": release.tag,
-                "line": release.line,
-                "date": release.released_at.date().isoformat(),
-                "previous": release.previous_tag,
-            }
-            yield json_chapter(head, lines)
+    found, messages = _news(history, block)
+    subjects = iter(texts.encode(subjects_of(messages))[1:-1].split("\n"))
+    for release, commits, marks in found:
+        lines = [
+            f'{{"id": "{ids[commit]}", "subject": {subject}, "tickets": '
+            f"{encoded(named[commit][0]) if commit in named else '[]'}, {_NOTHING if commit not in marks else _marks(marks[commit])}}}"
+            for commit, subject in zip(commits, islice(subjects, len(commits)), strict=True)
+        ]
+        head = {
+            "version": release.version.text,
+            "tag": release.tag,
+            "line": release.line,
+            "date": release.released_at.date().isoformat(),
+            "previous": release.previous_tag,
+        }
+        yield json_chapter(head, lines)
 
 
 _NOTHING = '"picked_from": null, "reverted_by": null'
@@ -228,16 +240,14 @@ _WRITINGS: dict[Form, Callable[[Translator], _Writing]] = {
 }
 
 
-def _chapters(lines: _Lines, block: Sequence[_News], t: Translator) -> Iterator[str]:
+def _chapters(history: History, writing: _Writing, ids: Sequence[str], block: Block, t: Translator) -> Iterator[str]:
     """A block's releases, one after the other."""
-    messages = _messages(lines.history, block)
-    done = 0
-    placed = []
-    for news in block:
-        placed.append(lines.place(news, messages[done : done + len(news.commits)]))
-        done += len(news.commits)
+    lines = _Lines(history, writing, ids)
+    found, messages = _news(history, block)
+    texts = iter(messages)
+    placed = [lines.place(news, list(islice(texts, len(news.commits)))) for news in found]
     written = lines.written()
-    for (release, _, _), sections in zip(block, placed, strict=True):
+    for (release, _, _), sections in zip(found, placed, strict=True):
         told_release = ChangelogRelease(
             version=release.version.text,
             tag=release.tag,
@@ -251,7 +261,7 @@ def _chapters(lines: _Lines, block: Sequence[_News], t: Translator) -> Iterator[
             for section in Section
             if section in sections
         ]
-        yield lines.writing.chapter(told_release, filled)
+        yield writing.chapter(told_release, filled)
 
 
 class _Lines:

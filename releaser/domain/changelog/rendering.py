@@ -92,19 +92,26 @@ _ENCODED = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def json_chapter(head: dict[str, Any], commits: Iterable[str]) -> str:
-    """One release as JSON, a line for each of its commits, which are written already; `head` is all but them."""
+    """One release as JSON, a line for each of its commits, which are written already; `head` is all but them.
+
+    It is without characters that could harm a terminal.
+    """
     lines = ",\n      ".join(commits)
     told = f"[\n      {lines}\n    ]" if lines else "[]"
-    return f'    {_ENCODED(head)[:-1]}, "commits": {told}}}'
+    return escape_json(f'    {_ENCODED(head)[:-1]}, "commits": {told}}}')
+
+
+JSON_BETWEEN = ",\n"
+"""Stands between the chapters of a JSON document."""
 
 
 def json_pieces(chapters: Iterable[str]) -> Iterator[str]:
-    """The whole JSON document in pieces, without characters that could harm a terminal."""
+    """The whole JSON document in pieces."""
     yield '{\n  "releases": ['
     before = "\n"
     for chapter in chapters:
-        yield before + escape_json(chapter)
-        before = ",\n"
+        yield before + chapter
+        before = JSON_BETWEEN
     yield "]\n}\n" if before == "\n" else "\n  ]\n}\n"
 
 
