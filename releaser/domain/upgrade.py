@@ -141,7 +141,7 @@ def _way(history: History, having: TaggedRelease, lacking: TaggedRelease) -> tup
 class _Missing:
     """What `having` has and `lacking` lacks.
 
-    Of nearly all commits their own sets and words decide; the others (`History.tied`) are looked at one by one. Tickets are
+    Of nearly all commits their own sets and words decide; the others (`Marking.tied`) are looked at one by one. Tickets are
     their numbers here, and judged by their classes, of which there are few.
     """
 
@@ -155,7 +155,7 @@ class _Missing:
 
     def told(self) -> tuple[Differences, Differences]:
         """What is certain, and what is doubtful."""
-        graph, tied = self._history.graph, self._history.tied
+        graph, tied = self._history.graph, self._history.marking.tied
         commits = graph.oldest_first(self._suspects())
         fixes = self._fixes(commits)
         by_ticket: dict[int, list[int]] = {}
@@ -178,7 +178,7 @@ class _Missing:
     def _suspects(self) -> list[int]:
         """Commits in force here that are not there, or there and not in force; those left out that lack nothing."""
         history, here, there = self._history, self._here, self._there
-        reverted, in_force, tied = history.force.by, history.force.bits, history.tied
+        reverted, in_force, tied = history.force.by, history.force.bits, history.marking.tied
         apart = history.apart(self._having, self._lacking)
         others = [one for one in apart if one in tied and one not in reverted]
         others += [one for one in reverted if in_force(one) & here and not in_force(one) & there]
@@ -198,7 +198,7 @@ class _Missing:
 
     def _fixes(self, commits: Sequence[int]) -> dict[int, Collection[int]]:
         """Commit -> the tickets it fixes, by its own words or by those of a copy; in the order of the commits."""
-        copies, tied = self._history.copies, self._history.tied
+        copies, tied = self._history.copies, self._history.marking.tied
         found: dict[int, Collection[int]] = {**self._history.fixed_by(commits)}
         for commit in commits:
             if commit in tied and copies.may_be_elsewhere(commit):
@@ -241,7 +241,7 @@ class _Missing:
 
     def _reverter(self, commits: Iterable[int]) -> str | None:
         """What took these back there, or a copy of them: the newest."""
-        history, tied = self._history, self._history.tied
+        history, tied = self._history, self._history.marking.tied
         alike = {other for one in commits if one in tied for other in history.copies.carrying(one)}
         undone = history.graph.oldest_first(one for one in alike if one in history.force.by)
         by = [one for commit in undone if (one := history.force.reverter(commit, bit=self._lacking)) is not None]

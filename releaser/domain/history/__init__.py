@@ -4,17 +4,19 @@
 `TicketTable` stands on a history. All pure.
 
 A history stands on an `Index`: `said` takes out of messages what they say (`picks`, `reverts`), `arrival` brings commits into order,
-`graph` holds them, `containment` and `releases` tell which tips contain them, `relations` (`copies`, `force`) how they relate,
-`links` and `classes` which tickets they fix, `evidence` where a change is. `growth` brings an index up to date with what is new, and
+`graph` holds them with `statements`, `containment` and `releases` tell which tips contain them, `relations` (`copies`, `force`) how they
+relate, `links`, `classes` and `tickets` which tickets they fix, `evidence` where a change is, `marks` what a changelog does with it, and
+`answers` keeps what was worked out. `growth` brings an index up to date with what is new, and
 `Delta` tells what became other by that: who keeps a history elsewhere, and is at `delta.since`, writes only what stands there.
 Places of commits, numbers of sets and numbers of classes stay the same on the way; a history that was built at once (`delta.whole`)
 has numbers of its own.
 """
 
 from releaser.domain.history.builder import HistoryBuilder
+from releaser.domain.history.columns import Columns
 from releaser.domain.history.delta import Delta, TagMove
 from releaser.domain.history.graph import members
-from releaser.domain.history.history import Columns, History
+from releaser.domain.history.history import History
 from releaser.domain.history.index import Index
 from releaser.domain.history.records import OUTSIDE, BranchHead, CommitBatch, Refs, TagRef
 from releaser.domain.history.table import TicketTable

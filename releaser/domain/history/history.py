@@ -7,24 +7,23 @@ told is ordered by `Graph.order` instead.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import NamedTuple
 
 from releaser.domain.history.answers import Answers
-from releaser.domain.history.classes import UNFIXED, TicketClasses
+from releaser.domain.history.columns import Columns, People
 from releaser.domain.history.evidence import Evidence, Track, tracks
 from releaser.domain.history.graph import members
 from releaser.domain.history.growth import Told
 from releaser.domain.history.index import Index
 from releaser.domain.history.links import LinksByCommit
+from releaser.domain.history.marks import UNMARKED, Marking, Marks
 from releaser.domain.history.records import OUTSIDE, instant
 from releaser.domain.history.releases import NewCommits
 from releaser.domain.history.said import ELSEWHERE, UNNAMED
 from releaser.domain.history.texts import Messages, Reader, subject_of
+from releaser.domain.history.tickets import Tickets
 from releaser.domain.history.views import (
     Carried,
     Change,
@@ -33,7 +32,6 @@ from releaser.domain.history.views import (
     OnLine,
     Pick,
     Revert,
-    Standing,
     TaggedRelease,
     Via,
 )
@@ -42,52 +40,13 @@ from releaser.domain.version import Version
 
 __all__ = ["UNMARKED", "Columns", "History", "Marks", "instant", "subject_of"]
 
-# To find the links of one commit costs as much as to look at so many.
-_SEARCHES = 16
-_NAMES_NONE: tuple[tuple[str, ...], bool] = ((), False)
 
-
-class Marks(NamedTuple):
-    """What `Change` says of a commit that is new in a release, besides the commit itself."""
-
-    standing: Standing
-    picked_from: str | None
-    reverted_by: str | None
-
-
-UNMARKED = Marks(Standing.SHOWN, None, None)
-"""A commit that has to do with no other."""
-
-
-class People:
-    """A name or a mail address for every commit, by its place."""
-
-    def __init__(self, numbers: Sequence[int], texts: Sequence[str]) -> None:
-        self._numbers = numbers
-        self._texts = texts
-
-    def __getitem__(self, commit: int) -> str:
-        return self._texts[self._numbers[commit]]
-
-
-@dataclass(slots=True, kw_only=True)
-class Columns:
-    """What is told of every commit, by its place. Messages are read from the repository where they are not at hand."""
-
-    authored: array[int]
-    committed: array[int]
-    names: People
-    mails: People
-    messages: Messages
-
-
-class History:
+class History(Tickets):
     """What git says. Made by `HistoryBuilder`."""
 
     def __init__(self, index: Index, told: Told, *, read: Reader | None = None, messages: Sequence[str] = ()) -> None:
         """`messages` are those of the first commits, where they are at hand; `read` reads the others."""
-        self.index = index
-        self.graph = index.graph
+        super().__init__(index)
         said = index.statements
         self.columns = Columns(
             authored=said.authored,
@@ -107,6 +66,7 @@ class History:
         """The sets: bit r stands for `releases[r]`, the bits above for `heads`."""
         self.copies = index.relations.copies
         self.force = index.relations.force
+        self.marking = Marking(index)
         self.bits = index.contained.bits
         """Commit -> the set of releases and heads that contain it, whether reverted there or not."""
         self._by_version = {release.version: release for release in told.releases}
@@ -254,7 +214,7 @@ class History:
         return self._changes(self.new_in(release), release.rank, previous)
 
     def _changes(self, commits: Sequence[int], rank: int, previous: int | None) -> tuple[Change, ...]:
-        marked = self._marked(commits, rank, previous)
+        marked = self.marking.of(commits, rank=rank, previous=previous)
         return tuple(
             Change(
                 commit=shown,
@@ -273,68 +233,7 @@ class History:
         For who tells thousands: there is nothing to say of nearly all.
         """
         previous = self._by_version[release.previous].rank if release.previous else None
-        return self._marked(commits, release.rank, previous)
-
-    def _marked(self, commits: Sequence[int], rank: int, previous: int | None) -> dict[int, Marks]:
-        found = {}
-        for commit in self._related.intersection(commits):
-            reverter = self.force.reverter(commit, bit=rank)
-            if reverter is None:
-                later = (one for one in reversed(self.force.by.get(commit, ())) if self.force.bits(one))
-                reverter = next(later, None)
-            found[commit] = Marks(
-                standing=self._standing(commit, rank, previous),
-                picked_from=self._picked_from(commit),
-                reverted_by=self.graph.ids[reverter] if reverter is not None else None,
-            )
-        return found
-
-    @cached_property
-    def _related(self) -> frozenset[int]:
-        """The commits that have to do with others: taken back, taking back, copied or copies."""
-        return frozenset().union(self.force.by, self.force.reverts_of, self.copies.all)
-
-    @cached_property
-    def tied(self) -> frozenset[int]:
-        """The commits of which others decide where their changes are; of all others that is where they are contained."""
-        return self._related.union(self.copies.by_merge)
-
-    def _picked_from(self, commit: int) -> str | None:
-        """The nearest source; of a revert that quotes the trailer of a pick, the quoted one, which it does not carry."""
-        picks = self.copies.picks_of.get(commit)
-        if picks:
-            return picks[0].source_id
-        claim = self.index.statements.claims.get(commit) if commit in self.force.reverts_of else None
-        if claim is None or not claim.quoted:
-            return None
-        source = self.graph.find(claim.quoted[0])
-        return self.graph.ids[source] if source is not None else claim.quoted[0]
-
-    def _standing(self, commit: int, rank: int, previous: int | None) -> Standing:
-        force = self.force
-        here = 1 << rank
-        before = 1 << previous if previous is not None else 0
-        if not force.bits(commit) & here:
-            return Standing.REVERTED
-        if self._had(commit, here, before):
-            return Standing.REPEATED
-        targets = force.reverts_of.get(commit, ())
-        if any(force.bits(target) & before for target in targets):
-            return Standing.REVERT
-        if any(self.bits(target) & here for target in targets):
-            return Standing.REVERTED
-        return Standing.SHOWN
-
-    def _had(self, commit: int, here: int, before: int) -> bool:
-        """Whether everything the commit carries came to the line before it, by other commits."""
-        if not self.copies.is_copied(commit):
-            return False
-        force, order = self.force, self.graph.order
-        carried: set[int] = set()
-        for one in self.copies.group(commit) - {commit}:
-            if force.bits(one) & before or (force.bits(one) & here and order(one) < order(commit)):
-                carried |= self.copies.origins(one)
-        return self.copies.origins(commit) <= carried
+        return self.marking.of(commits, rank=release.rank, previous=previous)
 
     def evidence(self, brought: Iterable[tuple[int, Via]]) -> Evidence:
         """Judge commits that bring the same thing together."""
@@ -351,83 +250,10 @@ class History:
                 brought.setdefault(other, Via.TICKET)
         return self.evidence(brought.items())
 
-    def fixed_by(self, commits: Sequence[int]) -> dict[int, list[int]]:
-        """Commit -> the numbers of the tickets that it fixes by its own words; those that fix none are absent. For thousands too."""
-        links = self.index.links
-        if len(commits) * _SEARCHES < len(links.commits):
-            wanted: Iterable[int] = (link for commit in commits for link in links.of_commit(commit))
-        else:
-            among = set(commits)
-            wanted = [link for link, commit in enumerate(links.commits) if commit in among]
-        found: dict[int, list[int]] = {}
-        for link in wanted:
-            if links.fixes[link]:
-                found.setdefault(links.commits[link], []).append(links.tickets[link])
-        return found
-
-    def fixing(self, key: str) -> list[int]:
-        """The commits that fix a ticket, oldest first."""
-        number = self.index.links.number(key)
-        found = self.index.links.fixing(number) if number is not None else ()
-        return self.graph.oldest_first(one for one in found if one not in self.graph.lost)
-
-    @cached_property
-    def tickets_by_age(self) -> Sequence[int]:
-        """The numbers of all tickets that are named, by the age of the first commit that does, and where its message names them."""
-        links, graph = self.index.links, self.graph
-        first: dict[int, int] = {}
-        for link, (commit, ticket) in enumerate(zip(links.commits, links.tickets, strict=True)):
-            if commit in graph.lost:
-                continue
-            other = first.setdefault(ticket, link)
-            if other != link and graph.when[commit] <= graph.when[before := links.commits[other]]:
-                first[ticket] = link if graph.order(commit) < graph.order(before) else other
-        # Links of one commit stand together in the order of its message, so their own order decides between them.
-        return sorted(first, key=lambda ticket: (*graph.order(links.commits[first[ticket]]), first[ticket]))
-
     @property
     def state(self) -> str:
         """Names what this history says, and how its sets and classes are numbered: those in `Delta` are such."""
         return self.index.state
-
-    @property
-    def classes(self) -> TicketClasses:
-        """The classes of all tickets; found the first time."""
-        if self.index.classes is None:
-            self.index.classify()
-        if self.index.classes is None:
-            raise AssertionError(self.index)
-        return self.index.classes
-
-    @cached_property
-    def class_places(self) -> Sequence[tuple[int, int]]:
-        """For every class where it is in force, and where it is contained, as bits."""
-        classes = self.classes
-        return [
-            classes.places(number, self.index.contained, self.index.relations) for number in range(len(classes.keys))
-        ]
-
-    @cached_property
-    def tickets_alike(self) -> Mapping[tuple[int, int], Sequence[int]]:
-        """The numbers of the tickets that are fixed, by where they are in force and where contained, both as bits."""
-        by_class: dict[int, list[int]] = {}
-        for ticket, number in enumerate(self.classes.of):
-            by_class.setdefault(number, []).append(ticket)
-        by_class.pop(UNFIXED, None)
-        found: dict[tuple[int, int], list[int]] = {}
-        for number, tickets in by_class.items():
-            found.setdefault(self.class_places[number], []).extend(tickets)
-        return found
-
-    @cached_property
-    def named(self) -> Mapping[int, tuple[tuple[str, ...], bool]]:
-        """What `links` says, for who asks of thousands: commit -> the tickets that it names, and whether it fixes any."""
-        links = self.index.links
-        found: dict[int, tuple[tuple[str, ...], bool]] = {}
-        for commit, ticket, fixes in zip(links.commits, links.tickets, links.fixes, strict=True):
-            keys, fixing = found.get(commit, _NAMES_NONE)
-            found[commit] = (*keys, links.keys[ticket]), fixing or bool(fixes)
-        return found
 
     def carried(self, commit: int) -> tuple[Carried, ...]:
         """Every release that has the change of one commit, in version order."""

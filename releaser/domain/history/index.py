@@ -21,8 +21,9 @@ from releaser.domain.history.graph import Graph, Parents
 from releaser.domain.history.ids import Ids
 from releaser.domain.history.links import Links
 from releaser.domain.history.records import Refs
-from releaser.domain.history.relations import Relations, Statements, date_number
+from releaser.domain.history.relations import Relations
 from releaser.domain.history.said import Said
+from releaser.domain.history.statements import Statements, date_number
 
 
 class ReleaseTip(NamedTuple):

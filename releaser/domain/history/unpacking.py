@@ -14,8 +14,9 @@ from releaser.domain.history.ids import Chains, Ids
 from releaser.domain.history.index import Index, Kept, ReleaseTip, Tips
 from releaser.domain.history.links import Links
 from releaser.domain.history.packing import LAYERS, Sections, numbers, table, unwrapped
-from releaser.domain.history.relations import Claims, MoreNames, Relations, Sources, Statements, date_number
+from releaser.domain.history.relations import Relations
 from releaser.domain.history.said import Claim
+from releaser.domain.history.statements import Claims, MoreNames, Sources, Statements, date_number
 from releaser.domain.history.views import Pick, Revert
 
 
