@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from releaser.domain.changelog.text import plain, shortened
@@ -31,10 +32,13 @@ from releaser.domain.history import (
 from releaser.domain.history.evidence import Evidence
 from releaser.domain.nearest import SHORTEST_SHARED, nearest_tickets
 from releaser.domain.ticket import TicketRelation
-from releaser.errors import InvalidError, NotFoundError
+from releaser.errors import InvalidError, NotFoundError, ReleaserError
 
 LONGEST_QUERY = 300
-_ID = re.compile(r"[0-9a-f]{4,64}", re.ASCII)
+SHORTEST_ID = 4
+"""Digits that an id must be named by at least."""
+_ID = re.compile(rf"[0-9a-f]{{{SHORTEST_ID},64}}", re.ASCII)
+_START_OF_ID = re.compile(rf"[0-9a-f]{{1,{SHORTEST_ID - 1}}}", re.ASCII)
 _NAMED = 5
 
 
@@ -44,6 +48,10 @@ class UnknownChangeError(NotFoundError):
 
 class AmbiguousCommitError(InvalidError):
     """Several commits' ids start so."""
+
+
+class ShortIdError(InvalidError):
+    """So few digits that they name no commit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +88,7 @@ Comparing = Callable[[Collection[int]], Sequence[Pick]]
 def whereabouts(history: History, query: str, *, comparing: Comparing | None = None) -> Whereabouts:
     """Find a commit or a ticket; with `comparing` also where only patches tell.
 
-    Raises `UnknownChangeError`, which names the nearest, and `AmbiguousCommitError`.
+    Raises `UnknownChangeError`, which names the nearest, `ShortIdError`, and `AmbiguousCommitError`, which names some of them.
     """
     found, evidence = _told(history, query)
     decides = any(one.relation is not TicketRelation.REFS for one in found.commits)
@@ -175,10 +183,21 @@ def _named_commit(history: History, wanted: str) -> int | None:
     if len(several) > 1:
         raise AmbiguousCommitError(
             f"'{folded}' is the start of {len(several)} commits.",
-            advice=f"Name one by more of its id: {_named(history, several)}.",
+            advice=f"Name one by {_telling_apart(history, several)} digits of its id: {_named(history, several)}.",
             field="query",
         )
     return several[0] if several else None
+
+
+def _telling_apart(history: History, commits: Sequence[int]) -> int:
+    """How many digits of their ids are enough to tell all of them apart."""
+    ids = sorted(history.graph.ids[one] for one in commits)
+    return 1 + max(_shared(*pair) for pair in pairwise(ids))
+
+
+def _shared(one: str, other: str) -> int:
+    """With how many equal letters two different ids begin."""
+    return next(place for place, (a, b) in enumerate(zip(one, other, strict=True)) if a != b)
 
 
 def _named(history: History, commits: Sequence[int]) -> str:
@@ -189,8 +208,14 @@ def _named(history: History, commits: Sequence[int]) -> str:
     return ", ".join(named) + (f" and {len(commits) - len(shown)} more" if len(commits) > len(shown) else "")
 
 
-def _unknown(history: History, table: TicketTable, wanted: str) -> UnknownChangeError:
+def _unknown(history: History, table: TicketTable, wanted: str) -> ReleaserError:
     shown = wanted[:LONGEST_QUERY]
+    if _START_OF_ID.fullmatch(wanted.lower()) is not None:
+        return ShortIdError(
+            f"'{shown}' is too short for a commit's id, and no ticket, tag or branch is called so.",
+            advice=f"Name a commit by {SHORTEST_ID} digits of its id at least, a ticket by its whole key.",
+            field="query",
+        )
     if _ID.fullmatch(wanted.lower()) is not None:
         near = _nearest(history, wanted.lower())
         advice = (

@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from releaser.domain.contains import AmbiguousCommitError, UnknownChangeError, as_json, whereabouts
+from releaser.domain.contains import (
+    SHORTEST_ID,
+    AmbiguousCommitError,
+    ShortIdError,
+    UnknownChangeError,
+    as_json,
+    whereabouts,
+)
 from releaser.domain.history import History
 from tests.fakes.told_history import Told, id_of
 
@@ -112,3 +119,14 @@ def test_start_of_several_ids_is_told_with_all_of_them() -> None:
         whereabouts(made.tag("1.0", "c599").history(size=100), start)
     assert all(id_of(name)[:12] in str(caught.value) for name in names)
     assert "\x1b" not in str(caught.value)
+    apart = next(size for size in range(4, 41) if len({id_of(name)[:size] for name in names}) == len(names))
+    assert f"Name one by {apart} digits of its id: " in str(caught.value)
+
+
+@pytest.mark.parametrize("query", ["d6", "D6", "0", "abc"])
+def test_id_that_is_too_short_is_refused_with_how_many_digits_it_takes(query: str) -> None:
+    with pytest.raises(ShortIdError, match=f"'{query}' is too short for a commit's id") as caught:
+        whereabouts(lines().history(), query)
+    assert (
+        caught.value.advice == f"Name a commit by {SHORTEST_ID} digits of its id at least, a ticket by its whole key."
+    )
