@@ -6,6 +6,7 @@ What people state (notes, requests, states of releases, overrides) is never touc
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Table, bindparam, delete, insert, select, update
@@ -23,6 +24,7 @@ from releaser.store.releases import Release
 
 # Databases take only so many values in one statement.
 _CHUNK = 500
+_ROWS = 5000
 _NOWHERE = -1
 
 
@@ -313,10 +315,11 @@ class _Writing:
             yield from self._session.execute(query.where(column.in_(values[start : start + _CHUNK])))
 
     def _insert(self, table: type[Any], rows: Iterable[Mapping[str, Any]]) -> None:
-        values = list(rows)
-        if values:
-            # Below the ORM, which has nothing to add here and takes ten times as long.
-            self._session.connection().execute(insert(_plain(table)), values)
+        into, waiting = insert(_plain(table)), iter(rows)
+        # Below the ORM, which has nothing to add here and takes ten times as long; by parts, because rows take much more room here
+        # than there.
+        while values := list(islice(waiting, _ROWS)):
+            self._session.connection().execute(into, values)
 
     def _update(self, table: type[Any], rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
         if rows:
