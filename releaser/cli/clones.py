@@ -12,7 +12,7 @@ from releaser.cli.light import Option, UsageError
 from releaser.cli.progress import Report, progress_bar
 from releaser.cli.show import Output, safe
 from releaser.domain.history import TagMove
-from releaser.domain.ticket import DEFAULT_PATTERN
+from releaser.domain.ticket_patterns import DEFAULT_PATTERN
 from releaser.domain.version import Scheme
 from releaser.flows.read_in_place import Habits
 from releaser.sources.source import Progress

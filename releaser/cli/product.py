@@ -13,7 +13,7 @@ from releaser.cli.group import commands, noun
 from releaser.cli.run import ByOption, OutputOption, running, who
 from releaser.cli.show import Output, joined, listing, moment, safe, show, table
 from releaser.domain.declaration import DeclaredModule, DeclaredProduct
-from releaser.domain.ticket import DEFAULT_PATTERN
+from releaser.domain.ticket_patterns import DEFAULT_PATTERN
 from releaser.domain.version import Scheme
 from releaser.flows.add_product import add_product
 from releaser.flows.remove_product import remove_product

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from releaser.domain.ticket import MAX_KEY
+from releaser.domain.ticket_patterns import MAX_KEY
 from releaser.domain.version import line_named
 from releaser.errors import InvalidError
 from releaser.flows.find_train import timetable_of

@@ -6,7 +6,7 @@ import re
 
 from sqlalchemy.orm import Session
 
-from releaser.domain.ticket import MAX_KEY, TicketPatterns
+from releaser.domain.ticket_patterns import MAX_KEY, TicketPatterns
 from releaser.errors import ConflictError, InvalidError
 from releaser.store import products, tickets
 from releaser.store.products import Product

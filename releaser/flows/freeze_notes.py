@@ -12,7 +12,7 @@ from datetime import datetime
 from releaser.domain.changelog import Fragment, ReleaseNote, commit_of, draft_internal, draft_notes
 from releaser.domain.changelog.keeping import ChangelogKeeping
 from releaser.domain.history import Change, HistoryBuilder, Refs, TagRef
-from releaser.domain.ticket import TicketPatterns
+from releaser.domain.ticket_patterns import TicketPatterns
 from releaser.domain.version import Scheme, TagFormat, parse
 from releaser.errors import ConflictError
 from releaser.flows.ports import Ports

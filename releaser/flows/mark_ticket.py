@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from releaser.domain.line import TicketKind
-from releaser.domain.ticket import MAX_KEY
+from releaser.domain.ticket_patterns import MAX_KEY
 from releaser.errors import InvalidError
 from releaser.flows.ports import Facts, Ports
 from releaser.store import marks, products

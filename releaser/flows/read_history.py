@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from releaser.domain.history import History, Refs
-from releaser.domain.ticket import TicketPatterns
+from releaser.domain.ticket_patterns import TicketPatterns
 from releaser.domain.version import TagFormat
 from releaser.flows.refresh_history import Rules, refresh_history
 from releaser.sources.source import HistorySource, Progress

@@ -9,7 +9,7 @@ from typing import cast
 from releaser.domain.history import History, Refs, TagMove
 from releaser.domain.nearest import nearest_versions
 from releaser.domain.tag_format import guess_tag_format
-from releaser.domain.ticket import DEFAULT_PATTERN, TicketPatterns
+from releaser.domain.ticket_patterns import DEFAULT_PATTERN, TicketPatterns
 from releaser.domain.version import Scheme, TagFormat, Version, parse
 from releaser.errors import NotFoundError
 from releaser.flows.narrow_repository import narrow_repository

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from releaser.domain.ticket import TicketPatterns
+from releaser.domain.ticket_patterns import TicketPatterns
 from releaser.domain.version import TagFormat
 from releaser.flows.refresh_history import Rules
 from releaser.store.products import Product

@@ -9,7 +9,7 @@ from releaser.domain.changelog import ChangelogRelease, Fragment, commit_of, ent
 from releaser.domain.history import Head, History, TaggedRelease
 from releaser.domain.history.releases import previous_versions
 from releaser.domain.tag_format import guess_tag_format
-from releaser.domain.ticket import TicketPatterns
+from releaser.domain.ticket_patterns import TicketPatterns
 from releaser.domain.version import TagFormat, Version, VersionKind, parse
 from releaser.errors import ConflictError
 from releaser.flows.narrow_repository import narrow_repository

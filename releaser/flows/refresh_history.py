@@ -8,7 +8,7 @@ from hashlib import sha256
 from releaser.domain.history import Delta, History, HistoryBuilder, Index, Refs
 from releaser.domain.history.packing import FORMAT, is_worn, pack, pack_tail
 from releaser.domain.history.unpacking import unpack
-from releaser.domain.ticket import TicketPatterns
+from releaser.domain.ticket_patterns import TicketPatterns
 from releaser.domain.version import TagFormat
 from releaser.flows.rest_collector import rest_collector
 from releaser.sources.source import GitFailedError, HistorySource, Progress

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from releaser.domain.history import Change, Delta, History, HistoryBuilder, Index, TicketTable
 from releaser.domain.history.packing import pack, pack_tail
 from releaser.domain.history.unpacking import unpack
-from releaser.domain.ticket import TicketPatterns
+from releaser.domain.ticket_patterns import TicketPatterns
 from releaser.domain.version import Scheme, TagFormat
 from tests.fakes.growing_history import GrowingHistory
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, note, settings
 
 from releaser.domain.history import History, HistoryBuilder, TicketTable
-from releaser.domain.ticket import TicketPatterns, TicketRelation
+from releaser.domain.ticket import TicketRelation
+from releaser.domain.ticket_patterns import TicketPatterns
 from releaser.domain.version import Scheme, TagFormat
 from tests.fakes.random_history import RandomHistory, histories
 from tests.fakes.slow_truth import SlowTruth

@@ -5,13 +5,8 @@ import time
 import pytest
 
 from releaser.domain.joined import Joined
-from releaser.domain.ticket import (
-    DEFAULT_PATTERN,
-    InvalidTicketPatternError,
-    TicketPatterns,
-    TicketRelation,
-    ticket_links,
-)
+from releaser.domain.ticket import TicketRelation, ticket_links
+from releaser.domain.ticket_patterns import DEFAULT_PATTERN, InvalidTicketPatternError, TicketPatterns
 
 PROJ = TicketPatterns([r"PROJ-\d+"])
 

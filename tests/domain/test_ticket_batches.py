@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from releaser.domain.joined import Joined
-from releaser.domain.ticket import DEFAULT_PATTERN, TicketPatterns, ticket_links
+from releaser.domain.ticket import ticket_links
+from releaser.domain.ticket_patterns import DEFAULT_PATTERN, TicketPatterns
 
 PATTERNS = (
     (DEFAULT_PATTERN,),

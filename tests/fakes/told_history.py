@@ -6,7 +6,7 @@ import hashlib
 from datetime import datetime
 
 from releaser.domain.history import BranchHead, CommitBatch, History, HistoryBuilder, Refs, TagRef
-from releaser.domain.ticket import TicketPatterns
+from releaser.domain.ticket_patterns import TicketPatterns
 from releaser.domain.version import Scheme, TagFormat, parse
 
 

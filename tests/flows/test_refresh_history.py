@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from releaser.domain.history import CommitBatch, History
-from releaser.domain.ticket import TicketPatterns
+from releaser.domain.ticket_patterns import TicketPatterns
 from releaser.domain.version import Scheme, TagFormat
 from releaser.flows.read_in_place import Habits, read_in_place
 from releaser.flows.refresh_history import Reading, Rules, refresh_history

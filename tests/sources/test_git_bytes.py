@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from releaser.domain.history import History, HistoryBuilder
-from releaser.domain.ticket import TicketPatterns
+from releaser.domain.ticket_patterns import TicketPatterns
 from releaser.domain.version import Scheme, TagFormat
 from releaser.sources.git import GitRepositories
 from tests.fakes.object_world import ObjectWorld

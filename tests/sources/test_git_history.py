@@ -21,7 +21,8 @@ from releaser.domain.history import (
     Via,
     members,
 )
-from releaser.domain.ticket import TicketPatterns, TicketRelation
+from releaser.domain.ticket import TicketRelation
+from releaser.domain.ticket_patterns import TicketPatterns
 from releaser.domain.version import Scheme, TagFormat, Version, VersionKind
 from releaser.flows.read_history import read_history
 from releaser.sources.git import GitRepositories, GitRepository

@@ -12,7 +12,7 @@ import pytest
 from releaser.domain.contains import as_json, whereabouts
 from releaser.domain.history import History, HistoryBuilder, PickLayer
 from releaser.domain.history.patches import by_patch, doubtful
-from releaser.domain.ticket import TicketPatterns
+from releaser.domain.ticket_patterns import TicketPatterns
 from releaser.domain.version import Scheme, TagFormat
 from releaser.flows.compare_patches import compare_patches
 from releaser.flows.read_contains import read_contains

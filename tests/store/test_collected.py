@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from releaser.domain.history import Delta, History, HistoryBuilder
-from releaser.domain.ticket import TicketPatterns
+from releaser.domain.ticket_patterns import TicketPatterns
 from releaser.domain.version import Scheme, TagFormat
 from releaser.store import collected
 from releaser.store.commits import Commit, FixSet, Pick, ReleaseCommit, ReleaseSet, Revert, TicketCommit, TicketFix

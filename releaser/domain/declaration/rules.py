@@ -28,7 +28,7 @@ from releaser.domain.declaration.spec_rules import spec_faults
 from releaser.domain.declaration.train_rules import train_faults
 from releaser.domain.line import MOST_DAYS, checked_support
 from releaser.domain.regulation import checked
-from releaser.domain.ticket import TicketPatterns
+from releaser.domain.ticket_patterns import TicketPatterns
 from releaser.domain.version import TagFormat, line_named
 from releaser.errors import InvalidError
 

@@ -12,7 +12,7 @@ from releaser.domain.history.index import Index, mark_of
 from releaser.domain.history.records import CommitBatch, Refs
 from releaser.domain.history.said import Numbers, Said
 from releaser.domain.history.texts import Reader
-from releaser.domain.ticket import TicketPatterns
+from releaser.domain.ticket_patterns import TicketPatterns
 from releaser.domain.version import TagFormat
 
 

@@ -16,7 +16,8 @@ from releaser.domain.history.picks import named_sources, quoted_sources
 from releaser.domain.history.records import OUTSIDE, CommitBatch
 from releaser.domain.history.reverts import named_changes, named_ids, names, reverting
 from releaser.domain.joined import Joined
-from releaser.domain.ticket import TicketPatterns, TicketRelation, relations_of
+from releaser.domain.ticket import TicketRelation, relations_of
+from releaser.domain.ticket_patterns import TicketPatterns
 
 _FURTHEST = 2**62
 _Key = TypeVar("_Key")
