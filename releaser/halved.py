@@ -58,6 +58,7 @@ def _is_worth_it() -> bool:
 
 def _help(work: Callable[[Task], str], tasks: Sequence[Task], sending: int) -> NoReturn:
     """The whole life of the second process. Nothing of the first may run in it: neither handlers, nor what is done at the end."""
+    status = 1
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -66,9 +67,10 @@ def _help(work: Callable[[Task], str], tasks: Sequence[Task], sending: int) -> N
             for one in made:
                 pipe.write(_LENGTH.pack(len(one)))
                 pipe.write(one)
-    except BaseException:  # noqa: BLE001 -- the other process finds the same, and tells it
-        os._exit(1)
-    os._exit(0)
+        status = 0
+    finally:
+        # Whatever went wrong: the other process finds the same, and tells it.
+        os._exit(status)
 
 
 def _received(raw: bytes) -> list[str]:
