@@ -10,6 +10,7 @@ are kept (`.bench` otherwise).
 
 from __future__ import annotations
 
+import compileall
 import os
 import sys
 from collections.abc import Callable
@@ -18,15 +19,18 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.figures import Section, keep, told
-from tests.benchmarks.histories import Repository, generated, jenkins
+from tests.benchmarks.histories import ROOT, Repository, generated, jenkins
 
+PACKAGE = ROOT / "releaser"
 _ORDER = ("start", "cold", "git", "warm", "service", "growth")
 Tell = Callable[[Section], None]
 
 
 @pytest.fixture(scope="session")
 def releaser() -> str:
-    """The command as it is installed."""
+    """The command as it is installed, its source compiled as an installation compiles it."""
+    if not compileall.compile_dir(str(PACKAGE), quiet=1):
+        raise AssertionError(PACKAGE)
     return str(Path(sys.executable).with_name("releaser"))
 
 

@@ -17,6 +17,8 @@ SLOW_S = 20.0
 LIMIT_S = 900.0
 STOPWATCH = Path(__file__).with_name("stopwatch.py")
 SIGKILLED = -9
+# Nobody's service compiles its source again at each start.
+_NOT_HANDED_ON = frozenset({"PYTHONDONTWRITEBYTECODE"})
 
 
 def nothing() -> None:
@@ -90,7 +92,8 @@ def run(command: Command, *, out: Path = Path(os.devnull), limit_s: float = LIMI
     """Run it once; answers what it cost and the end of what it said on standard error."""
     command.before()
     words = [sys.executable, "-I", "-S", str(STOPWATCH), str(limit_s), str(out), *command.words]
-    environment = {**os.environ, "LC_ALL": "C.UTF-8", "NO_COLOR": "1", **command.environment}
+    inherited = {name: value for name, value in os.environ.items() if name not in _NOT_HANDED_ON}
+    environment = {**inherited, "LC_ALL": "C.UTF-8", "NO_COLOR": "1", **command.environment}
     with (command.fed or Path(os.devnull)).open("rb") as fed:
         done = subprocess.run(
             words, cwd=command.folder, env=environment, stdin=fed, capture_output=True, check=True, encoding="utf-8"

@@ -34,6 +34,8 @@ PRODUCT = "long"
 MOST_S = 0.005
 MOST_TABLE_S = 1.0
 CALLS = 40
+APART = 10
+"""An upgrade as people make them: over so many releases."""
 SHOWN = 40
 """Rows of a list that a page shows."""
 
@@ -46,6 +48,14 @@ def from_index(history: History, about: Questions) -> dict[str, Answer]:
     assert since is not None
     assert upto is not None
     newest = history.releases[-1]
+    # From all over the history; no two are the same in all calls.
+    step = max(1, (len(history.releases) - APART) // (CALLS + 1))
+    starts = iter(range(0, len(history.releases) - APART, step))
+
+    def next_upgrade() -> object:
+        at = next(starts)
+        diff = upgrade.compare(history, history.releases[at], history.releases[at + APART])
+        return upgrade.as_json(diff, history, most=SHOWN)
 
     def gaps() -> object:
         found = backports.gaps(history, backports.chosen(history))
@@ -59,6 +69,7 @@ def from_index(history: History, about: Questions) -> dict[str, Answer]:
         f"upgrade {about.older} {about.newer}": lambda: upgrade.as_json(
             upgrade.compare(history, since, upto), history, most=SHOWN
         ),
+        f"an upgrade over {APART} releases, another each time": next_upgrade,
     }
 
 
@@ -105,7 +116,8 @@ def test_answers_inside_the_service(ports: tuple[Ports, Repository], tell: Tell)
         key=f"service-{repository.key}",
         title=f"Answers inside the service: {repository.title}",
         about=f"Medians of {CALLS} calls after the first one, which is told apart, after a collect. Lists are cut at {SHOWN} rows, as on a page. "
-        "`index`: from the history in memory alone; `service`: as pages and API ask, SQLite included.",
+        "`index`: from the history in memory alone; `service`: as pages and API ask, SQLite included. Backports and upgrades are worked out "
+        f"once after a collect and then kept; of the upgrades over {APART} releases each one is another, so nothing is kept of any.",
         columns=("", "from", "median", "first after a collect"),
     )
     history = open_history(service, product=PRODUCT)
