@@ -6,7 +6,7 @@ Clocks that went wrong break git's order too in real histories, in few places: o
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
 
 from releaser.domain.history.ids import Ids
@@ -43,6 +43,13 @@ class Arrival:
         """Where the commit stands now that was printed as the `printed`-th."""
         turned = self._end - 1 - printed
         return self._moved.get(turned, turned)
+
+    def places(self, printed: Iterable[int]) -> list[int]:
+        """`place` of many."""
+        last, moved = self._end - 1, self._moved
+        if not moved:
+            return [last - one for one in printed]
+        return [moved.get(last - one, last - one) for one in printed]
 
     def numbers(self, column: array[int]) -> array[int]:
         """A column of `said` in the new order."""

@@ -209,20 +209,20 @@ class Index:
         return arrived
 
     def _state(self, said: Said, arrived: Arrival) -> None:
-        statements, place = self.statements, arrived.place
+        statements, places = self.statements, arrived.places
         authored = arrived.numbers(said.authored)
         statements.authored.extend(authored)
         statements.author.extend(arrived.numbers(said.author))
         statements.name.extend(arrived.numbers(said.name))
         statements.authors += islice(said.authors, len(statements.authors), None)
-        more = sorted((place(one), key) for one, key in said.more_names)
+        more = sorted(zip(places(one for one, _ in said.more_names), [key for _, key in said.more_names], strict=True))
         statements.more_names.commits.extend(commit for commit, _ in more)
         statements.more_names.keys.extend(key for _, key in more)
-        statements.sources.update((place(one), ids) for one, ids in said.sources.items())
-        statements.claims.update((place(one), claim) for one, claim in said.claims.items())
+        statements.sources.update(zip(places(said.sources), said.sources.values(), strict=True))
+        statements.claims.update(zip(places(said.claims), said.claims.values(), strict=True))
         if statements.dates is not None:
             statements.dates.extend(map(date_number, authored))
-        self.links.extend(sorted((place(one), links) for one, links in said.links.items()), said.tickets)
+        self.links.extend(sorted(zip(places(said.links), said.links.values(), strict=True)), said.tickets)
 
 
 def mark_of(refs: Refs) -> str:

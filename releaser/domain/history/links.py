@@ -77,14 +77,14 @@ class Links:
         self.keys += keys
         self._numbers = None
         self.last.extend([-1] * (len(self.keys) - len(self.last)))
-        last = self.last
-        for commit, found in links:
-            for ticket, fixes in found:
-                self.earlier.append(last[ticket])
-                last[ticket] = len(self.commits)
-                self.commits.append(commit)
-                self.tickets.append(ticket)
-                self.fixes.append(fixes)
+        rows = [(commit, *one) for commit, found in links for one in found]
+        last, hang = self.last, self.earlier.append
+        for link, (_, ticket, _) in enumerate(rows, start=len(self.commits)):
+            hang(last[ticket])
+            last[ticket] = link
+        self.commits.extend([commit for commit, _, _ in rows])
+        self.tickets.extend([ticket for _, ticket, _ in rows])
+        self.fixes.extend([fixes for _, _, fixes in rows])
 
     def of_commit(self, commit: int) -> range:
         """The links of a commit, in the order of its message."""
