@@ -114,7 +114,8 @@ class Relations:
         found: dict[int, tuple[Pick, ...]] = {commit: self._trailers(commit) for commit in concerned}
         for group in twins:
             for commit in group:
-                found.setdefault(commit, self._trailers(commit))
+                if commit not in found:
+                    found[commit] = self._trailers(commit)
             for pick in self._authorship(group, found):
                 found[pick.commit] = (*found[pick.commit], pick)
         return found
