@@ -12,7 +12,7 @@ from releaser.cli.group import commands, noun
 from releaser.cli.run import ByOption, OutputOption, running, who
 from releaser.cli.show import Output, joined, listing, moment, show, table
 from releaser.domain.declaration import DeclaredHost, DeclaredInstallation, DeclaredTarget
-from releaser.domain.target import ContainerSpec, HealthSpec, Order
+from releaser.domain.spec import ContainerSpec, HealthSpec, Order
 from releaser.errors import InvalidError
 from releaser.flows.add_installation import add_installation
 from releaser.flows.list_hosts import list_hosts

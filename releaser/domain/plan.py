@@ -10,7 +10,8 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from releaser.domain.target import Desired, Step, Stop, config_hash, planned_stop
+from releaser.domain.spec import config_hash
+from releaser.domain.target import Desired, Step, Stop, planned_stop
 from releaser.domain.waves import DEFAULT_SIZES
 
 

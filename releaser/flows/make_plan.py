@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from releaser.domain import selector as selectors
 from releaser.domain.plan import Plan, PlannedTarget, RolloutOptions
 from releaser.domain.release import ReleaseState
-from releaser.domain.target import Assignment, ContainerSpec, Desired, DriverName, Health, Observation
+from releaser.domain.spec import ContainerSpec
+from releaser.domain.target import Assignment, Desired, DriverName, Health, Observation
 from releaser.domain.version import parse
 from releaser.domain.waves import split
 from releaser.domain.way import RequiredStop, stops_on_way

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from releaser.domain.embargo import Untold, untold
 from releaser.domain.history import History, TaggedRelease
 from releaser.domain.release import ReleaseState
-from releaser.domain.target import ContainerSpec, Desired, planned_stop
+from releaser.domain.spec import ContainerSpec
+from releaser.domain.target import Desired, planned_stop
 from releaser.domain.upgrade import as_json, compare
 from releaser.domain.version import parse
 from releaser.domain.way import Downtime, RequiredStop, downtime, stops_on_way

@@ -32,7 +32,7 @@ from releaser.domain.declaration import (
     is_zone,
 )
 from releaser.domain.regulation import NO_REGULATION, Regulation, from_mapping
-from releaser.domain.target import PortBinding, Volume
+from releaser.domain.spec import PortBinding, Volume
 from releaser.errors import InvalidError, NotFoundError
 from releaser.sources.yaml_nodes import LARGEST_TEXT, Node, YamlError, read_nodes
 

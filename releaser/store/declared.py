@@ -34,7 +34,7 @@ from releaser.domain.declaration import (
 )
 from releaser.domain.gate_policy import gate_from_mapping, gate_to_mapping
 from releaser.domain.regulation import from_mapping, to_mapping
-from releaser.domain.target import ContainerSpec
+from releaser.domain.spec import ContainerSpec
 from releaser.domain.train import TrainRules
 from releaser.store import customers, installations, lines, products
 from releaser.store.base import Base

@@ -52,7 +52,7 @@ class Installation(Base):
 class Target(Base):
     """One module of one installation on one host.
 
-    `spec` is the declared specification (`domain.target.ContainerSpec` as plain data). What runs: `version`, `image`,
+    `spec` is the declared specification (`domain.spec` as plain data). What runs: `version`, `image`,
     `digest` and `running_spec` of the last update that succeeded (or rolled back to), since `installed_at`.
     `generation` is the fencing number: it grows with every attempt.
     """

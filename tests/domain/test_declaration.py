@@ -25,7 +25,7 @@ from releaser.domain.declaration import (
     sparse,
 )
 from releaser.domain.regulation import Regulation
-from releaser.domain.target import ContainerSpec, HealthSpec, PortBinding, Volume
+from releaser.domain.spec import ContainerSpec, HealthSpec, PortBinding, Volume
 
 SPEC = ContainerSpec(name="acme-web")
 TARGET = DeclaredTarget(module="web", host="one", spec=SPEC)

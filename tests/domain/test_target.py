@@ -6,23 +6,8 @@ from types import MappingProxyType
 
 import pytest
 
-from releaser.domain.target import (
-    ContainerSpec,
-    Desired,
-    Health,
-    HealthSpec,
-    Observation,
-    Order,
-    Phase,
-    PortBinding,
-    Role,
-    Running,
-    Step,
-    Stop,
-    Volume,
-    config_hash,
-    planned_stop,
-)
+from releaser.domain.spec import ContainerSpec, HealthSpec, Order, PortBinding, Volume, config_hash
+from releaser.domain.target import Desired, Health, Observation, Phase, Role, Running, Step, Stop, planned_stop
 
 SPEC = ContainerSpec(name="shop", environment={"A": "1", "B": "2"}, health=HealthSpec(command=("/check",)))
 

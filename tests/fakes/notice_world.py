@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from releaser.channels.channel import Channel
 from releaser.domain.release import ReleaseState
 from releaser.domain.rollout import RolloutState, UpdateState
-from releaser.domain.target import ContainerSpec, Desired, Phase, Step, Stop
+from releaser.domain.spec import ContainerSpec
+from releaser.domain.target import Desired, Phase, Step, Stop
 from releaser.domain.version import VersionKind
 from releaser.flows.announce_notice import announce_notice
 from releaser.flows.deliver_notices import deliver_notices

@@ -18,7 +18,8 @@ from releaser.domain.notice import NoticeState
 from releaser.domain.plan import RolloutOptions
 from releaser.domain.release import ReleaseState
 from releaser.domain.rollout import AT_WORK, ENDED, RolloutState
-from releaser.domain.target import ContainerSpec, DriverName, HealthSpec, Order, PortBinding
+from releaser.domain.spec import ContainerSpec, HealthSpec, Order, PortBinding
+from releaser.domain.target import DriverName
 from releaser.domain.version import Scheme, parse
 from releaser.flows.advance_rollout import advance_rollout, under_way
 from releaser.flows.advance_target import LEASE_FOR, advance_target

@@ -23,7 +23,7 @@ from releaser.domain.declaration import (
 )
 from releaser.domain.release import ReleaseState
 from releaser.domain.request import TicketState
-from releaser.domain.target import ContainerSpec, Order, PortBinding
+from releaser.domain.spec import ContainerSpec, Order, PortBinding
 from releaser.domain.version import Scheme, VersionKind
 from releaser.errors import ConflictError, NotFoundError
 from releaser.flows.add_customer import add_customer

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from releaser.domain.target import Assignment, Desired, Observation, Order, Step, Verdict
+from releaser.domain.spec import Order
+from releaser.domain.target import Assignment, Desired, Observation, Step, Verdict
 from releaser.store.schema import metadata
 from releaser.store.session import Database
 from releaser.targets.target import Capabilities, Driver

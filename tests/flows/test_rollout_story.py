@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from releaser.domain.rollout import UpdateState
-from releaser.domain.target import Order
+from releaser.domain.spec import Order
 from releaser.errors import ConflictError, MoveConflictError, OutsideError, RefusedError
 from releaser.flows.abort_rollout import abort_rollout
 from releaser.flows.announce_notice import announce_notice

@@ -11,7 +11,7 @@ import pytest
 from releaser.domain.changelog import Section
 from releaser.domain.history import LineStatus
 from releaser.domain.release import ReleaseState
-from releaser.domain.target import Order
+from releaser.domain.spec import Order
 from releaser.domain.version import VersionKind
 from releaser.errors import RefusedError
 from releaser.flows.collect_commits import collect_commits

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from releaser.domain.declaration import Declaration, InvalidDeclarationError, check, sparse
-from releaser.domain.target import PortBinding, Volume
+from releaser.domain.spec import PortBinding, Volume
 from releaser.sources.declaration import (
     DeclarationNotFoundError,
     parse_declaration,

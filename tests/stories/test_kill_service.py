@@ -30,7 +30,7 @@ from releaser.demo.ports import free_port
 from releaser.demo.registry import Registry
 from releaser.domain.plan import RolloutOptions
 from releaser.domain.release import ReleaseState
-from releaser.domain.target import ContainerSpec, HealthSpec, Order, PortBinding
+from releaser.domain.spec import ContainerSpec, HealthSpec, Order, PortBinding
 from releaser.domain.version import Scheme, parse
 from releaser.flows.announce_notice import announce_notice
 from releaser.flows.plan_rollout import plan_rollout

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from releaser.clock import SystemClock
-from releaser.domain.target import Assignment, ContainerSpec, Desired, HealthSpec, Order, PortBinding
+from releaser.domain.spec import ContainerSpec, HealthSpec, Order, PortBinding
+from releaser.domain.target import Assignment, Desired
 from releaser.targets.docker.client import Engine
 from releaser.targets.docker.driver import DockerDriver
 from releaser.targets.docker.gate import Probe

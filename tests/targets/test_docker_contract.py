@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from releaser.demo.ports import free_port
-from releaser.domain.target import Health, HealthSpec, Order, Phase, PortBinding, Role, Stop, Volume, planned_stop
+from releaser.domain.spec import HealthSpec, Order, PortBinding, Volume
+from releaser.domain.target import Health, Phase, Role, Stop, planned_stop
 from releaser.targets.target import (
     EngineUnreachableError,
     FencedError,

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from releaser.domain.target import Assignment, ContainerSpec, Desired, HealthSpec, Order, Phase, PortBinding
+from releaser.domain.spec import ContainerSpec, HealthSpec, Order, PortBinding
+from releaser.domain.target import Assignment, Desired, Phase
 from releaser.errors import OutsideError
 from tests.fakes.controller import Controller, GateError
 from tests.fakes.engine import Effect, FakeEngine, Fault, When

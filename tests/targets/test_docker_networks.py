@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import docker
 import pytest
 
-from releaser.domain.target import ContainerSpec, HealthSpec, Order, PortBinding
+from releaser.domain.spec import ContainerSpec, HealthSpec, Order, PortBinding
 from tests.fakes.controller import GateError
 from tests.fakes.engine import FakeEngine
 from tests.targets.docker_world import PORT, World

@@ -5,20 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from releaser.domain.target import (
-    ContainerSpec,
-    Desired,
-    Health,
-    HealthSpec,
-    Observation,
-    Order,
-    Phase,
-    PortBinding,
-    Role,
-    Running,
-    Stop,
-    planned_stop,
-)
+from releaser.domain.spec import ContainerSpec, HealthSpec, Order, PortBinding
+from releaser.domain.target import Desired, Health, Observation, Phase, Role, Running, Stop, planned_stop
 from releaser.errors import InvalidError, RefusedError
 from releaser.targets.docker.steps import plan, plan_back
 

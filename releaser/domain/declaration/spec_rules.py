@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from releaser.domain.declaration.declared import Place
-from releaser.domain.target import ContainerSpec, HealthSpec, PortBinding
+from releaser.domain.spec import ContainerSpec, HealthSpec, PortBinding
 
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
 _VARIABLE = re.compile(r"[^=\x00\s]+")

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from releaser.domain.target import Assignment, ContainerSpec, Desired, Order, config_hash
+from releaser.domain.spec import ContainerSpec, Order, config_hash
+from releaser.domain.target import Assignment, Desired
 
 _SECOND_NS: Final = 1_000_000_000
 _SPECIAL_NETWORKS: Final = frozenset({"host", "none", "bridge", "default"})

@@ -13,7 +13,8 @@ from datetime import timedelta
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from releaser.domain.target import Assignment, Desired, Health, HealthSpec, Verdict
+from releaser.domain.spec import HealthSpec
+from releaser.domain.target import Assignment, Desired, Health, Verdict
 from releaser.targets.docker.client import Engine
 from releaser.targets.docker.container import Label, Made
 from releaser.targets.docker.faults import one_line

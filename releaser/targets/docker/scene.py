@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from releaser.domain.target import Assignment, Desired, Health, Role, Running, config_hash
+from releaser.domain.spec import config_hash
+from releaser.domain.target import Assignment, Desired, Health, Role, Running
 from releaser.targets.docker.client import Engine
 from releaser.targets.docker.container import Label, Made, Replaced, is_unfinished, old_name
 from releaser.targets.target import FencedError

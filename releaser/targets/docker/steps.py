@@ -8,7 +8,8 @@ from __future__ import annotations
 from datetime import timedelta
 from enum import StrEnum
 
-from releaser.domain.target import ContainerSpec, Desired, Observation, Order, Phase, Step, Stop
+from releaser.domain.spec import ContainerSpec, Order
+from releaser.domain.target import Desired, Observation, Phase, Step, Stop
 from releaser.errors import InvalidError, RefusedError
 from releaser.targets.docker.container import is_shareable, shareable_networks
 

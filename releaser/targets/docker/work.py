@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from releaser.domain.target import Assignment, Desired, Order
+from releaser.domain.spec import Order
+from releaser.domain.target import Assignment, Desired
 from releaser.targets.docker.client import Engine
 from releaser.targets.docker.container import (
     Label,
