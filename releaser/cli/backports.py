@@ -21,7 +21,7 @@ from releaser.cli.clones import (
     watched,
 )
 from releaser.cli.light import Light, Option
-from releaser.cli.show import Output, coloured, joined, safe, show_lists, table
+from releaser.cli.show import Output, coloured, joined, safe, say, show_lists, table
 from releaser.domain.version import Scheme
 from releaser.flows.read_backports import read_backports
 from releaser.in_place import clone
@@ -79,15 +79,19 @@ COMMAND = Light(
 
 def _text(facts: Any) -> str:  # noqa: ANN401 -- facts
     names = [safe(one["line"]) for one in facts["lines"]]
-    parts = [f"Compared {joined(names) or 'nothing'}; {facts['lines_left_out']} other lines were not looked at."]
+    left_out = say.n(
+        "{n} other line was not looked at.", "{n} other lines were not looked at.", facts["lines_left_out"]
+    )
+    fixed = say.n("{n} ticket that is fixed somewhere", "{n} tickets that are fixed somewhere", facts["tickets"])
+    parts = [f"Compared {joined(names) or 'nothing'}; {left_out}"]
     if not facts["gaps"]:
-        return f"{parts[0]}\n\nNo gap among {facts['tickets']} tickets that are fixed somewhere."
+        return f"{parts[0]}\n\nNo gap among {fixed}."
     for kind, title in _TITLES.items():
         gaps = [gap for gap in facts["gaps"] if gap["kind"] == kind]
         if gaps:
             parts.append(_part(kind, title, gaps, facts["counts"][kind]))
     total = sum(count["gaps"] for count in facts["counts"].values())
-    parts.append(f"{total} gaps among {facts['tickets']} tickets that are fixed somewhere.")
+    parts.append(f"{say.n('{n} gap', '{n} gaps', total)} among {fixed}.")
     return "\n\n".join(parts)
 
 
@@ -95,7 +99,7 @@ def _part(kind: str, title: str, gaps: Sequence[Any], count: Any) -> str:  # noq
     rows = list(_tickets(gaps))
     text = table(("ticket", "missing on", "fixed on", "commit", "subject"), rows)
     left = count["tickets"] - len(rows)
-    more = f"\n... and {left} more tickets; see --limit, or -o json." if left else ""
+    more = f"\n... and {say.n('{n} more ticket', '{n} more tickets', left)}; see --limit, or -o json." if left else ""
     heading = f"{title} ({count['gaps']}):"
     return f"{heading if kind == 'backport' else coloured(heading, 'red')}\n{text}{more}"
 

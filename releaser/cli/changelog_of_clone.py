@@ -8,6 +8,7 @@ from pathlib import Path
 from releaser.cli.changelog import FEEDS, Format, Told, Written
 from releaser.cli.clones import watched
 from releaser.cli.light import UsageError
+from releaser.cli.show import say
 from releaser.clock import SystemClock
 from releaser.domain.changelog import ChangelogRelease, Form, Sources, atom, json_feed
 from releaser.domain.changelog.feeds import feed_of
@@ -76,7 +77,7 @@ def written(asked: Asked, said: Told, to: Written) -> str:
         else []
     )
     changed = write_in_clone(root, telling, keeping=keeping, tag_format=tag_format, fragments=gone, replace=to.replace)
-    removed = f" {len(gone)} fragments were removed." if gone else ""
+    removed = " " + say.n("{n} fragment was removed.", "{n} fragments were removed.", len(gone)) if gone else ""
     return (f"Wrote {', '.join(changed)}." if changed else "Everything is told there already.") + removed
 
 
@@ -95,7 +96,7 @@ def of_fragments(folder: Path, version: str, scheme: Scheme, said: Told, *, writ
     file = fragments_flow.release_fragments(
         found, folder=folder, version=numbered, on=today, title=said.title, language=said.language
     )
-    return f"{len(found)} fragments became {file}."
+    return say.n("{n} fragment became {file}.", "{n} fragments became {file}.", len(found), file=file)
 
 
 def _found(asked: Asked, said: Told) -> list[ChangelogRelease]:

@@ -19,7 +19,7 @@ from releaser.cli.clones import (
     watched,
 )
 from releaser.cli.light import Argument, Light, Option
-from releaser.cli.show import Output, joined, safe, show_lists, table
+from releaser.cli.show import Output, joined, safe, say, show_lists, table
 from releaser.domain.version import Scheme
 from releaser.flows.read_contains import read_contains
 from releaser.in_place import clone
@@ -73,7 +73,8 @@ def _text(facts: Any) -> str:  # noqa: ANN401 -- facts
         parts.append(table(("lines", "status", "first release", "how", "commit"), rows))
     unknown = sum(one["status"] == "unknown" and one["first_version"] is None for one in facts["lines"])
     if unknown:
-        parts.append(f"On {unknown} of {len(facts['lines'])} lines nothing is known of it.")
+        every = say.n("{n} line", "{n} lines", len(facts["lines"]))
+        parts.append(f"On {unknown} of {every} nothing is known of it.")
     if facts["reverted"]:
         taken_back = joined([one["version"] for one in facts["reverted"][:10]])
         parts.append(f"Contained and taken back: {_releases(len(facts['reverted']))}: {taken_back}.")
@@ -92,7 +93,7 @@ def _headline(facts: Any) -> str:  # noqa: ANN401 -- facts
 
 
 def _releases(count: int) -> str:
-    return f"{count} release" if count == 1 else f"{count} releases"
+    return say.n("{n} release", "{n} releases", count)
 
 
 def _commits(facts: Any) -> Iterator[tuple[object, ...]]:  # noqa: ANN401 -- facts

@@ -20,12 +20,13 @@ from releaser.cli.clones import (
     watched,
 )
 from releaser.cli.light import Argument, Light
-from releaser.cli.show import Output, coloured, joined, seconds, show_lists, table
+from releaser.cli.show import Output, coloured, joined, say, seconds, show_lists, table
 from releaser.domain.version import Scheme
 from releaser.flows.read_upgrade import read_upgrade
 from releaser.in_place import clone
 
 _SHORT = 12
+_FEW = 10
 _LACKS = {"absent": "not there", "reverted": "taken back there", "same-ticket": "other commits of the ticket are there"}
 
 
@@ -72,31 +73,82 @@ COMMAND = Light(
 def _text(facts: Any) -> str:  # noqa: ANN401 -- facts
     since, upto = facts["from"], facts["to"]
     back = ", which goes back to an older version" if facts["goes_back"] else ""
-    count = {name: f"{of['tickets']} tickets and {of['commits']} other commits" for name, of in facts["counts"].items()}
-    parts = [f"From {since} to {upto}{back}: {count['gained']} gained, {count['lost']} lost."]
-    if facts["lost"]:
+    counts = facts["counts"]
+    parts = [f"From {since} to {upto}{back}: {_count(counts['gained'])} gained, {_count(counts['lost'])} lost."]
+    if counts["lost"]["tickets"] + counts["lost"]["commits"]:
         parts.append(coloured(_part(f"LOST: {since} has it, {upto} has not:", facts, "lost"), "red"))
     if facts["perhaps_lost"]:
         title = f"Perhaps lost: {upto} has other commits of the same tickets:"
         parts.append(coloured(_part(title, facts, "perhaps_lost"), "yellow"))
-    parts += _way(facts)
-    if facts["gained"]:
+    parts += [*_breaking(facts), *_way(facts)]
+    if _all(facts, "gained"):
         parts.append(_part("Gained:", facts, "gained"))
     if facts["perhaps_gained"]:
         title = f"Perhaps gained: {since} has other commits of these tickets:"
         parts.append(_part(title, facts, "perhaps_gained"))
+    parts += _tooling(facts)
     return "\n\n".join(parts)
 
 
+def _count(of: Any) -> str:  # noqa: ANN401 -- facts
+    tickets = say.n("{n} ticket", "{n} tickets", of["tickets"])
+    return f"{tickets} and {say.n('{n} other commit', '{n} other commits', of['commits'])}"
+
+
+def _breaking(facts: Any) -> Iterator[str]:  # noqa: ANN401 -- facts
+    """What does not work any more as it did, most urgent to know beside what is lost."""
+    shown, count = facts["breaking"], facts["counts"]["breaking"]
+    if shown:
+        rows = [(joined(one["tickets"]), one["commit"][:_SHORT], one["first_version"], _warned(one)) for one in shown]
+        more = _more(count["commits"] - len(shown))
+        yield coloured(f"Breaking changes:\n{table(('ticket', 'commit', 'since', 'what'), rows)}{more}", "yellow")
+    if count["unread"]:
+        yield say.n(
+            "{n} older commit was not looked through for breaking changes.",
+            "{n} older commits were not looked through for breaking changes.",
+            count["unread"],
+        )
+
+
+def _warned(one: Any) -> str:  # noqa: ANN401 -- facts
+    return f"{one['subject']} \u2013 {one['warning']}" if one["warning"] else str(one["subject"])
+
+
+def _tooling(facts: Any) -> Iterator[str]:  # noqa: ANN401 -- facts
+    """What release tooling wrote into the one line only, which is no fix of anything."""
+    count = facts["counts"]["lost"]["tooling"]
+    if not count:
+        return
+    title = say.n(
+        "Not counted as lost: {n} commit that only made a release of the other line.",
+        "Not counted as lost: {n} commits that only made releases of the other line.",
+        count,
+    )
+    shown = [one for one in facts["lost"] if one["tooling"]][:_FEW]
+    rows = [(one["commit"][:_SHORT], one["first_version"], one["subject"]) for one in shown]
+    listed = f"\n{table(('commit', 'since', 'subject'), rows)}{_more(count - len(rows))}" if rows else ""
+    yield title + listed
+
+
+def _more(left: int) -> str:
+    return f"\n... and {left} more; see --limit, or -o json." if left > 0 else ""
+
+
 def _part(title: str, facts: Any, name: str) -> str:  # noqa: ANN401 -- facts
-    shown = facts[name]
+    shown = [one for one in facts[name] if not one["tooling"]]
+    if not shown:
+        return f"{title}{_more(_all(facts, name))}"
     rows = [(*one, _why(entry)) for one, entry in zip(_rows(shown), shown, strict=True)]
     headers = ("ticket", "commit", "since", "subject", "why")
     # What is gained is simply new; only why something is lacking is worth a column.
     is_plain = all(entry["lack"] == "absent" for entry in shown)
     text = table(headers[:4], [row[:4] for row in rows]) if is_plain else table(headers, rows)
-    more = sum(facts["counts"][name].values()) - len(shown)
-    return f"{title}\n{text}" + (f"\n... and {more} more; see --limit, or -o json." if more else "")
+    return f"{title}\n{text}{_more(_all(facts, name) - len(shown))}"
+
+
+def _all(facts: Any, name: str) -> int:  # noqa: ANN401 -- facts
+    count = facts["counts"][name]
+    return int(count["tickets"]) + int(count["commits"])
 
 
 def _rows(entries: Sequence[Any]) -> Iterator[tuple[object, ...]]:

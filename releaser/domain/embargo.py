@@ -19,7 +19,7 @@ from releaser.i18n import Translator, translator
 Untold = Callable[[datetime], str]
 """What stands in a text's place, given the end of its embargo."""
 
-_TEXTS = frozenset({"title", "subject", "reason", "lift_reason", "revoke_reason", "override"})
+_TEXTS = frozenset({"title", "subject", "reason", "lift_reason", "revoke_reason", "override", "warning"})
 _NAMING = ("ticket", "key", "commit", "id")
 _LISTING = ("tickets", "commits")
 _APART = frozenset({"installations", "rollouts", "releases"})

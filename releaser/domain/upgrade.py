@@ -12,13 +12,15 @@ What does not live here: required stops, actions and downtime (`domain.way`), wh
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import Any, overload
 
 from releaser.domain.changelog.text import shortened
 from releaser.domain.history import History, TaggedRelease, members
+from releaser.domain.upgrade_words import Breaking, UpgradeWords, words_of
 
 
 class Lack(StrEnum):
@@ -60,6 +62,11 @@ class Differences(Sequence[Difference]):
         self.tickets = tuple(tickets)
         self._commits = array("i", commits)
         self._special = special
+
+    @property
+    def alone(self) -> list[int]:
+        """The commits of which there is nothing more to say than that they are absent, by their places."""
+        return [one for one in self._commits if one not in self._special]
 
     def __len__(self) -> int:
         return len(self.tickets) + len(self._commits)
@@ -251,8 +258,10 @@ class _Missing:
 def as_json(diff: UpgradeDiff, history: History, *, most: int | None = None) -> dict[str, Any]:
     """The shape that scripts outside read: `from`, `to`, `gained`, `lost` stay as they are.
 
-    With `most` no list tells more; `counts` has all.
+    With `most` no list tells more; `counts` has all. What only made a release (`tooling`) stands last in its list, and is not
+    counted among the commits.
     """
+    words = history.answers.once(("upgrade words", diff.since.rank, diff.upto.rank), lambda: _words(diff, history))
     lists = {
         "gained": (diff.gained, diff.brought),
         "lost": (diff.lost, diff.left),
@@ -263,20 +272,63 @@ def as_json(diff: UpgradeDiff, history: History, *, most: int | None = None) -> 
         "from": diff.since.version.text,
         "to": diff.upto.version.text,
         "goes_back": diff.goes_back,
-        **{name: _entries(told[:most], way, history) for name, (told, way) in lists.items()},
-        "counts": {name: _counts(told) for name, (told, _) in lists.items()},
+        **{name: _entries(told, way, history, words.tooling, most) for name, (told, way) in lists.items()},
+        "breaking": [_breaking(one, diff.brought, history) for one in words.breaking[:most]],
+        "counts": {
+            **{name: _counts(told, words.tooling) for name, (told, _) in lists.items()},
+            "breaking": {"commits": len(words.breaking), "unread": words.unread},
+        },
         "releases": [one.version.text for one in diff.brought],
     }
 
 
-def _counts(told: Differences) -> dict[str, int]:
-    return {"tickets": len(told.tickets), "commits": len(told) - len(told.tickets)}
+def _words(diff: UpgradeDiff, history: History) -> UpgradeWords:
+    gained = {commit for told in (diff.gained, diff.perhaps_gained) for one in told for commit in one.commits}
+    return words_of(history, gained=gained, alone=[*diff.lost.alone, *diff.gained.alone])
 
 
-def _entries(told: Sequence[Difference], way: Sequence[TaggedRelease], history: History) -> list[dict[str, Any]]:
-    subjects = history.subjects([one.commits[-1] for one in told])
+def _counts(told: Differences, tooling: frozenset[int]) -> dict[str, int]:
+    made = sum(one in tooling for one in told.alone) if tooling else 0
+    return {"tickets": len(told.tickets), "commits": len(told) - len(told.tickets) - made, "tooling": made}
+
+
+def _entries(
+    told: Differences, way: Sequence[TaggedRelease], history: History, tooling: frozenset[int], most: int | None
+) -> list[dict[str, Any]]:
+    shown = list(islice(_ordered(told, tooling), most))
+    subjects = history.subjects([one.commits[-1] for one in shown])
     ranks = sum(1 << release.rank for release in way)
-    return [_entry(one, subject, ranks, history) for one, subject in zip(told, subjects, strict=True)]
+    return [
+        {**_entry(one, subject, ranks, history), "tooling": one.ticket is None and one.commits[0] in tooling}
+        for one, subject in zip(shown, subjects, strict=True)
+    ]
+
+
+def _ordered(told: Differences, tooling: frozenset[int]) -> Iterator[Difference]:
+    """As they come, but what only made a release behind all others."""
+    last: list[Difference] = []
+    for one in told:
+        if one.ticket is None and one.commits[0] in tooling:
+            last.append(one)
+        else:
+            yield one
+    yield from last
+
+
+def _breaking(one: Breaking, way: Sequence[TaggedRelease], history: History) -> dict[str, Any]:
+    return {
+        "commit": history.graph.ids[one.commit],
+        "subject": shortened(one.subject),
+        "warning": one.warning,
+        "tickets": list(dict.fromkeys(link.key for link in history.links.get(one.commit, ()))),
+        "first_version": _first(history.force.bits(one.commit), way, history),
+    }
+
+
+def _first(bits: int, way: Sequence[TaggedRelease], history: History) -> str:
+    """The lowest release on the way that has it."""
+    having = bits & sum(1 << release.rank for release in way)
+    return history.releases[members(having & -having)[0]].version.text
 
 
 def _entry(one: Difference, subject: str, way: int, history: History) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def test_what_is_not_released_is_told_as_the_version_to_come(cli: Cli, clone: Gi
 
 def test_files_of_the_clone_are_written_and_told_fragments_removed(cli: Cli, clone: GitWorld) -> None:
     words = ("--unreleased", "1.2", "--fragments", "news", "--write")
-    assert ran(cli, clone, *words) == "Wrote CHANGELOG.md, changelogs/1.2.md. 1 fragments were removed.\n"
+    assert ran(cli, clone, *words) == "Wrote CHANGELOG.md, changelogs/1.2.md. 1 fragment was removed.\n"
     text = (clone.folder / "CHANGELOG.md").read_bytes().decode()
     head, tail = LOG.split("## 1.0")
     assert text.startswith(head + "## 1.2 - ")

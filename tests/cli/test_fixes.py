@@ -86,7 +86,7 @@ def test_backports_tell_gravest_first(cli: Cli, shop: Shop) -> None:
     ]
     told = cli("backports", "--repo", str(shop.folder), "--limit", "1").out
     assert "Compared 1.0, 1.1, main; 0 other lines were not looked at." in told
-    assert "... and 1 more tickets" in told
+    assert "... and 1 more ticket; see" in told
     assert [one["line"] for one in cli.facts("backports", "--repo", str(shop.folder), "--lines", "1.1")["lines"]] == [
         "1.1",
         "main",
