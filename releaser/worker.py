@@ -23,6 +23,7 @@ from releaser.flows.advance_target import LEASE_FOR, advance_target
 from releaser.flows.announce_support_end import announce_support_end
 from releaser.flows.close_tickets import close_tickets
 from releaser.flows.deliver_notices import deliver_notices
+from releaser.flows.mail_alerts import mail_alerts
 from releaser.flows.ports import Ports
 from releaser.flows.reveal_tickets import reveal_tickets
 from releaser.flows.watch_trains import watch_trains, watched
@@ -137,8 +138,8 @@ class Worker:
         self._bell.ring()
 
     def _outbox(self) -> float:
-        """Send what is due, and tell requests whose fix arrived."""
-        sent = deliver_notices(self._ports)
+        """Send what is due, to customers and to release managers, and tell requests whose fix arrived."""
+        sent = deliver_notices(self._ports) + mail_alerts(self._ports)
         told = close_tickets(self._ports)
         return 0.0 if sent or told else self._tick_s
 

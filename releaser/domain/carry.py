@@ -9,10 +9,12 @@ What does not live here: when a train leaves (`domain.train`), and which release
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+
+from releaser.i18n import Translator, mark
 
 
 class PlanKind(StrEnum):
@@ -23,11 +25,52 @@ class PlanKind(StrEnum):
     DROPPED = "dropped"
 
 
+class CarryWhy(StrEnum):
+    """Why nothing can come into a train any more."""
+
+    SKIPPED = "skipped"
+    LEFT = "left"
+    TOO_LATE = "too-late"
+    NO_RELEASE = "no-release"
+
+
+_SAYS = {
+    CarryWhy.SKIPPED: mark("The train of {day} was skipped."),
+    CarryWhy.LEFT: mark("{version} left without it."),
+    CarryWhy.TOO_LATE: mark("The train of {day} left without it."),
+    CarryWhy.NO_RELEASE: mark("The train of {day} left without a release."),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarryReason:
+    """Why a ticket was carried: `slot_on` is the train that it missed, `version` what that gave, if anything."""
+
+    why: CarryWhy
+    slot_on: date
+    version: str = ""
+
+    def told(self, t: Translator) -> str:
+        """The reason in one sentence."""
+        return t(_SAYS[self.why], day=t.day(self.slot_on), version=self.version)
+
+    def as_data(self) -> dict[str, str]:
+        """The reason as data that JSON can hold."""
+        return {"code": self.why.value, "train": self.slot_on.isoformat(), "version": self.version}
+
+
+def reason_from(data: Mapping[str, str]) -> CarryReason:
+    """The reason that `as_data` wrote."""
+    return CarryReason(
+        why=CarryWhy(data["code"]), slot_on=date.fromisoformat(data["train"]), version=data.get("version", "")
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """One decision about a ticket: the slot of its train from then on, None when it is planned for none any more.
 
-    A carry tells in `missed` the slot of the train that left without it.
+    A carry tells in `missed` the slot of the train that left without it, and `why`; `reason` is what a person wrote.
     """
 
     kind: PlanKind
@@ -36,6 +79,11 @@ class Plan:
     by: str
     reason: str = ""
     missed: date | None = None
+    why: CarryReason | None = None
+
+    def told(self, t: Translator) -> str:
+        """Why it was decided: in the reader's words, or as a person wrote it."""
+        return self.why.told(t) if self.why is not None else self.reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

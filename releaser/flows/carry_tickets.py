@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from releaser.domain.carry import Journey, Plan, PlanKind
+from releaser.domain.carry import CarryReason, CarryWhy, Journey, Plan, PlanKind
 from releaser.domain.request import TicketState
 from releaser.domain.train import Timetable, Train
 from releaser.flows.list_plans import journeys_of
 from releaser.flows.ports import Facts
-from releaser.store import plans, trains
+from releaser.store import carry_alerts, plans, trains
 from releaser.store.products import Product
 
 BY = "releaser"
@@ -29,6 +29,8 @@ def carry_tickets(session: Session, product: Product, table: Timetable) -> list[
     for journey in carries_due(session, product, table):
         plan = journey.plans[-1]
         plans.keep(session, product.id, journey.ticket, plan, version=table.version_of(plan.slot_on))
+        if journey.alerts(table.rhythm.rules.alert_after_carries):
+            carry_alerts.queue(session, product.id, journey, to=table.rhythm.rules.alert_mail, now=table.now)
         carried.append(
             {
                 "ticket": journey.ticket,
@@ -68,19 +70,21 @@ def _carry(table: Timetable, journey: Journey, collected: frozenset[str]) -> Pla
     """The carry that is due for a ticket; None while its train is not over."""
     train = table.at(journey.planned_for) if journey.planned_for is not None else None
     following = table.after(train) if train is not None else None
-    why = _over(table, train, collected) if train is not None else ""
-    if train is None or following is None or not why:
+    why = _over(table, train, collected) if train is not None else None
+    if train is None or following is None or why is None:
         return None
-    return Plan(kind=PlanKind.CARRIED, slot_on=following.slot_on, missed=train.slot_on, at=table.now, by=BY, reason=why)
+    return Plan(kind=PlanKind.CARRIED, slot_on=following.slot_on, missed=train.slot_on, at=table.now, by=BY, why=why)
 
 
-def _over(table: Timetable, train: Train, collected: frozenset[str]) -> str:
-    """Why nothing can come into a train any more; empty while something can."""
+def _over(table: Timetable, train: Train, collected: frozenset[str]) -> CarryReason | None:
+    """Why nothing can come into a train any more; None while something can."""
     version = table.given.get(train.slot_on)
     if train.skipped:
-        return f"The train of {train.slot_on} was skipped."
-    if version in collected:
-        return f"{version} left without it."
-    if table.is_over(train):
-        return f"The train of {train.slot_on} left without {'it' if version else 'a release'}."
-    return ""
+        why = CarryWhy.SKIPPED
+    elif version in collected:
+        why = CarryWhy.LEFT
+    elif table.is_over(train):
+        why = CarryWhy.TOO_LATE if version else CarryWhy.NO_RELEASE
+    else:
+        return None
+    return CarryReason(why=why, slot_on=train.slot_on, version=version or "")

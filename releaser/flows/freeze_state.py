@@ -16,6 +16,7 @@ from releaser.errors import RefusedError
 from releaser.flows.list_plans import journeys_of
 from releaser.flows.open_history import open_history
 from releaser.flows.ports import Facts, Ports
+from releaser.i18n import DEFAULT_LANGUAGE, Phrase, Translator, mark, translator
 from releaser.store import embargoes, freezes, products, trains
 from releaser.store.products import Product
 
@@ -27,6 +28,7 @@ def freeze_state(
     commit: str = "",
     branch: str = "",
     told: Untold | None = untold,
+    language: str = DEFAULT_LANGUAGE,
 ) -> Facts:
     """Judge a stable cut of `commit` (full id; the branch's head as it was collected when empty) made now.
 
@@ -39,7 +41,7 @@ def freeze_state(
     in `Release.planned_on`), `departs_at`, `phase` (a `domain.freeze.Phase`), `branch_point_at`, `soft_freeze_at`,
     `freeze_at`, `thaw_at` (None for what the product has no rule for), `points` (where the branch was: `phase`, `at`,
     `commit`, `proof`), `violations` and `excused` (each `commit`, `subject`, `tickets`, `landed`, `proof`; a violation also
-    `why`, `detail`, `advice`), `exceptions`. A product without a rhythm or without freeze rules has no violations.
+    `why`, `detail`, `advice`; these two in `language`), `exceptions`. A product without a rhythm or without freeze rules has no violations.
     Raises `ProductNotFoundError`, and what `open_history` raises when the first phase has begun.
     """
     now = ports.clock.now()
@@ -60,7 +62,9 @@ def freeze_state(
             return veil.over(facts, told)
     history = open_history(ports, product=product)
     with ports.database.reading() as session:
-        judged = _judged(session, row, table, train, history, _Cut.of(history, row, commit, branch))
+        judged = _judged(
+            session, row, table, train, history, _Cut.of(history, row, commit, branch), translator(language)
+        )
     return veil.over({**facts, **judged}, told)
 
 
@@ -84,14 +88,24 @@ class _Cut:
         tip = history.find(wanted) if wanted else None
         if tip is None:
             raise RefusedError(
-                f"The last collect of '{product.name}' saw no {f'commit {wanted[:10]}' if wanted else f'branch {named}'}.",
+                Phrase(
+                    mark("The last collect of '{product}' saw no commit {commit}."),
+                    product=product.name,
+                    commit=wanted[:10],
+                )
+                if wanted
+                else Phrase(
+                    mark("The last collect of '{product}' saw no branch {branch}."), product=product.name, branch=named
+                ),
                 rule="not-collected",
-                advice=f"Run `releaser collect {product.name}`.",
+                advice=Phrase(mark("Run `{command}`."), command=f"releaser collect {product.name}"),
             )
         return cls(branch=named, trunk=trunk, tip=tip)
 
 
-def _judged(session: Session, product: Product, table: Timetable, train: Train, history: History, cut: _Cut) -> Facts:
+def _judged(
+    session: Session, product: Product, table: Timetable, train: Train, history: History, cut: _Cut, t: Translator
+) -> Facts:
     phases, now = phases_of(train, table.rhythm), table.now
     branched = _point(session, product, train, Phase.BRANCH_POINT, phases.branch_point_at, cut, now)
     soft = _point(session, product, train, Phase.SOFT_FREEZE, phases.soft_freeze_at, cut, now)
@@ -113,7 +127,7 @@ def _judged(session: Session, product: Product, table: Timetable, train: Train, 
             for phase, point in points
             if point is not None
         ],
-        "violations": [_violation(one, product, train, table) for one in violations],
+        "violations": [_violation(one, product, train, table, t) for one in violations],
         "excused": [_entry(one) for one in entries if one.commit not in refused],
     }
 
@@ -162,35 +176,52 @@ def _entry(entry: Entry) -> Facts:
     }
 
 
-_PHASES = {Phase.SOFT_FREEZE: "soft freeze", Phase.FREEZE: "freeze"}
+_LANDED = {
+    (Phase.SOFT_FREEZE, True): mark("{commit} landed after the soft freeze of {when} for the train of {day}: {why}."),
+    (Phase.SOFT_FREEZE, False): mark(
+        "{commit} may have landed after the soft freeze of {when} for the train of {day}: {why}."
+    ),
+    (Phase.FREEZE, True): mark("{commit} landed after the freeze of {when} for the train of {day}: {why}."),
+    (Phase.FREEZE, False): mark("{commit} may have landed after the freeze of {when} for the train of {day}: {why}."),
+}
+_WHY = {
+    Why.NO_TICKET: mark("it names no ticket"),
+    Why.NOT_PLANNED: mark("{tickets} is not planned for that train"),
+    Why.NO_EXCEPTION: mark("{tickets} has no exception"),
+    Why.EXPIRED: mark("the exception for {tickets} does not hold any more"),
+}
 
 
-def _violation(violation: Violation, product: Product, train: Train, table: Timetable) -> Facts:
+def _violation(violation: Violation, product: Product, train: Train, table: Timetable, t: Translator) -> Facts:
     entry = violation.entry
-    named = ", ".join(violation.tickets)
-    phase = _PHASES[entry.landed]
     begun = phases_of(train, table.rhythm)
     at = begun.freeze_at if entry.landed is Phase.FREEZE else begun.soft_freeze_at
-    when = f"{at:%Y-%m-%d %H:%M}Z" if at else "its beginning"
-    unproved = entry.proof is Proof.UNPROVED
-    landed = "may have landed after" if unproved else "landed after"
-    why = {
-        Why.NO_TICKET: "it names no ticket",
-        Why.NOT_PLANNED: f"{named} is not planned for that train",
-        Why.NO_EXCEPTION: f"{named} has no exception",
-        Why.EXPIRED: f"the exception for {named} does not hold any more",
-    }[violation.why]
-    except_it = f"`releaser freeze except {product.name} {violation.tickets[0]}`" if violation.tickets else ""
-    advice = f"Approve it with {except_it}, or revert it." if except_it else "Revert it: an exception names one ticket."
-    if unproved:
-        advice += (
-            f" Nobody looked at the branch when the {phase} began; say where it was with"
-            f" `releaser freeze state {product.name} COMMIT`."
-        )
+    is_sure = entry.proof is not Proof.UNPROVED
     return {
         **_entry(entry),
         "why": violation.why.value,
         "refused": list(violation.tickets),
-        "detail": f"{entry.commit[:10]} {landed} the {phase} of {when} for the train of {train.slot_on}: {why}.",
-        "advice": advice,
+        "detail": t(
+            _LANDED[entry.landed, is_sure],
+            commit=entry.commit[:10],
+            when=t.instant(at, product.zone) if at else "–",
+            day=t.day(train.slot_on),
+            why=t(_WHY[violation.why], tickets=", ".join(violation.tickets)),
+        ),
+        "advice": _advice(violation, product.name, t, is_sure=is_sure),
     }
+
+
+def _advice(violation: Violation, product: str, t: Translator, *, is_sure: bool) -> str:
+    except_it = f"releaser freeze except {product} {violation.tickets[0]}" if violation.tickets else ""
+    advice = (
+        t("Approve it with `{command}`, or revert it.", command=except_it)
+        if except_it
+        else t("Revert it: an exception names one ticket.")
+    )
+    if is_sure:
+        return advice
+    state = f"releaser freeze state {product} COMMIT"
+    return f"{advice} " + t(
+        "Nobody looked at the branch when it began; say where it was with `{command}`.", command=state
+    )

@@ -12,6 +12,7 @@ from releaser.domain.embargo import Untold, untold
 from releaser.domain.train import Timetable
 from releaser.flows.find_train import timetable_of
 from releaser.flows.ports import Facts, Ports
+from releaser.i18n import DEFAULT_LANGUAGE, translator
 from releaser.store import embargoes, plans, products, tickets, trains
 from releaser.store.products import Product
 from releaser.store.tickets import Ticket
@@ -78,7 +79,8 @@ def journey_facts(table: Timetable, journey: Journey, ticket: Ticket | None) -> 
                 "missed": plan.missed,
                 "at": plan.at,
                 "by": plan.by,
-                "reason": plan.reason,
+                "reason": plan.told(translator(DEFAULT_LANGUAGE)),
+                "why": plan.why.as_data() if plan.why is not None else None,
             }
             for plan in journey.plans
         ],

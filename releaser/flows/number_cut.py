@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from releaser.domain.history.releases import previous_versions
 from releaser.domain.release import CutKind, ReleaseState
 from releaser.domain.version import UnknownLineError, Version, VersionKind, line_named, next_patch, next_stable, parse
+from releaser.i18n import Phrase, mark
 from releaser.store import products, releases
 from releaser.store.products import Product
 from releaser.store.releases import Release
@@ -95,10 +96,12 @@ def _patched(session: Session, product: Product, line: str | None) -> str:
     wanted = line_to_patch(session, product, line)
     if wanted is None or not releases.by_product(session, product.id, line=wanted, limit=1):
         raise UnknownLineError(
-            f"Product '{product.name}' has no release on line {wanted} to patch."
+            Phrase(
+                mark("Product '{product}' has no release on line {line} to patch."), product=product.name, line=wanted
+            )
             if wanted
-            else f"Product '{product.name}' has no published line to patch.",
-            advice="Cut and publish a stable release first, or name another line with --line X.Y.",
+            else Phrase(mark("Product '{product}' has no published line to patch."), product=product.name),
+            advice=Phrase(mark("Cut and publish a stable release first, or name another line with --line X.Y.")),
             field="line",
         )
     return wanted

@@ -9,6 +9,7 @@ from releaser.flows.ports import Ports
 from releaser.flows.read_rules import read_rules
 from releaser.flows.recall_tags import recall_tags
 from releaser.flows.refresh_history import refresh_history
+from releaser.i18n import Phrase, mark
 from releaser.store import products, releases
 
 
@@ -22,9 +23,9 @@ def open_history(ports: Ports, *, product: str) -> History:
         burned = releases.abandoned_tags(session, row.id)
     if not row.fingerprint:
         raise RefusedError(
-            f"The history of product '{row.name}' is not collected yet.",
+            Phrase(mark("The history of product '{product}' is not collected yet."), product=row.name),
             rule="not-collected",
-            advice=f"Run `releaser collect {row.name}`.",
+            advice=Phrase(mark("Run `{command}`."), command=f"releaser collect {row.name}"),
             field="product",
         )
     held = ports.histories.get(row.id)

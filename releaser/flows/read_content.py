@@ -25,6 +25,7 @@ from releaser.flows.ports import Facts, Ports
 from releaser.flows.read_rules import read_rules
 from releaser.flows.recall_tags import recall_tags
 from releaser.flows.refresh_history import refresh_history
+from releaser.i18n import Phrase, mark
 from releaser.sources.source import BranchNotFoundError, Repository
 from releaser.store import lines, marks, overrides, products, releases
 from releaser.store.products import Product
@@ -82,7 +83,10 @@ def read_content(ports: Ports, *, product: str, numbered: Numbered, opened: Rele
         branch, commit = opened.branch, opened.commit
     head = next((one for one in history.heads if one.branch == branch and one.commit == commit), None)
     if head is None:
-        raise BranchMovedError(f"Branch '{branch}' moved while it was read.", advice="Repeat the command.")
+        raise BranchMovedError(
+            Phrase(mark("Branch '{branch}' moved while it was read."), branch=branch),
+            advice=Phrase(mark("Repeat the command.")),
+        )
     changes = history.pending(head, since=numbered.previous)
     content = brought(changes, marks=said.kinds)
     missing, uncertain = _missing(ports, product, history, _place(head, numbered, content, said), said)
@@ -147,9 +151,9 @@ def _main(repository: Repository, product: str) -> str:
     main = repository.refs().main
     if main is None:
         raise RefusedError(
-            f"The repository of '{product}' has no default branch.",
+            Phrase(mark("The repository of '{product}' has no default branch."), product=product),
             rule="no-branch",
-            advice="Name the product's branch.",
+            advice=Phrase(mark("Name the product's branch.")),
             field="branch",
         )
     return main

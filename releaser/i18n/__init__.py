@@ -19,6 +19,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 LANGUAGES = ("en", "ru")
@@ -82,6 +83,24 @@ def _fill(text: str, values: Mapping[str, object]) -> str:
         return str(values[name]) if name in values else match[0]
 
     return _PLACE.sub(value, text) if values else text
+
+
+class Phrase(str):
+    """A sentence in English that can be said in other languages: a message with places, and their values beside it."""
+
+    __slots__ = ("says", "values")
+    says: str
+    values: Mapping[str, object]
+
+    def __new__(cls, says: str, /, **values: object) -> Self:
+        """`says` is marked by `mark`."""
+        made = super().__new__(cls, _fill(says, values))
+        made.says, made.values = says, values
+        return made
+
+    def told(self, t: Translator) -> str:
+        """The sentence in the reader's language."""
+        return t(self.says, **self.values)
 
 
 class Translator:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from releaser.domain.history import BranchHead, CommitBatch, Refs, TagRef
+from releaser.i18n import Phrase, mark
 from releaser.sources import git_branch, git_format, git_log, git_objects, git_patches, git_paths, git_tags
 from releaser.sources.git_locks import alone
 from releaser.sources.git_process import Answer, GitProcess, redacted, showable
@@ -391,8 +392,8 @@ class GitRepository:
                     return answer.text.strip()
         heads = sorted(name.removeprefix("refs/heads/") for name in self._own_refs() if name.startswith("refs/heads/"))
         raise BranchNotFoundError(
-            f"The repository has no branch {branch[:200]!a}.",
-            advice=f"It has: {', '.join(heads[-8:]) or 'none'}.",
+            Phrase(mark("The repository has no branch {branch}."), branch=f"{branch[:200]!a}"),
+            advice=Phrase(mark("It has: {branches}."), branches=", ".join(heads[-8:]) or "–"),
             field="branch",
         )
 

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from sqlalchemy import ForeignKey, and_, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from releaser.domain.carry import Plan, PlanKind
+from releaser.domain.carry import Plan, PlanKind, reason_from
 from releaser.domain.request import TicketState
 from releaser.store import fixes
 from releaser.store.base import Base, words
@@ -48,6 +48,7 @@ def keep(session: Session, product_id: int, ticket: str, plan: Plan, *, version:
         fact=Fact.PLANNED_FOR,
         version=version or "",
         reason=plan.reason,
+        why=plan.why.as_data() if plan.why is not None else {},
         by=plan.by,
         at=plan.at,
     )
@@ -97,7 +98,7 @@ def _plan(said: Statement, by_train: TicketPlan | None, slots: Mapping[str, date
     else:
         slot_on, missed = slots.get(said.version) if said.version else None, None
         kind = PlanKind.PLANNED if slot_on else PlanKind.DROPPED
-    return Plan(kind=kind, slot_on=slot_on, at=said.at, by=said.by, reason=said.reason, missed=missed)
+    return Plan(kind=kind, slot_on=slot_on, at=said.at, by=said.by, reason=said.reason, missed=missed, why=reason_from(said.why) if said.why else None)
 
 
 def any_open(session: Session, product_id: int, *, ticket: str | None = None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from releaser.store import (
     alarms,
     blockers,
+    carry_alerts,
     chapters,
     commits,
     customers,
@@ -31,7 +32,7 @@ from releaser.store import (
 from releaser.store.base import Base
 
 TABLES = (
-    alarms, blockers, chapters, commits, customers, declared, embargoes, fragments, freezes, gates, installations,
+    alarms, blockers, carry_alerts, chapters, commits, customers, declared, embargoes, fragments, freezes, gates, installations,
     lines, marks, moves, note_revisions, notices, overrides, plans, products, releases, rollouts, stated, tickets,
     trains,
 )  # fmt: skip

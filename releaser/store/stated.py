@@ -14,7 +14,9 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, Select, String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from releaser.domain.carry import reason_from
 from releaser.domain.status import FoundIn
+from releaser.i18n import DEFAULT_LANGUAGE, translator
 from releaser.store.base import Base, words
 from releaser.store.overrides import Stating
 from releaser.store.tickets import Ticket
@@ -28,7 +30,10 @@ class Fact(StrEnum):
 
 
 class Statement(Base):
-    """One word of a person on a ticket: `version` is empty when the fact is taken back."""
+    """One word of a person on a ticket: `version` is empty when the fact is taken back.
+
+    Where the service itself carried a ticket over, `why` is its reason as data (`domain.carry`), and `reason` is empty.
+    """
 
     __tablename__ = "statements"
     __table_args__ = (Index("ix_statements_place", "product_id", "ticket", "fact", "id"),)
@@ -40,6 +45,7 @@ class Statement(Base):
     version: Mapped[str] = mapped_column(String(128))
     is_first: Mapped[bool] = mapped_column(default=False)
     reason: Mapped[str] = mapped_column(Text, default="")
+    why: Mapped[dict[str, Any]] = mapped_column(default=dict)
     by: Mapped[str] = mapped_column(String(200))
     at: Mapped[datetime]
 
@@ -91,7 +97,8 @@ def story(session: Session, product_id: int, ticket: str) -> list[dict[str, Any]
             "fact": row.fact.value,
             "version": row.version or None,
             "is_first": row.is_first,
-            "reason": row.reason,
+            "reason": reason_from(row.why).told(translator(DEFAULT_LANGUAGE)) if row.why else row.reason,
+            "why": row.why or None,
             "by": row.by,
             "at": row.at,
         }

@@ -277,7 +277,7 @@ def test_commit_landed_after_the_freeze_is_refused_whatever_date_it_claims(world
     world.remote.commit("SHOP-9: sneak in", tip, branch="main", authored=1_600_000_000, committed=1_600_000_000)
     assert frozen(world) == [(["SHOP-9"], "no_exception", "seen")]
     (violation,) = freeze_state(world.ports, product="shop")["violations"]
-    assert "landed after the freeze of 2026-03-06 12:00Z for the train of 2026-03-10" in violation["detail"]
+    assert "landed after the freeze of 6 March 2026, 12:00 (UTC) for the train of 10 March 2026" in violation["detail"]
     assert "releaser freeze except shop SHOP-9" in violation["advice"]
 
 
@@ -488,7 +488,7 @@ def test_train_that_left_without_a_release_leaves_everything_behind(world: Relea
     assert carry_over(world.ports, product="shop") == []
     world.clock.set(DEPARTS + timedelta(days=7))
     assert [one["train"] for one in carry_over(world.ports, product="shop")] == [SECOND]
-    assert way(world, "SHOP-2")["plans"][-1]["reason"] == "The train of 2026-03-10 left without a release."
+    assert way(world, "SHOP-2")["plans"][-1]["reason"] == "The train of 10 March 2026 left without a release."
 
 
 def test_carries_are_made_up_for_one_by_one_when_nobody_looked_for_long(world: ReleaseWorld) -> None:

@@ -25,7 +25,7 @@ from releaser.domain.declaration.declared import (
     Place,
 )
 from releaser.domain.declaration.spec_rules import spec_faults
-from releaser.domain.declaration.train_rules import train_faults
+from releaser.domain.declaration.train_rules import LONGEST_ADDRESS, MAIL_ADDRESS, train_faults
 from releaser.domain.line import MOST_DAYS, checked_support
 from releaser.domain.regulation import checked
 from releaser.domain.ticket_patterns import TicketPatterns
@@ -38,7 +38,6 @@ Fault = tuple[Place, str, str]
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/+ -]*[A-Za-z0-9])?")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2})?")
-_EMAIL = re.compile(r"[^\s@<>\"(),:;\\\[\]\x00-\x20\x7f]+@[^\s@<>\"(),:;\\\x00-\x20\x7f]+")
 _ENGINE = re.compile(r"unix:///[^\s\x00]+|tcp://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
 _IMAGE = re.compile(
     r"(?:[A-Za-z0-9-]+[.:][A-Za-z0-9.:-]+|localhost|\[[0-9a-fA-F:]+\](?::[0-9]+)?)/[a-z0-9][A-Za-z0-9._/:-]*"
@@ -277,7 +276,7 @@ def _customer(customer: DeclaredCustomer) -> Iterator[Fault]:
     seen: set[str] = set()
     for index, contact in enumerate(customer.contacts):
         at = ("contacts", index)
-        if not _EMAIL.fullmatch(contact.email) or len(contact.email) > 254:
+        if not MAIL_ADDRESS.fullmatch(contact.email) or len(contact.email) > LONGEST_ADDRESS:
             yield (*at, "email"), f"'{contact.email[:80]}' is no mail address.", "Write it like ops@example.com."
         if contact.email in seen:
             yield (*at, "email"), f"'{contact.email}' is there twice.", "Keep one of them."

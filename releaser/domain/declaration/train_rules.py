@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -9,7 +10,10 @@ from releaser.domain.calendar import calendar_named
 from releaser.domain.declaration.declared import DeclaredProduct, Place
 from releaser.domain.train import EARLIEST, LATEST, TrainRules
 from releaser.errors import InvalidError
+from releaser.i18n import LANGUAGES
 
+MAIL_ADDRESS = re.compile(r"[^\s@<>\"(),:;\\\[\]\x00-\x20\x7f]+@[^\s@<>\"(),:;\\\x00-\x20\x7f]+")
+LONGEST_ADDRESS = 254
 MOST_WORKING_DAYS = 60
 MOST_DAYS = 1000
 _PHASES = ("branch_point_days", "soft_freeze_days", "freeze_days")
@@ -23,7 +27,8 @@ def train_faults(product: DeclaredProduct) -> Iterator[tuple[Place, str, str]]:
     if not 1 <= product.cadence_days <= 366:
         yield ("cadence_days",), f"{product.cadence_days} days are no cadence.", "Use 1 to 366; 14 is two weeks."
         return
-    for place, detail, advice in (*_calendar(product.trains), *_phases(product.trains, product.cadence_days)):
+    rules = product.trains
+    for place, detail, advice in (*_calendar(rules), *_alerts(rules), *_phases(rules, product.cadence_days)):
         yield ("trains", *place), detail, advice
 
 
@@ -44,6 +49,20 @@ def _calendar(rules: TrainRules) -> Iterator[tuple[Place, str, str]]:
             ("alert_after_carries",),
             f"{rules.alert_after_carries} is out of range.",
             f"Use 0 (never) to {MOST_DAYS}.",
+        )
+
+
+def _alerts(rules: TrainRules) -> Iterator[tuple[Place, str, str]]:
+    for index, address in enumerate(rules.alert_mail):
+        if not MAIL_ADDRESS.fullmatch(address) or len(address) > LONGEST_ADDRESS:
+            yield ("alert_mail", index), f"'{address[:80]}' is no mail address.", "Write it like ops@example.com."
+        elif address in rules.alert_mail[:index]:
+            yield ("alert_mail", index), f"'{address}' is there twice.", "Keep one of them."
+    if rules.alert_language not in LANGUAGES:
+        yield (
+            ("alert_language",),
+            f"'{rules.alert_language[:20]}' is no language that mails are written in.",
+            f"Use {' or '.join(LANGUAGES)}.",
         )
 
 

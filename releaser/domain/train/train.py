@@ -19,6 +19,7 @@ from releaser.domain.calendar import (
     first_instant_at,
     zone_named,
 )
+from releaser.i18n import DEFAULT_LANGUAGE
 
 EARLIEST, LATEST = date(1970, 1, 1), date(2300, 12, 31)
 """The days that a rhythm may begin on; calendars and clocks know nothing useful beyond."""
@@ -64,7 +65,8 @@ class TrainRules:
 
     `at` is the local hour. `country` names the production calendar (none: Monday to Friday), which `days_off`,
     `working_days` and `known_until` change. The freeze's phases begin so many working days before a train (0: no such
-    phase) and end `thaw_hours` after it. A ticket that was carried over `alert_after_carries` times is an alert.
+    phase) and end `thaw_hours` after it. A ticket that was carried over `alert_after_carries` times is an alert,
+    which is mailed to `alert_mail` in `alert_language`.
     """
 
     at: time = time(12)
@@ -78,6 +80,8 @@ class TrainRules:
     freeze_days: int = 0
     thaw_hours: int = 0
     alert_after_carries: int = 3
+    alert_mail: tuple[str, ...] = ()
+    alert_language: str = DEFAULT_LANGUAGE
 
     @property
     def calendar(self) -> Calendar:

@@ -23,7 +23,7 @@ from releaser.flows.shift_train import shift_train
 from releaser.flows.skip_train import skip_train
 from releaser.flows.state_freeze_point import state_freeze_point
 from releaser.web.answers import FactsResponse
-from releaser.web.asked import Actor, Asked, Id, Text
+from releaser.web.asked import Actor, Asked, Id, Reading, Text
 from releaser.web.paging import Paged, cut
 
 router = APIRouter(prefix="/products/{product}", tags=["trains"])
@@ -121,10 +121,13 @@ def restore(ports: Asked, actor: Actor, product: str, train: str, why: TrainReas
 
 @router.get("/freeze", summary="What a stable cut made now would refuse", response_class=FactsResponse)
 def freeze(
-    ports: Asked, product: str, branch: Annotated[str, Query(max_length=200, description="Not the product's.")] = ""
+    ports: Asked,
+    reader: Reading,
+    product: str,
+    branch: Annotated[str, Query(max_length=200, description="Not the product's.")] = "",
 ) -> Response:
     """The phase of the train that a cut would leave with, where the branch was, violations and exceptions."""
-    return FactsResponse(freeze_state(ports, product=product, branch=branch))
+    return FactsResponse(freeze_state(ports, product=product, branch=branch, language=reader.language))
 
 
 @router.post("/freeze/points", status_code=201, summary="State where the branch was", response_class=FactsResponse)

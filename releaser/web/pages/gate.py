@@ -13,6 +13,7 @@ from releaser.flows.check_gate import check_gate
 from releaser.flows.list_lines import list_lines
 from releaser.store import products
 from releaser.web.asked import Asked, Reading
+from releaser.web.pages.refusals import refusal_of
 from releaser.web.pages.shown import shown, untold_to
 
 router = APIRouter()
@@ -39,7 +40,7 @@ def gate(
             ports, product=name, kind=kind, line=line or None, language=reader.language, told=untold_to(reader)
         )
     except (NotFoundError, RefusedError, ConflictError, InvalidError) as error:
-        why_not = str(error)
+        why_not = " ".join(refusal_of(text, reader.t) for text in (error.detail, error.advice) if text)
     found: dict[str, list[object]] = {}
     for one in report["findings"] if report else ():
         found.setdefault(one["check"], []).append(one)

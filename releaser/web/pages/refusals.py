@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from releaser.i18n import Translator, mark
+from releaser.i18n import Phrase, Translator, mark
 
 _PRODUCT = r"Product '(?P<product>[^']*)'"
 _FORMS = tuple(
@@ -34,6 +34,8 @@ _FORMS = tuple(
 
 def refusal_of(text: str, t: Translator) -> str:
     """A refusal, or the advice with it, in the reader's words; any other as it is."""
+    if isinstance(text, Phrase):
+        return text.told(t)
     for form, message in _FORMS:
         if found := form.fullmatch(text):
             return t(message, **found.groupdict())

@@ -18,6 +18,7 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
+from releaser.domain.carry import reason_from
 from releaser.domain.embargo import Untold, untold_in
 from releaser.web.pages.reasons import reason_of, step_of
 from releaser.web.pages.refusals import refusal_of
@@ -111,6 +112,10 @@ class Say:
     def reason(self, reason: str) -> str:
         """Why something came to be: the reasons that need no particulars in the reader's words, others as they are."""
         return reason_of(reason, self._t)
+
+    def stated(self, one: Mapping[str, Any]) -> str:
+        """Why something was stated of a ticket: the service's own reasons in the reader's words, a person's as it was written."""
+        return reason_from(one["why"]).told(self._t) if one["why"] else str(one["reason"])
 
     def refusal(self, text: str) -> str:
         """Why a page cannot be shown, and what helps, in the reader's words where it is known by its form."""

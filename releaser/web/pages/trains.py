@@ -17,6 +17,7 @@ from releaser.flows.ports import Ports
 from releaser.flows.render_trains import render_trains
 from releaser.store import products
 from releaser.web.asked import Asked, Reading
+from releaser.web.pages.refusals import refusal_of
 from releaser.web.pages.shown import shown, untold_to
 from releaser.web.reader import Reader
 
@@ -61,6 +62,11 @@ def trains(
 def _freeze(ports: Ports, reader: Reader, name: str) -> dict[str, Any]:
     """What a cut made now would refuse; where the history cannot be read, why."""
     try:
-        return {**freeze_state(ports, product=name, told=untold_to(reader)), "trouble": ""}
+        return {**freeze_state(ports, product=name, told=untold_to(reader), language=reader.language), "trouble": ""}
     except (RefusedError, OutsideError) as error:
-        return {"violations": [], "excused": [], "points": [], "trouble": str(error)}
+        return {
+            "violations": [],
+            "excused": [],
+            "points": [],
+            "trouble": " ".join(refusal_of(text, reader.t) for text in (error.detail, error.advice) if text),
+        }

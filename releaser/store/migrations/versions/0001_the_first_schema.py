@@ -103,6 +103,30 @@ def upgrade() -> None:
     )
     op.create_index("ix_blockers_product_ticket", "blockers", ["product_id", "ticket"], unique=False)
     op.create_table(
+        "carry_alerts",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("product_id", sa.Integer(), nullable=False),
+        sa.Column("ticket", sa.String(length=120), nullable=False),
+        sa.Column("address", sa.String(length=254), nullable=False),
+        sa.Column("carries", sa.Integer(), nullable=False),
+        sa.Column("first_on", sa.Date(), nullable=False),
+        sa.Column("planned_on", sa.Date(), nullable=False),
+        sa.Column("why", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("message_id", sa.String(length=200), nullable=False),
+        sa.Column("queued_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("lease_owner", sa.String(length=120), nullable=False),
+        sa.Column("lease_until_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_carry_alerts_product_id_products")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_carry_alerts")),
+        sa.UniqueConstraint("message_id", name=op.f("uq_carry_alerts_message_id")),
+        sa.UniqueConstraint("product_id", "ticket", "address", name=op.f("uq_carry_alerts_product_id_ticket_address")),
+    )
+    op.create_index(op.f("ix_carry_alerts_done_at"), "carry_alerts", ["done_at"], unique=False)
+    op.create_table(
         "commits",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("product_id", sa.Integer(), nullable=False),
@@ -310,6 +334,7 @@ def upgrade() -> None:
         sa.Column("version", sa.String(length=128), nullable=False),
         sa.Column("is_first", sa.Boolean(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("why", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("by", sa.String(length=200), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_statements_product_id_products")),
