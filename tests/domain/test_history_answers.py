@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 from releaser.domain.backports import chosen, gaps
 from releaser.domain.history import History, LineStatus
 from releaser.domain.history.answers import MOST, Answers
@@ -50,3 +53,16 @@ def test_backports_count_what_people_say_now_not_what_they_said_before() -> None
     fine = gaps(told, looked_at, said={"T-2": {"3.5": LineStatus.UNAFFECTED, "main": LineStatus.UNAFFECTED}})
     assert {gap.ticket for gap in before.gaps} == {"T-1", "T-2"}
     assert {gap.ticket for gap in fine.gaps} == {"T-1"}
+
+
+def test_history_that_nobody_holds_is_gone_without_the_collector() -> None:
+    told = history()
+    compare(told, told.releases[0], told.releases[-1])
+    told.changes(told.releases[-1])
+    was = weakref.ref(told)
+    gc.disable()
+    try:
+        del told
+        assert was() is None
+    finally:
+        gc.enable()

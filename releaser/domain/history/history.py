@@ -53,7 +53,7 @@ class History(Tickets):
             committed=index.committed,
             names=People(said.author, [name for name, _ in said.authors]),
             mails=People(said.author, [mail for _, mail in said.authors]),
-            messages=Messages(index.graph.ids, read, known=messages, outside=self.is_outside),
+            messages=Messages(index.graph.ids, read, known=messages, outside=said.is_outside),
         )
         self.links: Mapping[int, tuple[TicketLink, ...]] = LinksByCommit(index.links, index.graph)
         """Commit -> the tickets it names; commits that name none are absent."""
@@ -78,7 +78,7 @@ class History(Tickets):
 
     def is_outside(self, commit: int) -> bool:
         """Whether the commit is another product's in the same repository."""
-        return self.index.statements.name[commit] == ELSEWHERE
+        return self.index.statements.is_outside(commit)
 
     @cached_property
     def picks(self) -> tuple[Pick, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from releaser.domain.history.ids import Chains
-from releaser.domain.history.said import Claim
+from releaser.domain.history.said import ELSEWHERE, Claim
 
 Sources = dict[int, tuple[str, ...]]
 Claims = dict[int, Claim]
@@ -66,6 +66,10 @@ class Statements:
         if not isinstance(self._claims, dict):
             self._claims = self._claims()
         return self._claims
+
+    def is_outside(self, commit: int) -> bool:
+        """Whether the commit is another product's in the same repository."""
+        return self.name[commit] == ELSEWHERE
 
     def copy(self) -> Statements:
         """An independent one."""
