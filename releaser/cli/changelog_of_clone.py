@@ -42,7 +42,7 @@ class Asked:
 
 def told(asked: Asked, said: Told) -> str:
     """The changelog as text."""
-    return _written_out(_found(asked, said), said)
+    return _written_out(_found(asked, said), said, asked.repo)
 
 
 def written(asked: Asked, said: Told, to: Written) -> str:
@@ -87,7 +87,8 @@ def of_fragments(folder: Path, version: str, scheme: Scheme, said: Told, *, writ
     numbered = parse(version, scheme=scheme) if version else None
     if not write:
         release = fragments_flow.told(found, version=numbered, on=None, language=said.language)
-        return _written_out([release], said)
+        named = replace(said, title=said.title or folder.absolute().name) if said.output in FEEDS else said
+        return _written_out([release], named, folder)
     if numbered is None:
         raise UsageError(
             "What is written needs a version.", advice="Use: --fragments FOLDER --write VERSION.", field="write"
@@ -151,9 +152,9 @@ def _in_repository(asked: Asked) -> str:
     return path.as_posix()
 
 
-def _written_out(found: list[ChangelogRelease], said: Told) -> str:
+def _written_out(found: list[ChangelogRelease], said: Told, repo: Path | None) -> str:
     if said.output in FEEDS:
-        return _feed(found, said)
+        return _feed(found, replace(said, title=said.title or clone(repo).name()))
     return write_out(
         found,
         form=said.form,
@@ -182,5 +183,5 @@ def _feed(found: list[ChangelogRelease], said: Told) -> str:
             advice="Name the page that tells the changelog with --address, or use -o md, json, html or text.",
             field="address",
         )
-    made = feed_of(found, title=said.title or said.address, address=said.address, language=said.language)
+    made = feed_of(found, title=said.title, address=said.address, language=said.language)
     return atom(made) if said.output is Format.ATOM else json_feed(made)

@@ -164,6 +164,14 @@ class GitRepository:
         found = redacted(self._process.run("config", "--local", "--get", "remote.origin.url").text)
         return found if found and found.isprintable() and len(found) < 300 else "URL"
 
+    def name(self) -> str:
+        """The last part of where it came from, else its folder's name, without `.git`."""
+        came_from = (self._address or self._origin()).rstrip("/").removesuffix("/.git")
+        folder = self._process.folder.absolute()
+        if came_from in {"", "URL"}:
+            came_from = str(folder.parent if folder.name == ".git" else folder)
+        return re.split(r"[/\\:]", came_from)[-1].removesuffix(".git") or "repository"
+
     def refs(self) -> Refs:
         """Every tag and branch now. In a working copy the branches of `origin` count too, where no local one hides them."""
         if self._files is None:

@@ -233,6 +233,10 @@ class BranchWriter(Protocol):
 class Repository(HistorySource, PatchReader, TagKeeper, TagPublisher, FileReader, BranchWriter, Protocol):
     """One product's repository."""
 
+    def name(self) -> str:
+        """What people call it: the last part of where it came from, else its folder's name."""
+        ...
+
 
 class Repositories(Protocol):
     """How repositories are come by."""

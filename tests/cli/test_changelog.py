@@ -176,3 +176,20 @@ def test_feed_of_chosen_versions_is_refused_before_anything_is_read(cli: Cli, cl
     ranged = cli("changelog", "--product", "shop", "--from", "1.0", "-o", "json").facts
     assert [one["version"] for one in ranged["releases"]] == ["1.1"]
     assert cli("changelog", "--product", "shop", "--tag-format", "v{version}").code == 2
+
+
+@pytest.mark.parametrize("output", ["atom", "jsonfeed"])
+def test_feed_of_a_clone_is_called_like_the_repository_or_as_it_is_told(
+    cli: Cli, tmp_path: Path, clone: GitWorld, output: str
+) -> None:
+    address = "https://example.org/changelog"
+    copy = tmp_path / "checked out"
+    clone.git("clone", "--quiet", "--no-local", str(clone.folder), str(copy))
+    asked = ("changelog", "--all", "-o", output, "--address", address)
+    came_from = clone.folder.name.removesuffix(".git")
+    for folder in (clone.folder, copy):
+        told = cli(*asked, "--repo", str(folder)).out
+        assert address in told
+        title = json.loads(told)["title"] if output == "jsonfeed" else told.partition("<title>")[2].partition("<")[0]
+        assert title == came_from, "the feed is called by an address, and not as people call the repository"
+    assert "The Shop 1.1" in cli(*asked, "--repo", str(copy), "--title", "The Shop").out
