@@ -17,7 +17,10 @@ import pytest
 from releaser.domain.release import CutStep
 from releaser.errors import ConflictError
 from releaser.flows.abandon_release import abandon_release
+from releaser.flows.commit_changelog import commit_changelog
 from releaser.flows.cut_status import cut_status
+from releaser.flows.promote_release import promote_release
+from releaser.flows.publish_release import publish_release
 from releaser.sources.source import PushRefusedError, RemoteUnreachableError, TagTakenError
 from releaser.store import products
 from tests.fakes.release_world import ReleaseWorld
@@ -217,3 +220,21 @@ def test_error_under_the_lock_leaves_the_mark_for_who_comes_next(tmp_path: Path)
         assert (mirror / "releaser.lock").read_text() == ""
     finally:
         world.close()
+
+
+@pytest.mark.parametrize("world", ["ssh"], indirect=True)
+def test_changelog_is_committed_to_a_remote_over_ssh_once_and_a_refusal_is_told_in_its_words(
+    world: RemoteWorld,
+) -> None:
+    world.cut()
+    promote_release(world.ports, product="shop", version="1.1", by="ann")
+    world.served.hook("echo 'Nobody pushes to main' >&2; exit 1")
+    with pytest.raises(PushRefusedError, match="Nobody pushes to main"):
+        publish_release(world.ports, product="shop", version="1.1", by="ann", commit=True)
+    assert world.remote.read("main", "CHANGELOG.md") is None
+    world.served.unhook()
+    done = commit_changelog(world.ports, product="shop", version="1.1", by="ann")
+    assert (done["branch"], done["unchanged"]) == ("main", False)
+    assert "basket loses items" in (world.remote.read("main", "CHANGELOG.md") or "")
+    assert world.remote.git("log", "-1", "--format=%s", "main") == "docs(changelog): The Shop 1.1"
+    assert commit_changelog(world.ports, product="shop", version="1.1", by="ann")["unchanged"]
