@@ -22,8 +22,10 @@ def judge_tickets(ports: Ports, *, product: str) -> StatusTable:
         requests = tickets.keys(session, row.id)
         titles = tickets.own_titles(session, row.id)
         planned_for = stated.planned_for(session, row.id)
+    # What is only planned has a page as well: the trains' page leads to it.
+    others = [*requests, *planned_for]
     table = StatusTable(
-        history, overrides=said, found_in=found_in, others=requests, titles=titles, planned_for=planned_for
+        history, overrides=said, found_in=found_in, others=others, titles=titles, planned_for=planned_for
     )
     ports.status_tables[row.id] = (state, table)
     return table

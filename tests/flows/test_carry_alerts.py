@@ -63,7 +63,7 @@ def test_alert_is_mailed_once_to_each_manager_in_their_language(
     missed(world, 2)
     assert mail_alerts(ports) == 2
     assert mail_alerts(ports) == 0
-    assert mail.subjects(ANN) == mail.subjects(RITA) == ["The Shop: задача SHOP-7 перенесена 2 раза"]
+    assert mail.subjects(ANN) == mail.subjects(RITA) == ["The Shop: заявка SHOP-7 перенесена 2 раза"]
     told = mail.sent[0]
     assert "Выпуск 24 марта 2026\xa0г. не состоялся: версии не было." in told.text
     assert "https://releases.example.com/products/shop/tickets/SHOP-7" in told.text
@@ -78,7 +78,7 @@ def test_alert_that_waited_tells_how_things_stand_when_it_is_sent(
     assert mail_alerts(world.ports) == 0  # no mail server
     missed(world, 3)
     assert mail_alerts(ports) == 2
-    assert mail.subjects(ANN) == ["The Shop: задача SHOP-7 перенесена 3 раза"]
+    assert mail.subjects(ANN) == ["The Shop: заявка SHOP-7 перенесена 3 раза"]
 
 
 def test_refused_mail_is_tried_again_later_and_given_up_where_that_cannot_help(
