@@ -10,8 +10,9 @@ from typing import Annotated
 
 from releaser.cli.light import Option, UsageError
 from releaser.cli.progress import Report, progress_bar
-from releaser.cli.show import Output, safe
+from releaser.cli.show import Output, safe, say
 from releaser.domain.history import TagMove
+from releaser.domain.left_out import LeftOut
 from releaser.domain.ticket_patterns import DEFAULT_PATTERN
 from releaser.domain.version import Scheme
 from releaser.flows.read_in_place import Habits
@@ -31,6 +32,7 @@ ProductOption = Annotated[str, Option("Ask about this product, from the database
 
 ROWS = 40
 MOST_MOVED = 20
+FEW_TAGS = 3
 
 
 def habits(
@@ -49,6 +51,7 @@ def habits(
         paths=paths,
         cached=cached,
         alarmed=_tell_moved,
+        missed=_tell_left_out,
     )
 
 
@@ -59,6 +62,35 @@ def _tell_moved(tags: Sequence[TagMove]) -> None:
         sys.stderr.write(f"Warning: tag '{safe(tag.name)}' {what} since this clone was last read.\n")
     if len(tags) > MOST_MOVED:
         sys.stderr.write(f"Warning: so did {len(tags) - MOST_MOVED} more.\n")
+
+
+def _tell_left_out(tags: LeftOut) -> None:
+    """Beside the answer, in a line or two: an answer without these tags may not be the one that was wanted."""
+    if tags.doubles:
+        count = say.n(
+            "{n} tag that doubles a version was left out",
+            "{n} tags that double versions were left out",
+            len(tags.doubles),
+        )
+        apart = sum(not one.is_same for one in tags.doubles)
+        where = f" ({apart} at another commit)" if apart else " (at the same commit)"
+        names = _some([f"{safe(one.tag)} beside {safe(one.chosen)}" for one in tags.doubles])
+        advice = " Delete the wrong ones, or name the right ones with --tag-format." if apart else ""
+        sys.stderr.write(f"Warning: {count}{where}: {names}.{advice}\n")
+    if tags.ignored:
+        count = say.n("{n} tag made no release", "{n} tags made no release", len(tags.ignored))
+        helps = (
+            f"--scheme {tags.scheme.value} reads {tags.readable} releases"
+            if tags.scheme is not None
+            else "--tag-format says how releases are called"
+        )
+        sys.stderr.write(f"Warning: {count}: {_some(list(map(safe, tags.ignored)))}. {helps}.\n")
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few."""
+    more = len(names) - FEW_TAGS
+    return ", ".join(names[:FEW_TAGS]) + (f" and {more} more" if more > 0 else "")
 
 
 def shown_of(output: Output, limit: int) -> int | None:

@@ -29,6 +29,11 @@ def guess_tag_format(names: Iterable[str], *, scheme: Scheme) -> TagFormat:
     return best
 
 
+def is_numbered(name: str) -> bool:
+    """Whether a tag's name has a number with a point in it, as versions have, or the old habit of `1_396`."""
+    return _NUMBERED.fullmatch(name.replace("_", ".")) is not None
+
+
 def _format_of(name: str) -> str:
     """What the tag's format would be if its first number were the version."""
     found = _NUMBERED.fullmatch(name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from releaser.domain.history import History, Refs, TagMove
+from releaser.domain.left_out import LeftOut, left_out
 from releaser.domain.nearest import nearest_versions
 from releaser.domain.tag_format import guess_tag_format
 from releaser.domain.ticket_patterns import DEFAULT_PATTERN, TicketPatterns
@@ -19,7 +20,7 @@ from releaser.sources.source import HistorySource, Progress, Repository
 _NAMED = 5
 
 
-def _nobody(_tags: Sequence[TagMove]) -> None:
+def _nobody(_told: object) -> None:
     """Tell nobody."""
 
 
@@ -46,6 +47,8 @@ class Habits:
     cached: bool = True
     alarmed: Callable[[Sequence[TagMove]], None] = _nobody
     """Told the tags that moved or vanished since the repository was last read, if there are any."""
+    missed: Callable[[LeftOut], None] = _nobody
+    """Told the tags that look like releases and made none, if there are any."""
 
 
 def read_in_place(
@@ -83,6 +86,10 @@ def read_in_place(
     history = reading.history
     if not history.releases:
         raise _no_releases(refs, tag_format)
+    if history.unread_tags:
+        found = left_out(history, refs, tag_format, is_said=given is not None, is_first=reading.delta.whole)
+        if found.doubles or found.ignored:
+            habits.missed(found)
     return history
 
 
