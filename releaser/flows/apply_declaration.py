@@ -38,13 +38,13 @@ def apply_declaration(ports: Ports, *, declaration: Declaration, dry_run: bool, 
     `removed`, and what is `left_out` of the declaration. Raises `InvalidDeclarationError`, `InUseError`.
     """
     _check_templates(ports.templates, declaration)
-    _check_repositories(ports, declaration)
+    faults = _faulty_repositories(ports, declaration)
     if dry_run:
         with ports.database.reading() as session:
-            changes, rest = _planned(session, declaration, prune=prune)[1:3]
+            changes, rest = _planned(session, declaration, faults, prune=prune)[1:3]
     else:
         with ports.database.transaction() as session:
-            wanted, changes, rest, gone = _planned(session, declaration, prune=prune)
+            wanted, changes, rest, gone = _planned(session, declaration, faults, prune=prune)
             declared.write(session, wanted, changes, gone, now=ports.clock.now(), by=by)
         if changes:
             ports.wake()
@@ -58,13 +58,16 @@ def apply_declaration(ports: Ports, *, declaration: Declaration, dry_run: bool, 
 
 
 def _planned(
-    session: Session, declaration: Declaration, *, prune: bool
+    session: Session, declaration: Declaration, faults: list[Problem], *, prune: bool
 ) -> tuple[Declaration, tuple[Change, ...], list[dict[str, str]], list[declared.Gone]]:
-    """What shall be in all, what changes, what the declaration leaves out, and which rows are to go."""
+    """What shall be in all, what changes, what the declaration leaves out, and which rows are to go.
+
+    `faults` are told beside what is found here.
+    """
     current = declared.read(session)
     wanted = declaration if prune else kept(declaration, current)
     ours, known = _sides(declaration, wanted)
-    if problems := check(ours, known=known):
+    if problems := [*check(ours, known=known), *faults]:
         raise InvalidDeclarationError(problems)
     changes = differences(current, wanted)
     gone = declared.gone(session, wanted) if prune else []
@@ -88,7 +91,7 @@ def _check_templates(engine: TemplateEngine, declaration: Declaration) -> None:
         raise InvalidDeclarationError(problems)
 
 
-def _check_repositories(ports: Ports, declaration: Declaration) -> None:
+def _faulty_repositories(ports: Ports, declaration: Declaration) -> list[Problem]:
     """What can be no repository is told where it is declared, and not by the first collect; what stays is not looked at."""
     with ports.database.reading() as session:
         held = {row.name: row.repository for row in products.everything(session)}
@@ -102,8 +105,7 @@ def _check_repositories(ports: Ports, declaration: Declaration) -> None:
         except (InvalidError, RefusedError, OutsideError) as error:
             origin = declaration.origin(place)
             problems.append(Problem(place=place, detail=error.detail, advice=error.advice, origin=origin))
-    if problems:
-        raise InvalidDeclarationError(problems)
+    return problems
 
 
 def _sides(declaration: Declaration, wanted: Declaration) -> tuple[Declaration, Declaration]:

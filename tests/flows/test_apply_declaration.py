@@ -112,12 +112,17 @@ products:
 - name: app
   title: The App
   repository: ext::sh -c true
+  trains: {{alert_mail: [nobody]}}
 """
     with pytest.raises(InvalidDeclarationError) as caught:
         apply(ports, parse_declaration(text, name="all.yaml"), dry_run=is_dry)
     problems: Any = caught.value.facts["problems"]
     told = [(one["line"], one["field"]) for one in problems]
-    assert told == [(7, "products[1].repository"), (10, "products[2].repository")]
+    assert told == [
+        (7, "products[1].repository"),
+        (10, "products[2].repository"),
+        (11, "products[2].trains.alert_mail[0]"),
+    ]
     assert "all.yaml:7:" in str(caught.value)
     assert list_products(ports) == list_customers(ports) == []
 
