@@ -85,16 +85,17 @@ class Missing:
     """What the release `having` has and `lacking` lacks.
 
     Of nearly all commits their own sets and words decide; the others (`Marking.tied`) are looked at one by one. Tickets are
-    their numbers here, and judged by their classes, of which there are few.
+    their numbers here, and judged by their classes, of which there are few, where these are known.
     """
 
     def __init__(self, history: History, *, having: TaggedRelease, lacking: TaggedRelease) -> None:
         self._history = history
         self._having, self._lacking = having.rank, lacking.rank
         self._here, self._there = 1 << having.rank, 1 << lacking.rank
-        self._class_of = history.classes.of
-        self._open = [not in_force & self._there for in_force, _ in history.class_places]
-        self._made_there: dict[int, bool] = {}
+        classes = history.index.classes
+        self._class_of = classes.of if classes is not None else None
+        self._open = [not in_force & self._there for in_force, _ in history.class_places] if classes is not None else []
+        self._judged: dict[int, bool] = {}
 
     def told(self) -> tuple[Differences, Differences]:
         """What is certain, and what is doubtful."""
@@ -104,7 +105,7 @@ class Missing:
         by_ticket: dict[int, list[int]] = {}
         for commit, numbers in fixes.items():
             for number in numbers:
-                if self._open[self._class_of[number]]:
+                if self._is_open(number):
                     by_ticket.setdefault(number, []).append(commit)
         told = set().union(*by_ticket.values())
         is_merge = graph.edges.second
@@ -141,27 +142,30 @@ class Missing:
 
     def _fixes(self, commits: Sequence[int]) -> dict[int, Collection[int]]:
         """Commit -> the tickets it fixes, by its own words or by those of a copy; in the order of the commits."""
-        copies, tied = self._history.copies, self._history.marking.tied
+        copies, tied, links = self._history.copies, self._history.marking.tied, self._history.index.links
         found: dict[int, Collection[int]] = {**self._history.fixed_by(commits)}
         for commit in commits:
             if commit in tied and copies.may_be_elsewhere(commit):
-                everywhere = copies.everywhere(commit)
-                own = self._history.fixed_by(everywhere)
-                found[commit] = dict.fromkeys(number for one in everywhere for number in own.get(one, ()))
+                named = (link for one in copies.everywhere(commit) for link in links.of_commit(one))
+                found[commit] = dict.fromkeys(links.tickets[link] for link in named if links.fixes[link])
         return {commit: numbers for commit in commits if (numbers := found.get(commit))}
+
+    def _is_open(self, ticket: int) -> bool:
+        """Whether no commit that fixes the ticket is in force there."""
+        if self._class_of is not None:
+            return self._open[self._class_of[ticket]]
+        # Nobody has found the classes of all tickets yet, which would cost more than to judge a few.
+        if ticket not in self._judged:
+            in_force = self._history.force.bits
+            self._judged[ticket] = not any(in_force(one) & self._there for one in self._history.deciding(ticket))
+        return self._judged[ticket]
 
     def _is_made_there(self, ticket: int) -> bool:
         """Whether the ticket is fixed there by a commit that is not here."""
-        of = self._class_of[ticket]
-        if of not in self._made_there:
-            history = self._history
-            sets, reverted = history.classes.keys[of]
-            where = [(history.sets[number], history.sets[number]) for number in sets]
-            where += [(history.force.bits(commit), history.bits(commit)) for commit in reverted]
-            self._made_there[of] = any(
-                in_force & self._there and not contained & self._here for in_force, contained in where
-            )
-        return self._made_there[of]
+        in_force, contained = self._history.force.bits, self._history.bits
+        return any(
+            in_force(one) & self._there and not contained(one) & self._here for one in self._history.deciding(ticket)
+        )
 
     def _of_tickets(self, by_ticket: Mapping[int, Sequence[int]], commits: Sequence[int]) -> Iterable[Difference]:
         """Those with the newest commits first."""
@@ -186,6 +190,8 @@ class Missing:
         """What took these back there, or a copy of them: the newest."""
         history, tied = self._history, self._history.marking.tied
         alike = {other for one in commits if one in tied for other in history.copies.carrying(one)}
+        if not alike:
+            return None
         undone = history.graph.oldest_first(one for one in alike if one in history.force.by)
         by = [one for commit in undone if (one := history.force.reverter(commit, bit=self._lacking)) is not None]
         return history.graph.ids[by[-1]] if by else None

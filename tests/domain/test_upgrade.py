@@ -157,3 +157,14 @@ def test_any_two_releases_differ_by_what_is_in_force(seed: int) -> None:
                 anywhere = {one for same in copies.same(commit) for one in copies.everywhere(same)}
                 has = force.bits(commit) & b and not any(force.bits(one) & a for one in anywhere)
                 assert (commit in told_commits) == bool(has), f"seed {seed}: {since.version} -> {upto.version}"
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_upgrade_is_told_alike_whether_classes_of_tickets_are_known_or_not(seed: int) -> None:
+    plain, judged = wandering(seed).history(), wandering(seed).history()
+    judged.index.classify()
+    for since in plain.releases:
+        for upto in plain.releases:
+            assert plain.index.classes is None
+            found, also = compare(plain, since, upto), compare(judged, since, upto)
+            assert (found.gained, found.perhaps_gained) == (also.gained, also.perhaps_gained), f"seed {seed}"

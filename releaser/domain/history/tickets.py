@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
-from releaser.domain.history.classes import UNFIXED, TicketClasses
+from releaser.domain.history.classes import UNFIXED, TicketClasses, deciders
 from releaser.domain.history.index import Index
 
 # To find the links of one commit costs as much as to look at so many.
@@ -43,6 +43,10 @@ class Tickets:
         number = self.index.links.number(key)
         found = self.index.links.fixing(number) if number is not None else ()
         return self.graph.oldest_first(one for one in found if one not in self.graph.lost)
+
+    def deciding(self, number: int) -> set[int]:
+        """The commits that decide where a ticket is: those that fix it, and every pick of theirs."""
+        return deciders(number, links=self.index.links, graph=self.graph, relations=self.index.relations)
 
     @cached_property
     def tickets_by_age(self) -> Sequence[int]:
