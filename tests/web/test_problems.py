@@ -188,7 +188,7 @@ def test_huge_body_is_refused(client: TestClient, content: bytes | list[bytes]) 
         ("/products/none", "Продукта «none» нет.", "Известные продукты: portal."),
         ("/products/portal/releases/9.9", "У продукта «portal» нет выпуска 9.9.", "Самые новые: "),
         ("/rollouts/4711", "Развёртывания 4711 нет.", "Смотрите `releaser rollout list`."),
-        ("/products/portal/tickets/NONE-1", "Продукт «portal» не знает заявки «NONE-1».", "Проверьте ключ"),
+        ("/products/portal/tickets/NONE-1", "Продукт «portal» не знает обращения «NONE-1».", "Проверьте ключ"),
         ("/nothing/here", "По этому адресу ничего нет.", ""),
     ],
 )
