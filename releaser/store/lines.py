@@ -73,10 +73,13 @@ def rule(product: Product) -> SupportRule:
     return SupportRule(maintained_days=product.maintained_days, supported_days=product.supported_days)
 
 
-def standing(session: Session, product: Product, *, now: datetime) -> dict[str, Standing]:
-    """Every line of the product as of now, newest number first."""
-    released = _released(session, product)
-    rows = {row.name: row for row in products.lines(session, product.id)}
+def standing(
+    session: Session, product: Product, *, now: datetime, among: Collection[str] | None = None
+) -> dict[str, Standing]:
+    """Every line of the product as of now, newest number first; only those `among` these where that is given."""
+    released = _released(session, product, among)
+    kept = products.lines(session, product.id) if among is None else products.some_lines(session, product.id, among)
+    rows = {row.name: row for row in kept}
     names = sorted(
         {*released, *rows}, key=lambda name: parse(_padded(name, product), scheme=product.scheme), reverse=True
     )
@@ -120,15 +123,15 @@ def _standing(product: Product, name: str, row: Line | None, released_on: date |
     )
 
 
-def _released(session: Session, product: Product) -> dict[str, date | None]:
+def _released(session: Session, product: Product, among: Collection[str] | None) -> dict[str, date | None]:
     """Line -> the day of its first release that is no candidate; None while it has only others."""
+    mine = Release.product_id == product.id
+    if among is not None:
+        mine = and_(mine, Release.line.in_(among))
     shipped = and_(Release.state.in_(_SHIPPED), Release.kind != VersionKind.CANDIDATE)
     at = func.coalesce(Release.published_at, Release.tagged_at)
-    dated = and_(Release.product_id == product.id, shipped, at.is_not(None))
-    first = select(Release.line, func.min(at)).where(dated).group_by(Release.line)
-    found: dict[str, date | None] = dict.fromkeys(
-        session.scalars(select(Release.line).where(Release.product_id == product.id).distinct())
-    )
+    first = select(Release.line, func.min(at)).where(mine, shipped, at.is_not(None)).group_by(Release.line)
+    found: dict[str, date | None] = dict.fromkeys(session.scalars(select(Release.line).where(mine).distinct()))
     for line, moment in session.execute(first):
         found[line] = today(product, moment)
     return found

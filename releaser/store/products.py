@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -121,6 +121,11 @@ def everything(session: Session, *, limit: int | None = None, offset: int = 0) -
 def lines(session: Session, product_id: int) -> Sequence[Line]:
     """A product's lines, newest number first."""
     return session.scalars(select(Line).where(Line.product_id == product_id).order_by(Line.sort_key.desc())).all()
+
+
+def some_lines(session: Session, product_id: int, names: Collection[str]) -> Sequence[Line]:
+    """Those of a product's lines that are called so, in no order."""
+    return session.scalars(select(Line).where(Line.product_id == product_id, Line.name.in_(names))).all()
 
 
 def line(session: Session, product_id: int, name: str) -> Line | None:
