@@ -51,9 +51,9 @@ def veil(session: Session, product_id: int, *, now: datetime) -> Veil:
     query = select(Embargo.ticket, Embargo.until).where(Embargo.product_id == product_id, Embargo.until > now)
     tickets = {row.ticket: row.until for row in session.execute(query)}
     commits: dict[str, datetime] = {}
-    for ticket, until in tickets.items():
-        for sha in fixes.telling(session, product_id, ticket):
-            commits[sha] = max(until, commits.get(sha, until))
+    for ticket, told in fixes.telling(session, product_id, tickets.keys()).items():
+        for sha in told:
+            commits[sha] = max(tickets[ticket], commits.get(sha, tickets[ticket]))
     return Veil(tickets=tickets, commits=commits)
 
 

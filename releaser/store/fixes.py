@@ -108,20 +108,32 @@ def commits_of(session: Session, product_id: int, key: str) -> list[dict[str, An
     ]
 
 
-def telling(session: Session, product_id: int, key: str) -> frozenset[str]:
-    """The full ids of commits whose texts tell of a ticket: those that name it, copies of its fix, and what takes either back."""
-    named = session.execute(
-        select(Commit.sha)
-        .join(TicketCommit, TicketCommit.commit_id == Commit.id)
-        .where(TicketCommit.product_id == product_id, TicketCommit.ticket == key)
+def telling(session: Session, product_id: int, keys: Collection[str]) -> dict[str, frozenset[str]]:
+    """Ticket -> the full ids of commits whose texts tell of it: those that name it, copies of its fix, what takes either back."""
+    named: dict[str, set[str]] = {key: set(_fixing(session, product_id, key).values()) for key in keys}
+    query = (
+        select(TicketCommit.ticket, Commit.sha)
+        .join(Commit, Commit.id == TicketCommit.commit_id)
+        .where(TicketCommit.product_id == product_id)
     )
-    found = {*named.scalars(), *_fixing(session, product_id, key).values()}
-    fresh = set(found)
-    while fresh:
-        undoing = _reverted(session, product_id, fresh)
-        fresh = {sha for shas in undoing.values() for sha in shas} - found
-        found |= fresh
-    return frozenset(found)
+    for ticket, sha in _rows(session, query, TicketCommit.ticket, keys):
+        named[ticket].add(sha)
+    undoing = _undoing(session, product_id) if keys else {}
+    for found in named.values():
+        fresh = set(found)
+        while fresh:
+            fresh = {sha for one in fresh for sha in undoing.get(one, ())} - found
+            found.update(fresh)
+    return {key: frozenset(found) for key, found in named.items()}
+
+
+def _undoing(session: Session, product_id: int) -> dict[str, list[str]]:
+    """Commit -> the commits that take it back, of the whole product: there are few."""
+    query = select(Revert.reverted, Commit.sha).join(Commit, Commit.id == Revert.commit_id)
+    found: dict[str, list[str]] = defaultdict(list)
+    for reverted, sha in session.execute(query.where(Commit.product_id == product_id)):
+        found[reverted].append(sha)
+    return found
 
 
 def _bringer(fixing: Mapping[int, str], sets: Mapping[int, int], new: frozenset[int], rank: int) -> str:
