@@ -62,7 +62,10 @@ class HealthSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec:
-    """The declared specification of a docker target. `name` is the container's name on its host."""
+    """The declared specification of a docker target. `name` is the container's name on its host.
+
+    With `keep_undeclared` everything that is not declared stays as it is in the container that is replaced.
+    """
 
     name: str
     networks: tuple[str, ...] = ()
@@ -80,9 +83,10 @@ class ContainerSpec:
     order: Order = Order.STOP_FIRST
     health: HealthSpec = field(default_factory=HealthSpec)
     soak_s: float = 0.0
+    keep_undeclared: bool = False
 
 
-_STEERING = frozenset({"order", "soak_s", "stop_grace_s", "health"})
+_STEERING = frozenset({"order", "soak_s", "stop_grace_s", "health", "keep_undeclared"})
 
 
 def config_hash(spec: ContainerSpec) -> str:

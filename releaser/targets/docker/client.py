@@ -103,9 +103,17 @@ class Engine:
         params = {"all": "1", "filters": json.dumps({key: [value] for key, value in filters.items()})}
         return _parsed(self._call("GET", "/containers/json", params=params), self.address, list)
 
-    def container(self, container_id: str) -> Json | None:
-        """Everything about one container, or nothing if it is gone."""
-        return self._found(f"/containers/{quote(container_id, safe='')}/json")
+    def container(self, container_id: str, *, api_version: str = "") -> Json | None:
+        """Everything about one container, or nothing if it is gone; as told to clients of that API where given."""
+        return self._found(f"/containers/{quote(container_id, safe='')}/json", api_version=api_version)
+
+    def api_version(self) -> tuple[int, ...]:
+        """The version of the API that is spoken, such as `(1, 41)`."""
+        return _numbers(str(self._client(self._control_s).api_version))
+
+    def speaks(self, api_version: str) -> bool:
+        """Whether the engine still answers clients of that API."""
+        return _numbers(str(self.version().get("MinAPIVersion", _FIRST_VERSION))) <= _numbers(api_version)
 
     def image(self, reference: str) -> Json | None:
         """Everything about an image on the host, or nothing if it is not there."""
@@ -185,8 +193,8 @@ class Engine:
         except ValueError as error:
             raise from_status(0, f"unreadable answer: {error}", what="the pull", address=self.address) from error
 
-    def _found(self, path: str) -> Json | None:
-        response = self._call("GET", path, accept=frozenset({404}))
+    def _found(self, path: str, *, api_version: str = "") -> Json | None:
+        response = self._call("GET", path, accept=frozenset({404}), api_version=api_version)
         return None if response.status_code == requests.codes.not_found else _parsed(response, self.address, dict)
 
     def _json(
@@ -204,13 +212,14 @@ class Engine:
         timeout_s: float | None = None,
         stream: bool = False,
         accept: frozenset[int] = frozenset(),
+        api_version: str = "",
     ) -> requests.Response:
         """One request; an error status that is not accepted, and whatever the transport raises, is translated."""
         timeout = timeout_s or self._control_s
         what = f"{method} {path}"
         try:
             client = self._client(self._pull_s if stream else self._control_s)
-            url = f"{client.base_url}/v{client.api_version}{path}"
+            url = f"{client.base_url}/v{api_version or client.api_version}{path}"
             response = client.request(method, url, params=params, json=body, timeout=timeout, stream=stream)
         except (requests.RequestException, DockerException, HTTPError, OSError) as error:
             raise self._broken(what, error, timeout) from error
@@ -254,6 +263,10 @@ class Engine:
             advice="It may be overloaded, frozen or cut off; what was asked may still be carried out.",
             address=self.address,
         )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdecimal())
 
 
 def _parsed(response: requests.Response, address: str, shape: type[_Shape]) -> _Shape:

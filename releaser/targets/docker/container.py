@@ -114,7 +114,7 @@ def service_aliases(spec: ContainerSpec) -> tuple[str, ...]:
 
 
 def labels(assignment: Assignment, desired: Desired, *, made: Made, replaces: Replaced | None) -> dict[str, str]:
-    """The user's labels and ours; ours win."""
+    """Ours; they win over the user's."""
     ours = {
         Label.TARGET: assignment.target,
         Label.ROLLOUT: str(assignment.rollout),
@@ -127,16 +127,36 @@ def labels(assignment: Assignment, desired: Desired, *, made: Made, replaces: Re
     }
     if replaces is not None:
         ours[Label.REPLACES] = replaces.to_label()
-    return {**desired.spec.labels, **{key.value: value for key, value in ours.items()}}
+    return {key.value: value for key, value in ours.items()}
 
 
-def create_payload(desired: Desired, *, labels: Mapping[str, str], aliases: tuple[str, ...]) -> dict[str, Any]:
-    """The body of the create request; networks after the first are connected before the start."""
-    spec = desired.spec
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """A create request without networks, and how each network a user made is to be connected."""
+
+    payload: dict[str, Any]
+    endpoints: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def request(self, *, all_networks: bool) -> dict[str, Any]:
+        """What is posted. Before API 1.44 only one network may be named; the others are connected afterwards."""
+        mode = self.payload["HostConfig"].get("NetworkMode")
+        named = {name: one for name, one in self.endpoints.items() if all_networks or name == mode}
+        return {**self.payload, "NetworkingConfig": {"EndpointsConfig": named}} if named else self.payload
+
+
+def declared_body(spec: ContainerSpec, *, aliases: tuple[str, ...]) -> Body:
+    """What a specification alone makes."""
+    return Body(
+        payload=create_payload(spec),
+        endpoints={network: {"Aliases": list(aliases)} for network in shareable_networks(spec)},
+    )
+
+
+def create_payload(spec: ContainerSpec) -> dict[str, Any]:
+    """The body of the create request, without image, our labels and networks."""
     payload: dict[str, Any] = {
-        "Image": desired.reference,
         "Env": [f"{key}={value}" for key, value in spec.environment.items()],
-        "Labels": dict(labels),
+        "Labels": dict(spec.labels),
         "ExposedPorts": {f"{port.container_port}/{port.protocol}": {} for port in spec.ports},
         "StopTimeout": spec.stop_grace_s,
         "HostConfig": _host_config(spec),
@@ -147,9 +167,6 @@ def create_payload(desired: Desired, *, labels: Mapping[str, str], aliases: tupl
         payload["User"] = spec.user
     if spec.health.command:
         payload["Healthcheck"] = _healthcheck(spec)
-    first = spec.networks[0] if spec.networks else None
-    if first is not None and is_shareable(first):
-        payload["NetworkingConfig"] = {"EndpointsConfig": {first: {"Aliases": list(aliases)}}}
     return payload
 
 

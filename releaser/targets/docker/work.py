@@ -9,15 +9,17 @@ What does not live here: the order of the steps (`steps`) and whether the outcom
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from releaser.domain.spec import Order
 from releaser.domain.target import Assignment, Desired
+from releaser.targets.docker import cloning
 from releaser.targets.docker.client import Engine
 from releaser.targets.docker.container import (
+    Body,
     Label,
     Made,
     Replaced,
-    create_payload,
     is_shareable,
     is_unfinished,
     labels,
@@ -29,6 +31,7 @@ from releaser.targets.docker.container import (
     shareable_networks,
 )
 from releaser.targets.docker.faults import image_not_found
+from releaser.targets.docker.keeping import endpoints
 from releaser.targets.docker.scene import Found, Scene, look
 from releaser.targets.docker.steps import StepName
 from releaser.targets.target import (
@@ -92,46 +95,61 @@ class Work:
                 return f"{scene.new.name} is there already"
             self._engine.remove(scene.new.id, volumes=True)
         self._check_can_go_back(scene)
-        self._check_networks(shareable_networks(self._spec))
         # Beside an old one in service the names of the service come after the gate only.
         waits = scene.old is not None and self._spec.order is Order.START_FIRST
-        self._make(
-            new_name(self._assignment),
-            self._assignment.desired,
-            made=Made.RELEASE,
+        before = self._assignment.previous.spec if self._assignment.previous else None
+        made = cloning.body(
+            self._engine,
+            self._spec,
+            source=scene.old,
+            before=before,
             aliases=() if waits else service_aliases(self._spec),
-            replaces=_remember(scene),
+        )
+        if waits and self._spec.keep_undeclared:
+            made = cloning.beside(made, name=self._spec.name)
+        self._check_networks(tuple(made.endpoints))
+        self._make(
+            new_name(self._assignment), self._assignment.desired, made, why=Made.RELEASE, replaces=_remember(scene)
         )
         self._remove_unfinished(scene)
         return f"created {new_name(self._assignment)} from {self._assignment.desired.reference}"
 
-    def _make(
-        self, name: str, wanted: Desired, *, made: Made, aliases: tuple[str, ...], replaces: Replaced | None
-    ) -> None:
+    def _make(self, name: str, wanted: Desired, made: Body, *, why: Made, replaces: Replaced | None) -> None:
         """Create and connect; if the engine says the name is taken, by us in a call that "failed", that one is finished."""
-        marks = labels(self._assignment, wanted, made=made, replaces=replaces)
+        marks = labels(self._assignment, wanted, made=why, replaces=replaces)
+        payload = {**made.payload, "Image": wanted.reference, "Labels": {**made.payload.get("Labels", {}), **marks}}
         try:
-            container_id = self._engine.create(name, create_payload(wanted, labels=marks, aliases=aliases))
+            container_id = cloning.create(self._engine, name, replace(made, payload=payload))
         except NameTakenError:
             ours = next(
                 (f for f in look(self._engine, self._assignment).all() if f.name == name and f.runs(wanted)), None
             )
-            if ours is None or not ours.is_from(self._assignment, made):
+            if ours is None or not ours.is_from(self._assignment, why):
                 raise
             container_id = ours.id
-        self._connect_missing(container_id, shareable_networks(wanted.spec), aliases)
-
-    def _connect_missing(self, container_id: str, networks: tuple[str, ...], aliases: tuple[str, ...]) -> None:
         present = self._present(container_id).networks
-        for network in networks:
+        for network, endpoint in made.endpoints.items():
             if network not in present:
-                self._engine.connect(network, container_id, {"Aliases": list(aliases)})
+                self._engine.connect(network, container_id, endpoint)
 
     def _is_whole(self, new: Found) -> bool:
         """Whether it was started before, or is created and complete; a half-made one is made again, never reused."""
         if new.state != "created":
             return new.state not in {"removing", "dead"}
-        return new.runs(self._assignment.desired) and set(shareable_networks(self._spec)) <= set(new.networks)
+        return new.runs(self._assignment.desired) and set(self._service_networks(new)) <= set(new.networks)
+
+    def _service_networks(self, new: Found) -> dict[str, tuple[str, ...]]:
+        """The networks the new one belongs on with its names there: those declared, and of an old one those that are kept."""
+        wanted = dict.fromkeys(shareable_networks(self._spec), service_aliases(self._spec))
+        if not self._spec.keep_undeclared or new.replaces is None:
+            return wanted
+        before = self._assignment.previous.spec if self._assignment.previous else self._spec
+        gone, lost = set(before.networks) - set(self._spec.networks), set(before.aliases) - set(self._spec.aliases)
+        for network, aliases in new.replaces.networks.items():
+            if network not in gone:
+                kept = (alias for alias in aliases if alias not in lost)
+                wanted[network] = tuple(dict.fromkeys((*kept, *wanted.get(network, ()))))
+        return wanted
 
     def _check_networks(self, networks: tuple[str, ...]) -> None:
         """A missing network is not made: here nothing has been stopped yet, and a mistyped name would only show at the gate."""
@@ -207,8 +225,7 @@ class Work:
 
     def _attach_alias(self, scene: Scene) -> str:
         new = self._need_new(scene)
-        wanted = dict.fromkeys(shareable_networks(self._spec), service_aliases(self._spec))
-        return f"{new.name} {self._attach(new, wanted)}"
+        return f"{new.name} {self._attach(new, self._service_networks(new))}"
 
     def _detach_old(self, scene: Scene) -> str:
         self._need_new(scene)
@@ -251,8 +268,15 @@ class Work:
                 container=replaced.name,
             )
         self._pull(previous)
-        aliases = service_aliases(previous.spec)
-        self._make(old_name(self._assignment), previous, made=Made.RESTORED, aliases=aliases, replaces=None)
+        # The new one has what was kept of the one that is gone.
+        made = cloning.body(
+            self._engine,
+            previous.spec,
+            source=scene.new,
+            before=self._spec,
+            aliases=service_aliases(previous.spec),
+        )
+        self._make(old_name(self._assignment), previous, made, why=Made.RESTORED, replaces=None)
         return f"the old container is gone; made it again from {previous.reference}"
 
     def _start_old(self, scene: Scene) -> str:
@@ -313,9 +337,10 @@ class Work:
             present = found.networks.get(network)
             if present is not None and set(aliases) <= set(present):
                 continue
+            endpoint = endpoints(found.raw).get(network, {})
             if present is not None:
                 self._engine.disconnect(network, found.id)
-            self._engine.connect(network, found.id, {"Aliases": list(aliases)})
+            self._engine.connect(network, found.id, {**endpoint, "Aliases": list(aliases)})
         return f"is on {', '.join(wanted) or 'no network of its own'}"
 
     def _old_restart(self, scene: Scene, old: Found) -> Mapping[str, object]:
