@@ -28,7 +28,7 @@ from releaser.flows.ports import Ports
 from releaser.flows.reveal_tickets import reveal_tickets
 from releaser.flows.watch_trains import watch_trains, watched
 from releaser.process import is_dead
-from releaser.store import rollouts
+from releaser.store import rollout_work, rollouts
 
 TRAINS_S = 15.0
 """How often trains are looked at; when the next phase of one begins sooner, then right at it."""
@@ -103,7 +103,7 @@ class Worker:
                 pass
         now = self._ports.clock.now()
         with self._ports.database.reading() as session:
-            runnable = rollouts.runnable(session, now=now)
+            runnable = rollout_work.runnable(session, now=now)
         with self._lock:
             for update_id in runnable:
                 if update_id not in self._scheduled and update_id not in self._at_work:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from releaser.domain.advance import Member, Moves, RolloutView, next_moves
-from releaser.domain.regulation import from_mapping
+from releaser.domain.regulation import Regulation, from_mapping
 from releaser.domain.rollout import (
     ENDED,
     ROLLOUT_MOVES,
@@ -17,15 +19,18 @@ from releaser.domain.rollout import (
     WaitsFor,
     WaveState,
 )
-from releaser.domain.target import Stop, planned_stop
+from releaser.domain.target import Step, Stop, planned_stop
 from releaser.errors import MoveConflictError
 from releaser.flows.begin_work import begin_work
 from releaser.flows.finish_work import finish_work
-from releaser.flows.move_update import move_update, steps_of
-from releaser.flows.notice_gate import covering_notice
+from releaser.flows.move_update import move_update
+from releaser.flows.notice_gate import covering, standing_notices
 from releaser.flows.ports import Ports
-from releaser.store import moves, rollouts
-from releaser.store.rollouts import Rollout, TargetUpdate
+from releaser.store import moves, rollout_work, rollouts
+from releaser.store.notices import NoticeInstallation
+from releaser.store.plain import load
+from releaser.store.rollout_work import UpdateRow
+from releaser.store.rollouts import Rollout
 
 _READY = frozenset({UpdateState.PREPARED, UpdateState.WAITING})
 
@@ -33,60 +38,74 @@ _READY = frozenset({UpdateState.PREPARED, UpdateState.WAITING})
 def advance_rollout(ports: Ports, *, rollout_id: int) -> bool:
     """Record every move the rules ask for now. Returns whether there was one; losing a race is no move."""
     now = ports.clock.now()
+    # Most looks find nothing to do, and those take no writer's turn.
+    with ports.database.reading() as session:
+        if _due(session, rollout_id, now=now) == Moves():
+            return False
     try:
         with ports.database.transaction() as session:
-            rollout = session.get(Rollout, rollout_id)
-            if rollout is None or rollout.state in ENDED:
-                return False
-            due = next_moves(_view(session, rollout, now=now))
-            _apply(ports, session, rollout, due, now=now)
+            due = _due(session, rollout_id, now=now)
+            if due != Moves():
+                _apply(ports, session, rollouts.get(session, rollout_id), due, now=now)
     except MoveConflictError:
         return False  # another worker moved it first; the next look sees how it stands
     return due != Moves()
 
 
-def _view(session: Session, rollout: Rollout, *, now: datetime) -> RolloutView:
-    return RolloutView(
-        state=rollout.state,
-        waves={wave.number: wave.state for wave in rollout.waves},
-        members=[_member(session, rollout, update, now=now) for update in rollout.updates],
-        max_parallel=rollout.max_parallel,
-        threshold=rollout.threshold,
+def _due(session: Session, rollout_id: int, *, now: datetime) -> Moves:
+    rollout = rollout_work.rollout(session, rollout_id)
+    if rollout is None or rollout.state in ENDED:
+        return Moves()
+    updates = rollout_work.updates(session, rollout_id)
+    ready = [update for update in updates if update.state in _READY]
+    blocked = _blocked(session, rollout_id, ready, now=now) if ready else {}
+    return next_moves(
+        RolloutView(
+            state=rollout.state,
+            waves=rollout.waves,
+            members=[_member(update, blocked.get(update.id)) for update in updates],
+            max_parallel=rollout.max_parallel,
+            threshold=rollout.threshold,
+        )
     )
 
 
-def _member(session: Session, rollout: Rollout, update: TargetUpdate, *, now: datetime) -> Member:
+def _member(update: UpdateRow, blocked: WaitsFor | None) -> Member:
     return Member(
         id=update.id,
         wave=update.wave,
         position=update.position,
-        customer=update.target.installation.customer.name,
+        customer=update.customer,
         state=update.state,
         waits_for=update.waits_for,
-        blocked=_blocked(session, rollout, update, now=now) if update.state in _READY else None,
+        blocked=blocked,
         unchanged=not update.steps,
     )
 
 
-def _blocked(session: Session, rollout: Rollout, update: TargetUpdate, *, now: datetime) -> WaitsFor | None:
-    """What a cutover would wait for now: the contract's window must hold cutover and roll-back, a stop its notice."""
-    installation = update.target.installation
-    stop, stop_for = planned_stop(steps_of(update))
-    regulation = from_mapping(installation.customer.regulation, zone=installation.customer.zone)
+def _blocked(
+    session: Session, rollout_id: int, updates: Sequence[UpdateRow], *, now: datetime
+) -> dict[int, WaitsFor | None]:
+    """What each cutover would wait for now: the contract's window must hold cutover and roll-back, a stop its notice."""
+    told: dict[int, list[NoticeInstallation]] = defaultdict(list)
+    for row in standing_notices(session, rollout_id=rollout_id):
+        told[row.installation_id].append(row)
+    contracts = {one.customer: from_mapping(one.regulation, zone=one.zone) for one in updates}
+    return {one.id: _waits(one, contracts[one.customer], told[one.installation_id], now=now) for one in updates}
+
+
+def _waits(
+    update: UpdateRow, regulation: Regulation, told: Sequence[NoticeInstallation], *, now: datetime
+) -> WaitsFor | None:
+    stop, stop_for = planned_stop(load(Step, step) for step in update.steps)
     if not regulation.open_at(now):
         return WaitsFor.WINDOW
     closes_at = regulation.closes_at(now)
     if closes_at is not None and now + 2 * max(stop_for, timedelta(seconds=1)) > closes_at:
         return WaitsFor.WINDOW
-    notice = covering_notice(
-        session,
-        installation_id=installation.id,
-        stop=stop,
-        rollout_id=rollout.id,
-        now=now,
-        module=update.target.module.name,
-    )
-    return WaitsFor.NOTICE if stop is not Stop.NONE and notice is None else None
+    if stop is not Stop.NONE and covering(told, now=now, module=update.module) is None:
+        return WaitsFor.NOTICE
+    return None
 
 
 def _apply(ports: Ports, session: Session, rollout: Rollout, due: Moves, *, now: datetime) -> None:
@@ -129,4 +148,4 @@ def under_way(ports: Ports) -> list[int]:
     """Ids of the rollouts whose rules have to be looked at."""
     with ports.database.reading() as session:
         states = (RolloutState.RUNNING, RolloutState.ROLLING_BACK, RolloutState.STOPPING)
-        return [rollout.id for rollout in rollouts.in_states(session, *states)]
+        return list(rollout_work.in_states(session, *states))

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from releaser.domain.advance import Look, MoveTo, Repeat, Rest, RunStep, UpdateView, next_action
@@ -18,7 +17,7 @@ from releaser.domain.target import Assignment, Desired, Health, Phase, Step, Sto
 from releaser.errors import OutsideError, ReleaserError
 from releaser.flows.move_update import cutover_deadline, gate_deadline, move_update, steps_of
 from releaser.flows.ports import Ports
-from releaser.store import rollouts
+from releaser.store import rollout_work, rollouts
 from releaser.store.plain import load
 from releaser.store.rollouts import StepRecord, TargetUpdate
 from releaser.targets.target import Driver, EngineUnreachableError, FencedError, InconsistentError
@@ -66,10 +65,10 @@ def _claim(ports: Ports, update_id: int) -> _Claimed | datetime | None:
     """Take the lease, decide, and record the decision: a move at once, a step as an intent."""
     now = ports.clock.now()
     with ports.database.transaction() as session:
-        update = session.get(TargetUpdate, update_id)
+        update = rollout_work.assigned(session, update_id)
         if update is None or update.state not in AT_WORK or not update.active:
             return None
-        if not rollouts.claim(session, update, owner=ports.owner, now=now, until=now + LEASE_FOR):
+        if not rollout_work.claim(session, update, owner=ports.owner, now=now, until=now + LEASE_FOR):
             return None
         driver = ports.drivers[update.target.driver]
         records = {r.name: r for r in rollouts.steps(session, update.id, update.attempt)}
@@ -155,7 +154,7 @@ def _look(claimed: _Claimed) -> Verdict:
 
 def _mine(session: Session, ports: Ports, update_id: int) -> TargetUpdate | None:
     """The update again, if this process still holds it."""
-    update = session.get(TargetUpdate, update_id)
+    update = rollout_work.update(session, update_id)
     return update if update is not None and update.active and update.lease_owner == ports.owner else None
 
 
@@ -166,23 +165,11 @@ def _done(ports: Ports, update_id: int, step: Step, detail: str) -> datetime | N
         update = _mine(session, ports, update_id)
         if update is None:
             return None
-        _finish(session, update, step.name, detail, now=now)
+        rollout_work.finish_step(session, update, step.name, detail, now=now)
         update.not_before_at = None
         if step.gate and update.state is UpdateState.CUTTING_OVER:
             update.deadline_at = gate_deadline(update, now=now)
     return now
-
-
-def _finish(session: Session, update: TargetUpdate, name: str, detail: str, *, now: datetime) -> None:
-    record = session.scalars(
-        select(StepRecord).where(
-            StepRecord.update_id == update.id, StepRecord.attempt == update.attempt, StepRecord.name == name
-        )
-    ).one_or_none()
-    if record is None:
-        record = StepRecord(update_id=update.id, attempt=update.attempt, name=name, intent_at=now)
-        session.add(record)
-    record.state, record.done_at, record.detail = StepState.DONE, now, detail[:2000]
 
 
 def _looked(ports: Ports, update_id: int, claimed: _Claimed, verdict: Verdict) -> datetime | None:
@@ -196,7 +183,7 @@ def _looked(ports: Ports, update_id: int, claimed: _Claimed, verdict: Verdict) -
             update.served_at = now
         look = claimed.action
         if isinstance(look, Look) and look.gate and verdict.health is Health.HEALTHY:
-            _finish(session, update, look.gate + _PASSED, verdict.reason, now=now)
+            rollout_work.finish_step(session, update, look.gate + _PASSED, verdict.reason, now=now)
             if update.state is UpdateState.CUTTING_OVER:
                 update.deadline_at = cutover_deadline(update, now=now)
             return now

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager, lazyload
 
 from releaser.domain.notice import STANDING, NoticeState
 from releaser.domain.rollout import UPDATE_GOOD
@@ -37,19 +38,35 @@ def covering_notice(
     """
     if stop is Stop.NONE:
         return None
-    rows = session.scalars(
+    rows = standing_notices(session, rollout_id=rollout_id, installation_id=installation_id)
+    return covering(rows, now=now, module=module)
+
+
+def standing_notices(
+    session: Session, *, rollout_id: int, installation_id: int | None = None
+) -> Sequence[NoticeInstallation]:
+    """What a rollout's announced notices say of each installation that stops (of one, where given), oldest first."""
+    query = (
         select(NoticeInstallation)
-        .join(Notice)
+        .join(NoticeInstallation.notice)
+        .options(contains_eager(NoticeInstallation.notice).lazyload(Notice.product))
+        .options(lazyload(NoticeInstallation.installation))
         .where(
             Notice.rollout_id == rollout_id,
             Notice.state.in_(STANDING),
-            NoticeInstallation.installation_id == installation_id,
             NoticeInstallation.revision.is_not(None),
             NoticeInstallation.dropped.is_(False),
             NoticeInstallation.stop != Stop.NONE,
         )
         .order_by(NoticeInstallation.id)
-    ).unique()
+    )
+    if installation_id is not None:
+        query = query.where(NoticeInstallation.installation_id == installation_id)
+    return session.scalars(query).unique().all()
+
+
+def covering(rows: Iterable[NoticeInstallation], *, now: datetime | None, module: str | None) -> Notice | None:
+    """The first notice among `rows` of one installation that covers a stop of `module` at `now`, or None."""
     for row in rows:
         in_time = now is None or row.notice.starts_at <= now < row.notice.ends_at
         if in_time and (row.stop is Stop.FULL or module is None or module in row.modules):

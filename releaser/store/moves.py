@@ -7,8 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, cast
 
-from sqlalchemy import CursorResult, Index, String, Text, select, update
+from sqlalchemy import CursorResult, Index, String, Table, Text, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm.attributes import set_committed_value
 
 from releaser.errors import MoveConflictError
 from releaser.store.base import Base
@@ -73,22 +74,14 @@ def move(
     if to not in moves[source]:
         raise MoveConflictError(_named(row), source=source.value, to=to.value)
     session.flush()
-    table = cast("Any", type(row))
-    result = cast(
-        "CursorResult[Any]",
-        session.execute(
-            update(table)
-            .where(table.id == row.id, table.state == source)
-            .values(state=to, **values)
-            .execution_options(synchronize_session=False)
-        ),
-    )
-    if result.rowcount != 1:
-        actual = session.scalar(select(table.state).where(table.id == row.id))
+    table = cast("Table", cast("Any", row).__table__)
+    moved = update(table).where(table.c.id == row.id, table.c.state == source).values(state=to, **values)
+    if cast("CursorResult[Any]", session.execute(moved)).rowcount != 1:
+        actual = session.scalar(select(table.c.state).where(table.c.id == row.id))
         raise MoveConflictError(_named(row), source=source.value, to=to.value, actual=actual and actual.value)
+    for name, value in {"state": to, **values}.items():
+        set_committed_value(row, name, value)  # as it stands in the row now: nothing has to be read for it
     record(session, row, source=source.value, to=to.value, now=now, by=by, reason=reason)
-    session.flush()
-    session.refresh(row)
 
 
 def _named(row: Stateful) -> str:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import CursorResult, ForeignKey, Index, String, Text, UniqueConstraint, or_, select, text
+from sqlalchemy import (
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    select,
+    text,
+)
 from sqlalchemy import update as update_rows
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from releaser.domain.rollout import AT_WORK, PauseReason, RolloutState, StepState, UpdateState, WaitsFor, WaveState
+from releaser.domain.rollout import PauseReason, RolloutState, StepState, UpdateState, WaitsFor, WaveState
 from releaser.errors import NotFoundError
 from releaser.store.base import Base, words
 from releaser.store.installations import Target
@@ -192,43 +201,6 @@ def holder(session: Session, target_id: int) -> TargetUpdate | None:
     ).one_or_none()
 
 
-def runnable(session: Session, *, now: datetime) -> Sequence[int]:
-    """Ids of the updates that a worker may work on now: active, in a state of work, and not rested until later."""
-    return session.scalars(
-        select(TargetUpdate.id)
-        .where(
-            TargetUpdate.active,
-            TargetUpdate.state.in_(AT_WORK),
-            or_(TargetUpdate.not_before_at.is_(None), TargetUpdate.not_before_at <= now),
-        )
-        .order_by(TargetUpdate.id)
-    ).all()
-
-
-def claim(session: Session, update: TargetUpdate, *, owner: str, now: datetime, until: datetime) -> bool:
-    """Take the lease of an update, or keep it; a new owner gets a new generation. False when another one holds it."""
-    taken = cast(
-        "CursorResult[Any]",
-        session.execute(
-            update_rows(TargetUpdate)
-            .where(
-                TargetUpdate.id == update.id,
-                TargetUpdate.state == update.state,
-                or_(TargetUpdate.lease_owner.in_(["", owner]), TargetUpdate.lease_until_at < now),
-            )
-            .values(lease_owner=owner, lease_until_at=until)
-            .execution_options(synchronize_session=False)
-        ),
-    )
-    if taken.rowcount != 1:
-        return False
-    if update.lease_owner != owner:
-        update.target.generation += 1
-        update.generation = update.target.generation
-    update.lease_owner, update.lease_until_at = owner, until
-    return True
-
-
 def renew(session: Session, update_ids: Iterable[int], *, owner: str, until: datetime) -> None:
     """Keep the leases of what this owner works on."""
     session.execute(
@@ -256,12 +228,15 @@ def release_leases(session: Session, owner: str) -> None:
     )
 
 
+_STEPS = select(StepRecord).where(StepRecord.update_id == bindparam("update_id")).order_by(StepRecord.id)
+_STEPS_OF_ATTEMPT = _STEPS.where(StepRecord.attempt == bindparam("attempt"))
+
+
 def steps(session: Session, update_id: int, attempt: int | None = None) -> Sequence[StepRecord]:
     """The journal of one update (of one attempt where given), in the order of intent."""
-    query = select(StepRecord).where(StepRecord.update_id == update_id).order_by(StepRecord.id)
-    if attempt is not None:
-        query = query.where(StepRecord.attempt == attempt)
-    return session.scalars(query).all()
+    if attempt is None:
+        return session.scalars(_STEPS, {"update_id": update_id}).all()
+    return session.scalars(_STEPS_OF_ATTEMPT, {"update_id": update_id, "attempt": attempt}).all()
 
 
 def facts(rollout: Rollout) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from releaser.flows.plan_rollout import plan_rollout
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.show_rollout import show_rollout
 from releaser.flows.start_rollout import start_rollout
-from releaser.store import installations, notices, products, releases, rollouts
+from releaser.store import installations, notices, products, releases, rollout_work
 from releaser.store.customers import Contact, Customer
 from releaser.store.installations import Host, Installation, Target
 from releaser.store.plain import dump
@@ -153,7 +153,7 @@ class Vendor:
         rolling = under_way(self.ports)
         moved = [advance_rollout(self.ports, rollout_id=rollout_id) for rollout_id in rolling]
         with self.ports.database.reading() as session:
-            runnable = rollouts.runnable(session, now=self.clock.now())
+            runnable = rollout_work.runnable(session, now=self.clock.now())
             at_work = session.scalars(
                 select(TargetUpdate.id).where(TargetUpdate.active, TargetUpdate.state.in_(AT_WORK)).limit(1)
             ).all()

@@ -1,0 +1,185 @@
+"""What workers ask and write many times a second: looks at rollouts, claims of updates, steps done.
+
+Looks read columns instead of entities, because they mostly find nothing to do. Statements are put together once, which
+costs as much as carrying them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, Table, bindparam, or_, select
+from sqlalchemy.orm import Session, joinedload, lazyload
+from sqlalchemy.orm.attributes import set_committed_value
+
+from releaser.domain.rollout import AT_WORK, RolloutState, StepState, UpdateState, WaitsFor, WaveState
+from releaser.store.customers import Customer
+from releaser.store.installations import Installation, Target
+from releaser.store.products import Module
+from releaser.store.rollouts import Rollout, StepRecord, TargetUpdate, Wave
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutRow:
+    """A rollout's own columns, and its waves' states by number."""
+
+    state: RolloutState
+    max_parallel: int
+    threshold: int
+    waves: Mapping[int, WaveState]
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRow:
+    """One update with what its cutover may wait for. `steps` are `domain.target.Step` as plain data."""
+
+    id: int
+    wave: int
+    position: int
+    state: UpdateState
+    waits_for: WaitsFor | None
+    steps: Sequence[dict[str, Any]]
+    installation_id: int
+    module: str
+    customer: str
+    zone: str
+    regulation: dict[str, Any]
+
+
+_IN_STATES = select(Rollout.id).where(Rollout.state.in_(bindparam("states", expanding=True))).order_by(Rollout.id)
+_ROLLOUT = (
+    select(Rollout.state, Rollout.max_parallel, Rollout.threshold, Wave.number, Wave.state.label("wave_state"))
+    .join(Wave, Wave.rollout_id == Rollout.id, isouter=True)
+    .where(Rollout.id == bindparam("rollout_id"))
+    .order_by(Wave.number)
+)
+_UPDATES = (
+    select(
+        TargetUpdate.id,
+        TargetUpdate.wave,
+        TargetUpdate.position,
+        TargetUpdate.state,
+        TargetUpdate.waits_for,
+        TargetUpdate.steps,
+        Target.installation_id,
+        Module.name,
+        Customer.name,
+        Customer.zone,
+        Customer.regulation,
+    )
+    .join(Target, Target.id == TargetUpdate.target_id)
+    .join(Module, Module.id == Target.module_id)
+    .join(Installation, Installation.id == Target.installation_id)
+    .join(Customer, Customer.id == Installation.customer_id)
+    .where(TargetUpdate.rollout_id == bindparam("rollout_id"))
+    .order_by(TargetUpdate.position)
+)
+_WITHOUT_TARGET = lazyload(TargetUpdate.target)
+_WITH_NAMES = (
+    joinedload(TargetUpdate.target, innerjoin=True)
+    .joinedload(Target.installation, innerjoin=True)
+    .options(lazyload(Installation.customer), lazyload(Installation.product))
+)
+
+
+def in_states(session: Session, *states: RolloutState) -> Sequence[int]:
+    """Ids of the rollouts in one of `states`, oldest first."""
+    return session.scalars(_IN_STATES, {"states": list(states)}).all()
+
+
+def rollout(session: Session, rollout_id: int) -> RolloutRow | None:
+    """The rollout of that number, or None."""
+    rows = session.execute(_ROLLOUT, {"rollout_id": rollout_id}).all()
+    if not rows:
+        return None
+    first = rows[0]
+    return RolloutRow(
+        state=first.state,
+        max_parallel=first.max_parallel,
+        threshold=first.threshold,
+        waves={row.number: row.wave_state for row in rows if row.number is not None},
+    )
+
+
+def updates(session: Session, rollout_id: int) -> Sequence[UpdateRow]:
+    """The updates of a rollout, in their order."""
+    return [UpdateRow(*row) for row in session.execute(_UPDATES, {"rollout_id": rollout_id})]
+
+
+def update(session: Session, update_id: int) -> TargetUpdate | None:
+    """The update of that number without its target, or None."""
+    return session.get(TargetUpdate, update_id, options=[_WITHOUT_TARGET])
+
+
+def assigned(session: Session, update_id: int) -> TargetUpdate | None:
+    """The update of that number with its target and what an assignment says of that (names and addresses), or None."""
+    return session.get(TargetUpdate, update_id, options=[_WITH_NAMES])
+
+
+_RUNNABLE = (
+    select(TargetUpdate.id)
+    .where(
+        TargetUpdate.active,
+        TargetUpdate.state.in_(AT_WORK),
+        or_(TargetUpdate.not_before_at.is_(None), TargetUpdate.not_before_at <= bindparam("now")),
+    )
+    .order_by(TargetUpdate.id)
+)
+
+
+def runnable(session: Session, *, now: datetime) -> Sequence[int]:
+    """Ids of the updates that a worker may work on now: active, in a state of work, and not rested until later."""
+    return session.scalars(_RUNNABLE, {"now": now}).all()
+
+
+_ROWS = cast("Table", TargetUpdate.__table__)
+_CLAIM = _ROWS.update().where(
+    _ROWS.c.id == bindparam("of"),
+    _ROWS.c.state == bindparam("read"),
+    or_(
+        _ROWS.c.lease_owner == "",
+        _ROWS.c.lease_owner == bindparam("mine"),
+        _ROWS.c.lease_until_at < bindparam("at"),
+    ),
+)
+
+
+def claim(session: Session, update: TargetUpdate, *, owner: str, now: datetime, until: datetime) -> bool:
+    """Take the lease of an update, or keep it; a new owner gets a new generation. False when another one holds it."""
+    values: dict[str, Any] = {"lease_owner": owner, "lease_until_at": until}
+    if update.lease_owner != owner:
+        values["generation"] = update.target.generation + 1
+    taken = cast(
+        "CursorResult[Any]",
+        session.execute(
+            _CLAIM.values(**values),
+            {"of": update.id, "read": update.state, "mine": owner, "at": now},
+        ),
+    )
+    if taken.rowcount != 1:
+        return False
+    for name, value in values.items():
+        set_committed_value(update, name, value)  # written already: once is enough
+    if "generation" in values:
+        update.target.generation = update.generation
+    return True
+
+
+_STEP_ROWS = cast("Table", StepRecord.__table__)
+_FINISH = _STEP_ROWS.update().where(
+    _STEP_ROWS.c.update_id == bindparam("of"),
+    _STEP_ROWS.c.attempt == bindparam("tried"),
+    _STEP_ROWS.c.name == bindparam("called"),
+)
+
+
+def finish_step(session: Session, update: TargetUpdate, name: str, detail: str, *, now: datetime) -> None:
+    """Write that a step of the present attempt was carried out and seen, or a gate passed."""
+    done: dict[str, Any] = {"state": StepState.DONE, "done_at": now, "detail": detail[:2000]}
+    which = {"of": update.id, "tried": update.attempt, "called": name}
+    written = cast("CursorResult[Any]", session.execute(_FINISH.values(**done), which))
+    if not written.rowcount:
+        session.add(StepRecord(update_id=update.id, attempt=update.attempt, name=name, intent_at=now, **done))
