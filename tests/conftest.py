@@ -107,9 +107,9 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 @pytest.fixture
 def postgres_url(postgres: PrivatePostgres) -> Iterator[str]:
     """A fresh database on PostgreSQL."""
-    name = postgres.create(template=TEMPLATE)
+    name = postgres.lend()
     yield postgres.url(name)
-    postgres.drop(name)
+    postgres.give_back(name)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

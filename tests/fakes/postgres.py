@@ -35,6 +35,8 @@ class PrivatePostgres:
         self.folder = Path(tempfile.mkdtemp(prefix="releaser-pg-"))
         self._server: subprocess.Popen[bytes] | None = None
         self._made = 0
+        self._clean: list[str] = []
+        self._template: tuple[object, ...] | None = None
 
     def __enter__(self) -> Self:
         if os.geteuid() == 0:
@@ -107,3 +109,65 @@ class PrivatePostgres:
     def drop(self, name: str) -> None:
         """Remove a database with whoever is still connected to it."""
         self.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def lend(self) -> str:
+        """A copy of the template: one given back before, or a new one, which takes a third of a second."""
+        return self._clean.pop() if self._clean else self.create(template=TEMPLATE)
+
+    def give_back(self, name: str) -> None:
+        """Make a lent database what the template is (tables without rows); remove it where its tables were changed."""
+        if self._template is None:
+            self._template = self._look(TEMPLATE)
+        with psycopg.connect(self.url(name), autocommit=True) as connection:
+            connection.execute(_LEAVE)
+            as_made = connection.execute(_SHAPE).fetchone() == self._template
+            if as_made:
+                connection.execute(_EMPTY)
+        if as_made:
+            self._clean.append(name)
+        else:
+            self.drop(name)
+
+    def _look(self, name: str) -> tuple[object, ...] | None:
+        with psycopg.connect(self.url(name), autocommit=True) as connection:
+            return connection.execute(_SHAPE).fetchone()
+
+
+# Whoever is connected besides us is ended, and waited for.
+_LEAVE = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
+# What a copy of the template has in common with it as long as nobody makes, changes or removes something in it.
+_SHAPE = """
+SELECT
+    (SELECT md5(string_agg(concat_ws(' ', oid, relname, relkind, relnatts), ',' ORDER BY oid)) FROM pg_class
+        WHERE oid >= 16384),
+    (SELECT md5(string_agg(concat_ws(' ', attrelid, attname, atttypid, atttypmod, attnotnull, atthasdef), ','
+        ORDER BY attrelid, attnum)) FROM pg_attribute WHERE attrelid >= 16384),
+    (SELECT md5(string_agg(concat_ws(' ', oid, conname), ',' ORDER BY oid)) FROM pg_constraint
+        WHERE oid >= 16384),
+    (SELECT md5(string_agg(concat_ws(' ', oid, proname), ',' ORDER BY oid)) FROM pg_proc WHERE oid >= 16384),
+    (SELECT md5(string_agg(concat_ws(' ', oid, tgname, tgenabled), ',' ORDER BY oid)) FROM pg_trigger),
+    (SELECT md5(string_agg(concat_ws(' ', oid, nspname), ',' ORDER BY oid)) FROM pg_namespace),
+    (SELECT string_agg(version_num, ',') FROM alembic_version)
+"""
+# Rows go without a look at foreign keys, and numbers begin anew; only what the schema says of itself stays.
+_EMPTY = """
+SET session_replication_role = replica;
+DO $$
+DECLARE one record;
+BEGIN
+    FOR one IN SELECT oid::regclass AS name FROM pg_class
+        WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> 'alembic_version'
+            AND pg_relation_size(oid) > 0
+    LOOP
+        EXECUTE 'DELETE FROM ' || one.name;
+    END LOOP;
+    FOR one IN SELECT format('%I.%I', schemaname, sequencename)::regclass AS name FROM pg_sequences
+        WHERE last_value IS NOT NULL
+    LOOP
+        PERFORM setval(one.name, 1, false);
+    END LOOP;
+END $$
+"""
