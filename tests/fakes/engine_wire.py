@@ -10,8 +10,10 @@ import json
 import socket
 import socketserver
 import threading
-from http.server import BaseHTTPRequestHandler
+from http import HTTPStatus
 from typing import Any, Protocol
+
+_LONGEST_LINE = 65_536
 
 
 class Refusal(Exception):  # noqa: N818  # an answer, not a fault of ours
@@ -57,37 +59,47 @@ class Server(socketserver.ThreadingUnixStreamServer):
             thread.join(timeout=5)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(socketserver.StreamRequestHandler):
+    """As much of HTTP/1.1 as the driver speaks: requests with a length or without a body, on a connection that is kept.
+
+    The standard library's own handler takes three times as long, and there are a hundred thousand requests in a run.
+    """
+
     server: Server
 
-    def _handle(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
+    def handle(self) -> None:
+        with contextlib.suppress(OSError):
+            while self._answered():
+                pass
+
+    def _answered(self) -> bool:
+        """Answer one request; False when the connection is to be closed."""
+        words = self.rfile.readline(_LONGEST_LINE).split()
+        if len(words) != 3:
+            return False
+        method, target = words[0].decode(), words[1].decode()
+        length = 0
+        while header := self.rfile.readline(_LONGEST_LINE).strip():
+            name, _, value = header.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
         body = json.loads(self.rfile.read(length)) if length else {}
         try:
-            status, data = self.server.engine.answer(self.command, self.path, body)
+            status, data = self.server.engine.answer(method, target, body)
         except Refusal as refusal:
             status, data = refusal.status, {"message": refusal.message}
         except Lost:
-            self.close_connection = True
-            return
-        self._send(status, data)
+            return False
+        self._send(target, status, data)
+        return True
 
-    def _send(self, status: int, data: object) -> None:
+    def _send(self, target: str, status: int, data: object) -> None:
         if isinstance(data, bytes):
             content = data
-        elif self.path.partition("?")[0].endswith("/images/create") and isinstance(data, list):
+        elif target.partition("?")[0].endswith("/images/create") and isinstance(data, list):
             content = b"".join(json.dumps(line).encode() + b"\r\n" for line in data)
         else:
             content = b"" if data is None else json.dumps(data).encode()
-        with contextlib.suppress(OSError):
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-    do_GET = do_POST = do_DELETE = _handle  # noqa: N815  # the base class asks for these names
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
-        """Say nothing."""
+        reason = HTTPStatus(status).phrase
+        head = f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+        self.request.sendall(head.encode() + content)

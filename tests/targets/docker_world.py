@@ -33,6 +33,8 @@ class World:
     probe: Probe
     is_real: bool
     drivers: list[DockerDriver] = field(default_factory=list)
+    kept: bytes = b""
+    """What the fake engine held at a moment that a test comes back to."""
 
     def driver(self, *, control_timeout_s: float = 10.0, pull_timeout_s: float = 20.0) -> DockerDriver:
         """A driver of a controller that has just started."""
