@@ -12,7 +12,7 @@ from releaser.cli.group import commands, noun
 from releaser.cli.run import ByOption, OutputOption, running, who
 from releaser.cli.show import Output, joined, listing, moment, show, table
 from releaser.domain.declaration import DeclaredHost, DeclaredInstallation, DeclaredTarget
-from releaser.domain.spec import ContainerSpec, HealthSpec, Order
+from releaser.domain.spec import ContainerSpec, HealthSpec, Order, of_kind
 from releaser.errors import InvalidError
 from releaser.flows.add_installation import add_installation
 from releaser.flows.list_hosts import list_hosts
@@ -135,7 +135,7 @@ def _short_forms(networks: list[str], ports: list[str], volumes: list[str]) -> C
     target = {"module": "module", "host": "host", "spec": spec}
     thing = {"name": "installation", "customer": "customer", "product": "product", "targets": [target]}
     text = json.dumps({"installations": [thing]})
-    return parse_declaration(text, name="command line").installations[0].targets[0].spec
+    return of_kind(parse_declaration(text, name="command line").installations[0].targets[0].spec, ContainerSpec)
 
 
 @installation.command("list", epilog="Example: releaser installation list --customer acme")

@@ -1,5 +1,6 @@
 """The declared specification of a target: what it is made from, and how an update of it is to go.
 
+There is one kind of specification for each driver; `kind` is the driver's name and tells them apart where they are kept.
 What steers an update (deadlines, probes, order, grace, soak) is no part of what runs, and is left out of `config_hash`.
 """
 
@@ -8,8 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
+from typing import ClassVar, Final, Literal, TypeAlias, TypeVar
+
+from releaser.errors import InvalidError
 
 
 class Order(StrEnum):
@@ -23,7 +27,7 @@ class Order(StrEnum):
 class PortBinding:
     """A container port published on the host: `host_ip:host_port -> container_port/protocol`.
 
-    `host_port` 0 lets the engine choose a free one.
+    `host_port` 0 lets the engine choose a free one; an empty `host_ip` is every address of the host, of IPv6 too.
     """
 
     container_port: int
@@ -61,13 +65,36 @@ class HealthSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerSpec:
+class TargetSpec:
+    """What every kind of specification has. `name` names the target on its host; the rest steers any update.
+
+    `steering` names the fields of a kind that are no part of what runs. `kind` is never written by people: it follows from
+    the target's driver.
+    """
+
+    steering: ClassVar[frozenset[str]] = frozenset({"kind", "order", "soak_s", "stop_grace_s", "health"})
+
+    name: str
+    stop_grace_s: int = 10
+    order: Order = Order.STOP_FIRST
+    health: HealthSpec = field(default_factory=HealthSpec)
+    soak_s: float = 0.0
+    kind: str = field(default="", compare=False, repr=False)
+
+    def checked_by_engine(self) -> object:
+        """What of the health check is a part of what runs; None when nothing is."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSpec(TargetSpec):
     """The declared specification of a docker target. `name` is the container's name on its host.
 
     With `keep_undeclared` everything that is not declared stays as it is in the container that is replaced.
     """
 
-    name: str
+    steering: ClassVar[frozenset[str]] = TargetSpec.steering | {"keep_undeclared"}
+
     networks: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     ports: tuple[PortBinding, ...] = ()
@@ -79,25 +106,97 @@ class ContainerSpec:
     restart: str = "unless-stopped"
     memory_mb: int | None = None
     cpus: float | None = None
-    stop_grace_s: int = 10
-    order: Order = Order.STOP_FIRST
-    health: HealthSpec = field(default_factory=HealthSpec)
-    soak_s: float = 0.0
     keep_undeclared: bool = False
+    kind: Literal["docker"] = field(default="docker", compare=False, repr=False)
+
+    def checked_by_engine(self) -> object:
+        """The engine's own HEALTHCHECK belongs to the container."""
+        health = self.health
+        return [list(health.command), health.interval_s, health.timeout_s] if health.command else None
 
 
-_STEERING = frozenset({"order", "soak_s", "stop_grace_s", "health", "keep_undeclared"})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationFile:
+    """A file of configuration at the absolute `path`, whole as it shall be; `mode` in octal digits."""
+
+    path: str
+    content: str
+    mode: str = "0644"
 
 
-def config_hash(spec: ContainerSpec) -> str:
-    """Twelve hex digits naming everything of the specification that the container itself is made from.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSpec:
+    """How the service is stopped, started and looked at: by systemd, or by commands of any kind.
+
+    With systemd `unit` is its unit, the target's name when empty, and `systemctl` how systemd is called (such as
+    `sudo -n systemctl`). With commands all three are given: `start` returns when it is started, `stop` when it is stopped,
+    `status` ends with 0 while it runs, and may print `pid 123`, by which a restart is noticed.
+    """
+
+    unit: str = ""
+    systemctl: tuple[str, ...] = ("systemctl",)
+    start: tuple[str, ...] = ()
+    stop: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesSpec(TargetSpec):
+    """The declared specification of a target that is files: unpacked under `root`, served from `root/current`.
+
+    `strip` leading folders of the archive's paths are left out; with `as_file` the artifact is not unpacked but put in place
+    under that name. `validator` is run on the new files before anything is stopped: `{release}` in it is the folder of the new
+    release, `{configuration}` a folder that holds every configuration file under its whole path, `{root}` the root.
+    `keep` previous releases stay on the host.
+    """
+
+    steering: ClassVar[frozenset[str]] = TargetSpec.steering | {"validator", "keep"}
+
+    root: str
+    configuration: tuple[ConfigurationFile, ...] = ()
+    service: ServiceSpec = field(default_factory=ServiceSpec)
+    validator: tuple[str, ...] = ()
+    strip: int = 0
+    as_file: str = ""
+    keep: int = 2
+    kind: Literal["files"] = field(default="files", compare=False, repr=False)
+
+
+AnySpec: TypeAlias = ContainerSpec | FilesSpec
+"""Every kind there is: what a field holds that is kept and read back."""
+
+SPEC_KINDS: Final[Mapping[str, type[TargetSpec]]] = {"docker": ContainerSpec, "files": FilesSpec}
+"""The kind of specification by its driver's name."""
+
+Kind = TypeVar("Kind", bound=TargetSpec)
+
+
+class OtherKindError(InvalidError):
+    """The specification is of another kind than its driver's."""
+
+
+def of_kind(spec: TargetSpec, kind: type[Kind]) -> Kind:
+    """The specification as one of `kind`. Raises `OtherKindError`: a target does not go from one driver to another."""
+    if isinstance(spec, kind):
+        return spec
+    raise OtherKindError(
+        f"Target '{spec.name}' has a specification for the driver '{spec.kind}', which is not the driver that updates it.",
+        advice="Declare a new target for the new driver, and remove the old one when nothing runs there any more.",
+        field="driver",
+    )
+
+
+def config_hash(spec: TargetSpec) -> str:
+    """Twelve hex digits naming everything of the specification that what runs is made from.
 
     Deadlines, the HTTP probe, order, grace and soak steer the update and are not part of what runs; the engine's
     own health check is.
     """
-    data: dict[str, object] = {f.name: _plain(getattr(spec, f.name)) for f in fields(spec) if f.name not in _STEERING}
-    if spec.health.command:
-        data["health"] = [list(spec.health.command), spec.health.interval_s, spec.health.timeout_s]
+    data: dict[str, object] = {
+        f.name: _plain(getattr(spec, f.name)) for f in fields(spec) if f.name not in spec.steering
+    }
+    if (checked := spec.checked_by_engine()) is not None:
+        data["health"] = checked
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -105,8 +204,8 @@ def _plain(value: object) -> object:
     """Data that JSON writes the same way every time."""
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, PortBinding | Volume):
-        return {f.name: getattr(value, f.name) for f in fields(value)}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from releaser.domain.spec import ContainerSpec, config_hash
+from releaser.domain.spec import AnySpec, config_hash
 
 
 class DriverName(StrEnum):
     """How a kind of target is updated."""
 
     DOCKER = "docker"
+    FILES = "files"
 
 
 class Stop(StrEnum):
@@ -60,12 +61,15 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
-    """What shall run: `image@digest` (digest `sha256:…`), known to people as `version`, made from `spec`."""
+    """What shall run: `image@digest` (digest `sha256:…`), known to people as `version`, made from `spec`.
+
+    For a kind of target that has no image, `image` names what else is fetched: the address of an artifact.
+    """
 
     version: str
     image: str
     digest: str
-    spec: ContainerSpec
+    spec: AnySpec
 
     @property
     def reference(self) -> str:

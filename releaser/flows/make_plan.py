@@ -10,18 +10,26 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from releaser.domain import selector as selectors
-from releaser.domain.plan import Plan, PlannedTarget, RolloutOptions
+from releaser.domain.drift import (
+    Difference,
+    DriftKind,
+    Recorded,
+    can_be_undone_by_same_version,
+    differences,
+    in_words,
+)
+from releaser.domain.plan import Passed, Plan, PlannedTarget, RolloutOptions
 from releaser.domain.release import ReleaseState
-from releaser.domain.spec import ContainerSpec
+from releaser.domain.spec import ContainerSpec, TargetSpec
 from releaser.domain.target import Assignment, Desired, DriverName, Health, Observation
 from releaser.domain.version import parse
 from releaser.domain.waves import split
 from releaser.domain.way import RequiredStop, stops_on_way
 from releaser.errors import InvalidError, NotFoundError, OutsideError, RefusedError
 from releaser.flows.ports import Ports
-from releaser.store import installations, products, releases, ways
+from releaser.store import drifts, installations, pins, products, releases, ways
 from releaser.store.installations import Installation, Target
-from releaser.store.plain import load
+from releaser.store.plain import load_spec
 from releaser.store.releases import Release
 from releaser.targets.target import Driver
 
@@ -50,6 +58,9 @@ class _Wanted:
     driver: DriverName
     assignment: Assignment
     backwards: str
+    recorded: Recorded
+    pin: str
+    since: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +70,7 @@ class _Seen:
     observation: Observation | None = None
     installed: bool = False
     fault: str = ""
+    found: tuple[Difference, ...] = ()
 
 
 def make_plan(ports: Ports, *, product: str, version: str, selector: str, options: RolloutOptions) -> Plan:
@@ -69,6 +81,8 @@ def make_plan(ports: Ports, *, product: str, version: str, selector: str, option
         row = products.get(session, product)
         release = releases.get(session, row, version)
         chosen = _chosen(installations.everything(session, product_id=row.id), parsed, release)
+        chosen, passed = _not_pinned(chosen, options)
+        _check_one_off(chosen, options)
         _check_stops(chosen, release, ways.required_stops(session, row))
         waves = split([one.name for one in chosen], sizes=options.waves)
         wave_of = {name: number for number, names in enumerate(waves, start=1) for name in names}
@@ -79,7 +93,14 @@ def make_plan(ports: Ports, *, product: str, version: str, selector: str, option
         ]
     seen = _look(ports, wanted)
     targets = tuple(_planned(ports.drivers[one.driver], one, look) for one, look in zip(wanted, seen, strict=True))
-    return Plan(product=product, version=release.version, selector=str(parsed), options=options, targets=targets)
+    return Plan(
+        product=product,
+        version=release.version,
+        selector=str(parsed),
+        options=options,
+        targets=targets,
+        passed=passed,
+    )
 
 
 def _digests(ports: Ports, product: str, version: str) -> dict[int, tuple[str, str]]:
@@ -131,6 +152,46 @@ def _chosen(
     return sorted(chosen, key=lambda one: (one.ring != "canary", one.ring, one.name))
 
 
+def _not_pinned(
+    chosen: Sequence[Installation], options: RolloutOptions
+) -> tuple[Sequence[Installation], tuple[Passed, ...]]:
+    """A single piece of work is for its one installation, pinned or not; a mass rollout passes pinned ones over."""
+    if options.one_off or options.unpin:
+        return chosen, ()
+    passed = tuple(
+        Passed(installation=one.name, customer=one.customer.name, reason=pins.in_words(one.pin))
+        for one in chosen
+        if one.pin is not None
+    )
+    free = [one for one in chosen if one.pin is None]
+    if not free:
+        raise RefusedError(
+            f"Every installation selected is pinned: {'; '.join(f'{one.installation} is {one.reason}' for one in passed[:5])}.",
+            rule="pinned",
+            advice="Take them along with --unpin, or unpin one: releaser installation unpin NAME.",
+            field="selector",
+        )
+    return free, passed
+
+
+def _check_one_off(chosen: Sequence[Installation], options: RolloutOptions) -> None:
+    if not options.one_off:
+        return
+    if len(chosen) != 1:
+        raise InvalidError(
+            f"A one-off is for one installation, and {len(chosen)} are selected.",
+            advice="Name it: --to installation=NAME.",
+            field="selector",
+        )
+    for field, text in (("ticket", options.ticket), ("reason", options.reason)):
+        if not text.strip():
+            raise InvalidError(
+                f"A one-off needs its {field}: it is shown to whoever plans the next rollout.",
+                advice=f"Give one with --{field}.",
+                field=field,
+            )
+
+
 def _check_stops(chosen: Sequence[Installation], release: Release, stops: Sequence[RequiredStop]) -> None:
     """Refuse to pass a required stop by. Going back passes none."""
     upto = parse(release.version, scheme=release.product.scheme)
@@ -172,7 +233,7 @@ def _desired(target: Target, release: Release, digests: dict[int, tuple[str, str
         version=release.version,
         image=repository if repository and "/" not in tag else image,
         digest=digest,
-        spec=load(ContainerSpec, target.spec),
+        spec=load_spec(target.spec),
     )
 
 
@@ -183,7 +244,7 @@ def _previous(target: Target) -> Desired | None:
         version=target.version,
         image=target.image,
         digest=target.digest,
-        spec=load(ContainerSpec, target.running_spec),
+        spec=load_spec(target.running_spec),
     )
 
 
@@ -199,6 +260,9 @@ def _wanted(target: Target, *, wave: int, desired: Desired) -> _Wanted:
         wave=wave,
         driver=target.driver,
         backwards=_backwards(target, desired),
+        recorded=drifts.recorded(target),
+        pin=pins.in_words(installation.pin) if installation.pin is not None else "",
+        since=target.drift["since"][:16].replace("T", " ") + "Z" if target.drift else "",
         assignment=Assignment(
             target=f"{installation.name}/{target.module.name}@{target.host.name}",
             host=target.host.name,
@@ -226,7 +290,7 @@ def _look(ports: Ports, wanted: Sequence[_Wanted]) -> list[_Seen]:
 
     def look(one: _Wanted) -> _Seen:
         try:
-            return _seen(ports.drivers[one.driver], one.assignment)
+            return _seen(ports.drivers[one.driver], one)
         except OutsideError as error:
             faults.append(error)
             return _Seen(fault=str(error))
@@ -238,19 +302,28 @@ def _look(ports: Ports, wanted: Sequence[_Wanted]) -> list[_Seen]:
     return seen
 
 
-def _seen(driver: Driver, assignment: Assignment) -> _Seen:
+def _seen(driver: Driver, one: _Wanted) -> _Seen:
     """The truth there; that the wanted version runs is believed only when the health gate says so as well."""
+    assignment = one.assignment
     observation = driver.observe(assignment)
-    installed = observation.runs(assignment.desired) and (
-        driver.verify(assignment, wanted=assignment.desired).health is Health.HEALTHY
-    )
-    return _Seen(observation=observation, installed=installed)
+    found = differences(one.recorded, observation)
+    runs, wanted = observation.runs(assignment.desired), assignment.desired
+    if not runs and one.recorded.config_hash is None and assignment.previous is not None:
+        # Taken over and not updated yet: it carries no mark of ours, but what it was made from is known.
+        runs = assignment.previous == assignment.desired and observation.serving is not None and not found
+        return _Seen(observation=observation, installed=runs and _healthy(driver, assignment, None), found=found)
+    changed_back = can_be_undone_by_same_version(found) and not _keeps_undeclared(wanted.spec)
+    installed = runs and not changed_back and _healthy(driver, assignment, wanted)
+    return _Seen(observation=observation, installed=installed, found=found)
+
+
+def _healthy(driver: Driver, assignment: Assignment, wanted: Desired | None) -> bool:
+    return driver.verify(assignment, wanted=wanted).health is Health.HEALTHY
 
 
 def _planned(driver: Driver, one: _Wanted, look: _Seen) -> PlannedTarget:
     observation = look.observation
     desired, previous = one.assignment.desired, one.assignment.previous
-    recorded = previous is not None and previous.digest == desired.digest
     steps = () if look.installed else driver.plan(desired=desired, previous=previous, observed=observation)
     return PlannedTarget(
         target_id=one.target_id,
@@ -264,18 +337,22 @@ def _planned(driver: Driver, one: _Wanted, look: _Seen) -> PlannedTarget:
         previous=previous,
         steps=steps,
         already_installed=look.installed,
-        drift="" if look.installed and recorded else _drift(previous, observation),
-        warning=look.fault or one.backwards,
+        drift=_drift(one, look.found),
+        warning="; ".join(filter(None, (look.fault or one.backwards, one.pin))),
         seen=not look.fault,
+        differences=look.found,
     )
 
 
-def _drift(previous: Desired | None, observation: Observation | None) -> str:
-    """In words, how what runs differs from what is recorded."""
-    if observation is None or previous is None:
+def _drift(one: _Wanted, found: Sequence[Difference]) -> str:
+    """In words, how what runs differs from what is recorded, and since when that is known."""
+    if not found:
         return ""
-    if observation.serving is None:
-        return f"recorded to run {previous.version}, but nothing runs there"
-    if observation.serving.digest != previous.digest:
-        return f"recorded to run {previous.version}, but another image runs there"
-    return ""
+    known = f" (known since {one.since})" if one.since else ""
+    by_hand = any(difference.kind is DriftKind.CONFIGURATION for difference in found)
+    return f"{'changed by hand' if by_hand else 'not as recorded'}{known}: {in_words(found)}"
+
+
+def _keeps_undeclared(spec: TargetSpec) -> bool:
+    """Whether a hand's change goes on to the next container, so that making it anew changes nothing back."""
+    return isinstance(spec, ContainerSpec) and spec.keep_undeclared

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from releaser.domain.embargo import Untold, untold
 from releaser.domain.history import History, TaggedRelease
 from releaser.domain.release import ReleaseState
-from releaser.domain.spec import ContainerSpec
 from releaser.domain.target import Desired, planned_stop
 from releaser.domain.upgrade import as_json, compare
 from releaser.domain.version import parse
@@ -20,7 +19,7 @@ from releaser.flows.open_history import open_history
 from releaser.flows.ports import Facts, Ports
 from releaser.store import changelog, embargoes, notes, products, releases, ways
 from releaser.store.installations import Target
-from releaser.store.plain import load
+from releaser.store.plain import load_spec
 from releaser.store.products import Product
 from releaser.store.releases import Release
 
@@ -125,11 +124,9 @@ def _planned_s(ports: Ports, target: Target) -> float:
         version=target.version,
         image=target.image,
         digest=target.digest,
-        spec=load(ContainerSpec, target.running_spec or target.spec),
+        spec=load_spec(target.running_spec or target.spec),
     )
-    desired = Desired(
-        version=target.version, image=target.image, digest=target.digest, spec=load(ContainerSpec, target.spec)
-    )
+    desired = Desired(version=target.version, image=target.image, digest=target.digest, spec=load_spec(target.spec))
     steps = ports.drivers[target.driver].plan(desired=desired, previous=previous, observed=None)
     return planned_stop(steps)[1].total_seconds()
 

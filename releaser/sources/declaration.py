@@ -32,7 +32,8 @@ from releaser.domain.declaration import (
     is_zone,
 )
 from releaser.domain.regulation import NO_REGULATION, Regulation, from_mapping
-from releaser.domain.spec import PortBinding, Volume
+from releaser.domain.spec import SPEC_KINDS, AnySpec, ContainerSpec, PortBinding, TargetSpec, Volume
+from releaser.domain.target import DriverName
 from releaser.errors import InvalidError, NotFoundError
 from releaser.sources.yaml_nodes import LARGEST_TEXT, Node, YamlError, read_nodes
 
@@ -216,12 +217,26 @@ class _Reading:
                 self._wrong((*place, key), "There is no such key here.", _nearest(key, known))
             elif item is not None:
                 regulated = known[key] is Regulation and isinstance(item, dict)
-                shaped[key] = (
-                    self._regulation(item, value, (*place, key))
-                    if regulated
-                    else self._shaped(known[key], item, (*place, key))
-                )
+                if known[key] == AnySpec:
+                    shaped[key] = self._spec(item, value, (*place, key))
+                else:
+                    shaped[key] = (
+                        self._regulation(item, value, (*place, key))
+                        if regulated
+                        else self._shaped(known[key], item, (*place, key))
+                    )
         return shaped
+
+    def _spec(self, data: Any, target: Mapping[str, Any], place: Place) -> TargetSpec:  # noqa: ANN401 -- whatever was written
+        """A target's specification, of the kind that its driver needs."""
+        kind: Any = SPEC_KINDS.get(str(target.get("driver") or DriverName.DOCKER))
+        if kind is None:
+            return _NO_SPEC  # the driver itself is told
+        try:
+            return _spec_adapter(kind).validate_python(self._shaped(kind, data, place))
+        except ValidationError as error:
+            self._problems.extend(self._problem(one, inside=place) for one in error.errors(include_url=False))
+            return _NO_SPEC
 
     def _regulation(self, data: dict[str, Any], customer: Mapping[str, Any], place: Place) -> Regulation:
         """A contract's regulation; its zone is the customer's when it names none."""
@@ -236,8 +251,8 @@ class _Reading:
             self._wrong((*place, *(inner or ("zone",))), error.detail, error.advice)
             return NO_REGULATION
 
-    def _problem(self, error: ErrorDetails) -> Problem:
-        place: Place = tuple(part for part in error["loc"] if part != "[key]")
+    def _problem(self, error: ErrorDetails, *, inside: Place = ()) -> Problem:
+        place: Place = (*inside, *(part for part in error["loc"] if part != "[key]"))
         # A union adds the name of the type that was tried.
         while place and isinstance(place[-1], str) and place not in self._origins and place[:-1] in self._origins:
             if error["type"] == "missing":
@@ -282,6 +297,11 @@ def _adapter() -> TypeAdapter[Declaration]:
 
 
 @cache
+def _spec_adapter(kind: Any) -> TypeAdapter[TargetSpec]:  # noqa: ANN401 -- a type
+    return TypeAdapter(kind)
+
+
+@cache
 def _hints(kind: Any) -> dict[str, Any]:  # noqa: ANN401 -- a type
     hints = get_type_hints(kind)
     return {one.name: hints[one.name] for one in fields(kind) if one.compare}
@@ -313,6 +333,7 @@ _SHORT = {
     Volume: (_VOLUME, "data:/var/lib/app or /srv/app:/data:ro"),
     time: (_TIME, "10:00"),
 }
+_NO_SPEC = ContainerSpec(name="none")
 _PLACEHOLDERS: dict[Any, Any] = {
     PortBinding: PortBinding(container_port=1, host_port=0),
     Volume: Volume(source="none", target="/none"),

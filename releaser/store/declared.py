@@ -34,13 +34,12 @@ from releaser.domain.declaration import (
 )
 from releaser.domain.gate_policy import gate_from_mapping, gate_to_mapping
 from releaser.domain.regulation import from_mapping, to_mapping
-from releaser.domain.spec import ContainerSpec
 from releaser.domain.train import TrainRules
 from releaser.store import customers, installations, lines, products
 from releaser.store.base import Base
 from releaser.store.customers import Contact, Customer
 from releaser.store.installations import Host, Installation, Target
-from releaser.store.plain import dump, load
+from releaser.store.plain import dump, load, load_spec
 from releaser.store.products import Module, Product
 
 
@@ -137,7 +136,7 @@ def _customer(row: Customer) -> DeclaredCustomer:
 
 def _installation(row: Installation) -> DeclaredInstallation:
     targets = [
-        DeclaredTarget(module=t.module.name, host=t.host.name, driver=t.driver, spec=load(ContainerSpec, t.spec))
+        DeclaredTarget(module=t.module.name, host=t.host.name, driver=t.driver, spec=load_spec(t.spec))
         for t in row.targets
     ]
     return DeclaredInstallation(

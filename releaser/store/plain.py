@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter
+
+from releaser.domain.spec import AnySpec
 
 Kind = TypeVar("Kind")
 
@@ -26,3 +29,13 @@ def dump(value: object) -> dict[str, Any]:
 def load(kind: type[Kind], data: object) -> Kind:
     """A domain dataclass from what `dump` made."""
     return cast("Kind", _adapter(kind).validate_python(data))
+
+
+def load_spec(data: object) -> AnySpec:
+    """A target's specification, of whatever kind it says that it is."""
+    return _spec_adapter().validate_python(data)
+
+
+@cache
+def _spec_adapter() -> TypeAdapter[AnySpec]:
+    return TypeAdapter(AnySpec)

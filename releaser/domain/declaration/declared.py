@@ -16,7 +16,7 @@ from releaser.domain.changelog.keeping import DEFAULT_KEEPING, ChangelogKeeping
 from releaser.domain.gate_policy import NO_GATE_POLICY, GatePolicy
 from releaser.domain.line import NOTICE_DAYS, LinePhase, LinePolicy
 from releaser.domain.regulation import NO_REGULATION, Regulation, to_mapping
-from releaser.domain.spec import ContainerSpec
+from releaser.domain.spec import AnySpec
 from releaser.domain.target import DriverName
 from releaser.domain.ticket_patterns import DEFAULT_PATTERN
 from releaser.domain.train import DEFAULT_RULES, TrainRules
@@ -125,7 +125,7 @@ class DeclaredTarget:
 
     module: str
     host: str
-    spec: ContainerSpec
+    spec: AnySpec
     driver: DriverName = DriverName.DOCKER
 
     @property

@@ -28,6 +28,7 @@ from releaser.domain.declaration.spec_rules import spec_faults
 from releaser.domain.declaration.train_rules import LONGEST_ADDRESS, MAIL_ADDRESS, train_faults
 from releaser.domain.line import MOST_DAYS, checked_support
 from releaser.domain.regulation import checked
+from releaser.domain.spec import ContainerSpec, FilesSpec, TargetSpec
 from releaser.domain.ticket_patterns import TicketPatterns
 from releaser.domain.version import TagFormat, line_named
 from releaser.errors import InvalidError
@@ -38,7 +39,10 @@ Fault = tuple[Place, str, str]
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/+ -]*[A-Za-z0-9])?")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2})?")
-_ENGINE = re.compile(r"unix:///[^\s\x00]+|tcp://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
+_ENGINE = re.compile(
+    r"unix:///[^\s\x00]+|tcp://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}|local://"
+    r"|ssh://(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?"
+)
 _IMAGE = re.compile(
     r"(?:[A-Za-z0-9-]+[.:][A-Za-z0-9.:-]+|localhost|\[[0-9a-fA-F:]+\](?::[0-9]+)?)/[a-z0-9][A-Za-z0-9._/:-]*"
 )
@@ -291,8 +295,8 @@ def _host(host: DeclaredHost) -> Iterator[Fault]:
     if not _ENGINE.fullmatch(host.address):
         yield (
             ("address",),
-            f"'{host.address[:120]}' is no engine's address.",
-            "Write it like unix:///var/run/docker.sock or tcp://10.0.0.5:2375.",
+            f"'{host.address[:120]}' is no address of a host.",
+            "Write it like unix:///var/run/docker.sock, tcp://10.0.0.5:2375, ssh://user@host or local://.",
         )
 
 
@@ -315,6 +319,12 @@ def _installation(installation: DeclaredInstallation) -> Iterator[Fault]:
                 "Keep one of them, or use another host.",
             )
         seen.add(target.name)
+        if target.spec.kind != target.driver:
+            yield (
+                ("targets", index, "driver"),
+                f"The specification is one for the driver '{target.spec.kind}', not for '{target.driver}'.",
+                "Write the specification that the driver needs.",
+            )
         for place, detail, advice in spec_faults(target.spec):
             yield ("targets", index, "spec", *place), detail, advice
 
@@ -344,23 +354,36 @@ def _known(noun: str, name: str, names: Iterable[str], place: Place) -> Iterator
 
 
 def _collisions(declaration: Declaration, known: Declaration) -> Iterator[Fault]:
-    """Two containers of one host cannot have one name or publish one port."""
+    """Two targets of one host cannot have one name, publish one port or write into one place."""
     names: dict[tuple[str, str], str] = {}
     ports: dict[tuple[str, int, str], list[tuple[str, str]]] = {}
+    paths: dict[tuple[str, str], str] = {}
     for index, one in (*((None, one) for one in known.installations), *enumerate(declaration.installations)):
         for number, target in enumerate(one.targets):
             me, spec = f"{one.name}/{target.name}", target.spec
-            faults = []
+            faults: list[tuple[Place, str]] = []
             if (holder := names.setdefault((target.host, spec.name), me)) != me:
-                faults.append(("name", 0, f"Name '{spec.name}' is taken on host '{target.host}' by {holder}."))
-            for at, port in enumerate(spec.ports):
+                faults.append((("name",), f"Name '{spec.name}' is taken on host '{target.host}' by {holder}."))
+            for place, path in _places(spec):
+                if (writer := paths.setdefault((target.host, path), me)) != me:
+                    faults.append((place, f"'{path[:80]}' is taken on host '{target.host}' by {writer}."))
+            for at, port in enumerate(spec.ports if isinstance(spec, ContainerSpec) else ()):
                 held = ports.setdefault((target.host, port.host_port, port.protocol), [])
                 if port.host_port and (other := _overlapping(port.host_ip, held)):
-                    faults.append(("ports", at, f"Port {port.host_port} is taken on host '{target.host}' by {other}."))
+                    faults.append(
+                        (("ports", at), f"Port {port.host_port} is taken on host '{target.host}' by {other}.")
+                    )
                 held.append((port.host_ip, me))
-            for key, at, detail in faults if index is not None else ():
-                inner: Place = ("name",) if key == "name" else (key, at)
+            for inner, detail in faults if index is not None else ():
                 yield ("installations", index or 0, "targets", number, "spec", *inner), detail, "Choose another one."
+
+
+def _places(spec: TargetSpec) -> Iterator[tuple[Place, str]]:
+    """What a target writes that no other may write."""
+    if isinstance(spec, FilesSpec):
+        yield ("root",), spec.root
+        for index, file in enumerate(spec.configuration):
+            yield ("configuration", index, "path"), file.path
 
 
 def _overlapping(address: str, held: Iterable[tuple[str, str]]) -> str | None:

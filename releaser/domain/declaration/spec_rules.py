@@ -1,4 +1,4 @@
-"""Whether a container's specification makes sense by itself; what an engine would refuse is refused before it is asked."""
+"""Whether a specification makes sense by itself; what an engine or a host would refuse is refused before it is asked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator
 
 from releaser.domain.declaration.declared import Place
-from releaser.domain.spec import ContainerSpec, HealthSpec, PortBinding
+from releaser.domain.declaration.files_rules import files_faults
+from releaser.domain.spec import ContainerSpec, FilesSpec, HealthSpec, PortBinding, TargetSpec
 
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
 _VARIABLE = re.compile(r"[^=\x00\s]+")
@@ -17,8 +18,18 @@ _DAY_S = 24 * 3600
 _DURATIONS = (("interval_s", 0.01), ("timeout_s", 0.01), ("deadline_s", 0.01), ("stay_up_for_s", 0.0))
 
 
-def spec_faults(spec: ContainerSpec) -> Iterator[tuple[Place, str, str]]:
+def spec_faults(spec: TargetSpec) -> Iterator[tuple[Place, str, str]]:
     """Where inside the specification, what is wrong, what would be right."""
+    if isinstance(spec, ContainerSpec):
+        yield from _container(spec)
+    elif isinstance(spec, FilesSpec):
+        yield from files_faults(spec)
+    yield from _steering(spec)
+    for place, detail, advice in _health(spec.health):
+        yield ("health", *place), detail, advice
+
+
+def _container(spec: ContainerSpec) -> Iterator[tuple[Place, str, str]]:
     if not _CONTAINER.fullmatch(spec.name):
         yield ("name",), f"'{spec.name[:80]}' is no container's name.", "Use letters, digits and . _ -, two at least."
     for group in ("networks", "aliases"):
@@ -32,8 +43,6 @@ def spec_faults(spec: ContainerSpec) -> Iterator[tuple[Place, str, str]]:
         yield ("environment", name), f"'{name[:80]}' is no variable.", "Write NAME: value."
     yield from _volumes(spec)
     yield from _limits(spec)
-    for place, detail, advice in _health(spec.health):
-        yield ("health", *place), detail, advice
 
 
 def _limits(spec: ContainerSpec) -> Iterator[tuple[Place, str, str]]:
@@ -47,6 +56,9 @@ def _limits(spec: ContainerSpec) -> Iterator[tuple[Place, str, str]]:
         yield ("memory_mb",), f"{spec.memory_mb} MB are no limit for a container.", "Use 6 or more."
     if spec.cpus is not None and not 0 < spec.cpus <= 1024:
         yield ("cpus",), f"{spec.cpus} processors are no limit for a container.", "Use for instance 0.5."
+
+
+def _steering(spec: TargetSpec) -> Iterator[tuple[Place, str, str]]:
     if not 0 <= spec.stop_grace_s <= _DAY_S:
         yield ("stop_grace_s",), f"{spec.stop_grace_s} seconds are no grace.", "Use for instance 10."
     if not 0 <= spec.soak_s <= 30 * _DAY_S:
@@ -61,7 +73,7 @@ def _port(port: PortBinding) -> Iterator[tuple[Place, str, str]]:
     if port.protocol not in {"tcp", "udp", "sctp"}:
         yield ("protocol",), f"'{port.protocol[:20]}' is no protocol.", "Use tcp, udp or sctp."
     try:
-        ipaddress.ip_address(port.host_ip)
+        ipaddress.ip_address(port.host_ip or "0.0.0.0")  # noqa: S104 -- none means every address of the host, of both kinds
     except ValueError:
         yield ("host_ip",), f"'{port.host_ip[:60]}' is no address.", "Use for instance 127.0.0.1 or 0.0.0.0."
 

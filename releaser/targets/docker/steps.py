@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from enum import StrEnum
 
-from releaser.domain.spec import ContainerSpec, Order
+from releaser.domain.spec import ContainerSpec, Order, of_kind
 from releaser.domain.target import Desired, Observation, Phase, Step, Stop
 from releaser.errors import InvalidError, RefusedError
 from releaser.targets.docker.container import is_shareable, shareable_networks
@@ -40,7 +40,7 @@ class StepName(StrEnum):
 
 def plan(*, desired: Desired, previous: Desired | None, observed: Observation | None) -> tuple[Step, ...]:
     """Prepare, cut over, commit. Raises `InvalidError` or `RefusedError` where the specification does not allow it."""
-    spec = desired.spec
+    spec = of_kind(desired.spec, ContainerSpec)
     check(spec)
     prepare = (_step(StepName.PULL, Phase.PREPARE), _step(StepName.CREATE, Phase.PREPARE))
     if previous is None and (observed is None or observed.serving is None):
@@ -52,7 +52,8 @@ def plan(*, desired: Desired, previous: Desired | None, observed: Observation | 
 
 def plan_back(*, desired: Desired, previous: Desired | None) -> tuple[Step, ...]:
     """From any point before the commit back to what was there; each step finds for itself whether there is anything to do."""
-    stop, start = timedelta(seconds=desired.spec.stop_grace_s), _to_start((previous or desired).spec)
+    stop = timedelta(seconds=desired.spec.stop_grace_s)
+    start = _to_start(of_kind((previous or desired).spec, ContainerSpec))
     restore, start_old = StepName.RESTORE_OLD, StepName.START_OLD
     if desired.spec.order is Order.START_FIRST:
         return (

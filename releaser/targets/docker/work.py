@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from releaser.domain.spec import Order
+from releaser.domain.spec import ContainerSpec, Order, of_kind
 from releaser.domain.target import Assignment, Desired
 from releaser.targets.docker import cloning
 from releaser.targets.docker.client import Engine
@@ -48,7 +48,9 @@ class Work:
     def __init__(self, engine: Engine, assignment: Assignment) -> None:
         self._engine = engine
         self._assignment = assignment
-        self._spec = assignment.desired.spec
+        self._spec = of_kind(assignment.desired.spec, ContainerSpec)
+        previous = assignment.previous
+        self._spec_before = of_kind(previous.spec, ContainerSpec) if previous is not None else None
 
     def carry_out(self, name: StepName) -> str:
         """The step of this name; one line for the journal."""
@@ -97,12 +99,11 @@ class Work:
         self._check_can_go_back(scene)
         # Beside an old one in service the names of the service come after the gate only.
         waits = scene.old is not None and self._spec.order is Order.START_FIRST
-        before = self._assignment.previous.spec if self._assignment.previous else None
         made = cloning.body(
             self._engine,
             self._spec,
             source=scene.old,
-            before=before,
+            before=self._spec_before,
             aliases=() if waits else service_aliases(self._spec),
         )
         if waits and self._spec.keep_undeclared:
@@ -143,7 +144,7 @@ class Work:
         wanted = dict.fromkeys(shareable_networks(self._spec), service_aliases(self._spec))
         if not self._spec.keep_undeclared or new.replaces is None:
             return wanted
-        before = self._assignment.previous.spec if self._assignment.previous else self._spec
+        before = self._spec_before or self._spec
         gone, lost = set(before.networks) - set(self._spec.networks), set(before.aliases) - set(self._spec.aliases)
         for network, aliases in new.replaces.networks.items():
             if network not in gone:
@@ -183,9 +184,7 @@ class Work:
         return _about(scene.old, "does not restart by itself now")
 
     def _stop_old(self, scene: Scene) -> str:
-        grace = max(
-            self._spec.stop_grace_s, self._assignment.previous.spec.stop_grace_s if self._assignment.previous else 0
-        )
+        grace = max(self._spec.stop_grace_s, self._spec_before.stop_grace_s if self._spec_before else 0)
         for found in (scene.old, *scene.leftovers):
             if found is not None and found.is_up:
                 self._stop(found, grace_s=grace)
@@ -256,8 +255,8 @@ class Work:
         """The old one has to be there before anything is stopped; if it is gone it is made again as it was recorded."""
         if scene.old is not None:
             return f"{scene.old.name} is there"
-        previous = self._assignment.previous
-        if previous is None:
+        previous, before = self._assignment.previous, self._spec_before
+        if previous is None or before is None:
             replaced = scene.new.replaces if scene.new is not None else None
             if replaced is None:
                 return "nothing was there before"
@@ -271,10 +270,10 @@ class Work:
         # The new one has what was kept of the one that is gone.
         made = cloning.body(
             self._engine,
-            previous.spec,
+            before,
             source=scene.new,
             before=self._spec,
-            aliases=service_aliases(previous.spec),
+            aliases=service_aliases(before),
         )
         self._make(old_name(self._assignment), previous, made, why=Made.RESTORED, replaces=None)
         return f"the old container is gone; made it again from {previous.reference}"
@@ -350,18 +349,16 @@ class Work:
             return old.restart
         if replaced is not None and replaced.restart["Name"] != "no":
             return replaced.restart
-        previous = self._assignment.previous
-        return restart_policy(previous.spec.restart) if previous is not None else old.restart
+        before = self._spec_before
+        return restart_policy(before.restart) if before is not None else old.restart
 
     def _old_networks(self, scene: Scene, old: Found) -> Mapping[str, tuple[str, ...]]:
         """Where the old one was found before: remembered, else declared."""
         replaced = _replaced(scene, old)
         if replaced is not None:
             return replaced.networks
-        previous = self._assignment.previous
-        if previous is None:
-            return {}
-        return dict.fromkeys(shareable_networks(previous.spec), service_aliases(previous.spec))
+        before = self._spec_before
+        return dict.fromkeys(shareable_networks(before), service_aliases(before)) if before is not None else {}
 
     def _remove_unfinished(self, scene: Scene) -> None:
         """Clear away what earlier attempts made and never brought into service."""
