@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from releaser.domain.drift import Difference
 from releaser.domain.spec import config_hash
 from releaser.domain.target import Desired, Step, Stop, planned_stop
 from releaser.domain.waves import DEFAULT_SIZES
@@ -17,7 +18,11 @@ from releaser.domain.waves import DEFAULT_SIZES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutOptions:
-    """How a rollout goes. `threshold` is how many targets of a wave may fail; `starts_at` is for the notice."""
+    """How a rollout goes. `threshold` is how many targets of a wave may fail; `starts_at` is for the notice.
+
+    `one_off` is a single piece of work at one installation, for `ticket` and `reason`: it pins the installation. `unpin`
+    takes pinned installations along, which are passed over otherwise.
+    """
 
     waves: tuple[str, ...] = DEFAULT_SIZES
     max_parallel: int = 1
@@ -25,6 +30,18 @@ class RolloutOptions:
     needs_approval: bool = False
     ticket: str = ""
     starts_at: datetime | None = None
+    one_off: bool = False
+    reason: str = ""
+    unpin: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """An installation that was selected and is passed over, with the reason for people."""
+
+    installation: str
+    customer: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +49,7 @@ class PlannedTarget:
     """One target in a plan.
 
     `drift` and `warning` are sentences for people, empty when there is nothing to say; `seen` tells whether its engine
-    answered when the plan was made.
+    answered when the plan was made, and `differences` what it showed that is not as recorded.
     """
 
     target_id: int
@@ -49,6 +66,7 @@ class PlannedTarget:
     drift: str = ""
     warning: str = ""
     seen: bool = True
+    differences: tuple[Difference, ...] = ()
 
     @property
     def stop(self) -> tuple[Stop, timedelta]:
@@ -76,6 +94,7 @@ class Plan:
     selector: str
     options: RolloutOptions
     targets: tuple[PlannedTarget, ...]
+    passed: tuple[Passed, ...] = ()
 
     @property
     def hash(self) -> str:

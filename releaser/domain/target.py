@@ -9,8 +9,8 @@ What does not live here: how an engine is spoken to (drivers), when a target may
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -97,7 +97,10 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """One container found on the host that belongs to the target."""
+    """One container found on the host that belongs to the target.
+
+    `image` is the repository it was made from, `configuration` its settings by name as `domain.drift` compares them.
+    """
 
     container_id: str
     name: str
@@ -114,6 +117,8 @@ class Running:
     exit_code: int | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    image: str = ""
+    configuration: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

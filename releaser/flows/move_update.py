@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from releaser.domain.rollout import UPDATE_ENDED, UPDATE_MOVES, UpdateState, WaitsFor
+from releaser.domain.rollout import UPDATE_ENDED, UPDATE_GOOD, UPDATE_MOVES, UpdateState, WaitsFor
 from releaser.domain.target import Desired, Phase, Step
+from releaser.flows.settle_target import settle_target
 from releaser.store import moves
 from releaser.store.installations import Installed
 from releaser.store.plain import dump, load
@@ -48,6 +49,8 @@ def move_update(
         to is _U.ALREADY_INSTALLED and update.target.digest != load(Desired, update.desired).digest
     ):
         _record_installed(session, update, now=now)
+    if to in UPDATE_GOOD:
+        settle_target(session, update, made_anew=to is _U.SUCCEEDED, now=now)
 
 
 def _entering(update: TargetUpdate, to: UpdateState, *, now: datetime) -> dict[str, object]:

@@ -16,7 +16,8 @@ from releaser.errors import InvalidError
 from releaser.flows.draft_notice import Touched, draft_notice
 from releaser.flows.make_plan import make_plan
 from releaser.flows.ports import Facts, Ports
-from releaser.store import installations, moves, notices, products, releases
+from releaser.store import drifts, installations, moves, notices, products, releases, rollouts
+from releaser.store.installations import Target
 from releaser.store.plain import dump
 from releaser.store.rollouts import Rollout, TargetUpdate, Wave
 
@@ -62,6 +63,8 @@ def plan_facts(ports: Ports, plan: Plan) -> Facts:
         "unchanged": not plan.changes,
         "max_parallel": plan.options.max_parallel,
         "threshold": plan.options.threshold,
+        "one_off": plan.options.one_off,
+        "passed": [{"installation": p.installation, "customer": p.customer, "reason": p.reason} for p in plan.passed],
         "targets": [_target_facts(target) for target in plan.targets],
         "stops": [
             {
@@ -142,8 +145,18 @@ def keep_plan(session: Session, plan: Plan, *, by: str, now: datetime) -> Rollou
         _keep_members(session, rollout, plan)
     session.flush()
     session.refresh(rollout)
+    _note_drift(session, plan, now=now)
     draft_again(session, rollout, plan, now=now)
     return rollout
+
+
+def _note_drift(session: Session, plan: Plan, *, now: datetime) -> None:
+    """What was seen on the way: it is true whatever becomes of the plan."""
+    for one in plan.targets:
+        target = session.get(Target, one.target_id) if one.seen else None
+        busy = rollouts.holder(session, one.target_id) is not None
+        if target is not None and not busy and (one.differences or target.drift is not None):
+            drifts.note(session, target, one.differences, now=now)
 
 
 def _values(plan: Plan) -> dict[str, object]:

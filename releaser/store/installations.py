@@ -31,7 +31,7 @@ class Host(Base):
 
 
 class Installation(Base):
-    """One running copy of a product at a customer."""
+    """One running copy of a product at a customer. `pin` says why mass rollouts pass it over, see `store.pins`."""
 
     __tablename__ = "installations"
 
@@ -43,6 +43,7 @@ class Installation(Base):
     ring: Mapped[str] = mapped_column(String(40), default="")
     delivery: Mapped[str] = mapped_column(String(40), default="cloud")
     labels: Mapped[dict[str, Any]]
+    pin: Mapped[dict[str, Any] | None]
 
     customer: Mapped[Customer] = relationship(lazy="joined", innerjoin=True)
     product: Mapped[Product] = relationship(lazy="joined", innerjoin=True)
@@ -54,7 +55,8 @@ class Target(Base):
 
     `spec` is the declared specification (`domain.spec` as plain data). What runs: `version`, `image`,
     `digest` and `running_spec` of the last update that succeeded (or rolled back to), since `installed_at`.
-    `generation` is the fencing number: it grows with every attempt.
+    `generation` is the fencing number: it grows with every attempt. `adopted` says what was taken over, when and by whom.
+    `configuration` are its settings at the first look after an update, `drift` how it differs now, see `store.drifts`.
     """
 
     __tablename__ = "targets"
@@ -72,6 +74,10 @@ class Target(Base):
     running_spec: Mapped[dict[str, Any] | None]
     installed_at: Mapped[datetime | None]
     generation: Mapped[int] = mapped_column(default=0)
+    adopted: Mapped[dict[str, Any] | None]
+    configuration: Mapped[dict[str, Any] | None]
+    drift: Mapped[dict[str, Any] | None]
+    looked_at: Mapped[datetime | None] = mapped_column(index=True)
 
     installation: Mapped[Installation] = relationship(back_populates="targets", lazy="joined", innerjoin=True)
     module: Mapped[Module] = relationship(lazy="joined", innerjoin=True)
@@ -144,6 +150,7 @@ def facts(installation: Installation) -> dict[str, Any]:
         "ring": installation.ring,
         "delivery": installation.delivery,
         "labels": installation.labels,
+        "pin": _dated(installation.pin, "at"),
         "targets": [
             {
                 "module": t.module.name,
@@ -153,7 +160,17 @@ def facts(installation: Installation) -> dict[str, Any]:
                 "version": t.version or None,
                 "digest": t.digest or None,
                 "installed_at": t.installed_at,
+                "adopted": _dated(t.adopted, "at"),
+                "drift": _dated(t.drift, "since", "seen_at"),
+                "looked_at": t.looked_at,
             }
             for t in installation.targets
         ],
     }
+
+
+def _dated(kept: dict[str, Any] | None, *names: str) -> dict[str, Any] | None:
+    """What a JSON column keeps, with its instants as such."""
+    if kept is None:
+        return None
+    return {key: datetime.fromisoformat(value) if key in names else value for key, value in kept.items()}

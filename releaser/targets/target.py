@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from releaser.domain.adoption import Adoptable
 from releaser.domain.target import Assignment, Desired, Observation, Step, Verdict
 from releaser.errors import ConflictError, OutsideError
 
@@ -112,5 +113,18 @@ class Driver(Protocol):
 
         After a cutover `wanted` is the desired specification, after a roll-back the previous one; `None` after a
         roll-back to what was there before us: whatever that was must be up, and nothing at all is right as well.
+        """
+        ...
+
+
+@runtime_checkable
+class Adopting(Protocol):
+    """A driver that can tell of what runs already how it would be declared, so that it can be taken over as it is."""
+
+    def adoptable(self, address: str, *, names: tuple[str, ...], project: str) -> tuple[Adoptable, ...]:
+        """What runs under these names, or everything of the compose project. Changes nothing.
+
+        Raises `ContainerNotFoundError`, `RefusedError` for what another target has or another orchestrator keeps, and
+        `OutsideError` like every call.
         """
         ...

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from releaser.clock import Clock
+from releaser.domain.adoption import Adoptable
 from releaser.domain.target import Assignment, Desired, Observation, Step, Verdict
 from releaser.errors import InvalidError
-from releaser.targets.docker import gate, steps
-from releaser.targets.docker.client import Engine, Engines
-from releaser.targets.docker.scene import Found, describe, look
+from releaser.targets.docker import adopting, gate, steps
+from releaser.targets.docker.adopting import digest_of_image
+from releaser.targets.docker.client import Engines
+from releaser.targets.docker.scene import describe, look
 from releaser.targets.docker.steps import StepName
 from releaser.targets.docker.work import Work
 from releaser.targets.target import Capabilities
@@ -47,7 +49,7 @@ class DockerDriver:
         scene = look(engine, assignment)
         serving = scene.serving
         described = {
-            found.id: describe(scene, found, _digest_of_image(engine, found, assignment.desired.image))
+            found.id: describe(scene, found, digest_of_image(engine, found, assignment.desired.image))
             for found in scene.all()
         }
         intruder = f"{scene.intruder.name} belongs to another target" if scene.intruder is not None else ""
@@ -57,6 +59,10 @@ class DockerDriver:
             others=tuple(described.values()),
             detail=intruder,
         )
+
+    def adoptable(self, address: str, *, names: tuple[str, ...], project: str) -> tuple[Adoptable, ...]:
+        """See `adopting`."""
+        return adopting.adoptable(self._engines.at(address), names=names, project=project)
 
     def plan(
         self, *, desired: Desired, previous: Desired | None, observed: Observation | None = None
@@ -83,13 +89,3 @@ class DockerDriver:
     def verify(self, assignment: Assignment, *, wanted: Desired | None) -> Verdict:
         """One look through the gate; see `gate`."""
         return gate.verify(self._engines.at(assignment.address), assignment, wanted=wanted, probe=self._probe)
-
-
-def _digest_of_image(engine: Engine, found: Found, image: str) -> str | None:
-    """For a container made from a tag: under which digest its image came from `image`'s repository, else from any."""
-    if found.digest is not None:
-        return None
-    raw = engine.image(str(found.raw["Image"])) or {}
-    references = [str(reference) for reference in raw.get("RepoDigests") or ()]
-    best = sorted(references, key=lambda reference: not reference.startswith(image + "@"))
-    return best[0].rpartition("@")[2] if best else None

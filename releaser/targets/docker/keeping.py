@@ -21,7 +21,7 @@ from releaser.targets.docker.container import Body, Label, create_payload, is_sh
 Json = Mapping[str, Any]
 
 OURS: Final = frozenset(label.value for label in Label)
-DEFAULT_GRACE_S: Final = ContainerSpec.__dataclass_fields__["stop_grace_s"].default
+DEFAULT_GRACE_S: Final = ContainerSpec(name="any").stop_grace_s
 _SHORT: Final = 12
 _JOINED: Final = "container:"
 _JOINABLE: Final = ("NetworkMode", "IpcMode", "PidMode")

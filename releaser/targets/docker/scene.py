@@ -17,6 +17,7 @@ from releaser.domain.spec import config_hash
 from releaser.domain.target import Assignment, Desired, Health, Role, Running
 from releaser.targets.docker.client import Engine
 from releaser.targets.docker.container import Label, Made, Replaced, is_unfinished, old_name
+from releaser.targets.docker.looking import settings
 from releaser.targets.target import FencedError
 
 _UP: Final = frozenset({"running", "paused", "restarting"})
@@ -84,6 +85,13 @@ class Found:
         """The digest it was created from, if it was created by digest."""
         _, at, digest = str(self.raw["Config"].get("Image", "")).rpartition("@")
         return digest if at else None
+
+    @property
+    def image(self) -> tuple[str, str]:
+        """The repository and the tag it was created from; no tag where it was created by digest or id."""
+        name = str(self.raw["Config"].get("Image", "")).partition("@")[0]
+        repository, colon, tag = name.rpartition(":")
+        return (repository, tag) if colon and "/" not in tag else (name, "")
 
     @property
     def exit_code(self) -> int | None:
@@ -202,6 +210,8 @@ def describe(scene: Scene, found: Found, digest: str | None) -> Running:
         exit_code=found.exit_code,
         started_at=found.instant("StartedAt"),
         finished_at=found.instant("FinishedAt"),
+        image=found.image[0],
+        configuration=settings(found.raw),
     )
 
 

@@ -223,6 +223,7 @@ def upgrade() -> None:
         sa.Column("ring", sa.String(length=40), nullable=False),
         sa.Column("delivery", sa.String(length=40), nullable=False),
         sa.Column("labels", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("pin", sa.JSON(none_as_null=True), nullable=True),
         sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_installations_customer_id_customers")),
         sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_installations_product_id_products")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_installations")),
@@ -562,6 +563,10 @@ def upgrade() -> None:
         sa.Column("running_spec", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("installed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("adopted", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("configuration", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("drift", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["host_id"], ["hosts.id"], name=op.f("fk_targets_host_id_hosts")),
         sa.ForeignKeyConstraint(
             ["installation_id"], ["installations.id"], name=op.f("fk_targets_installation_id_installations")
@@ -572,6 +577,7 @@ def upgrade() -> None:
             "installation_id", "module_id", "host_id", name=op.f("uq_targets_installation_id_module_id_host_id")
         ),
     )
+    op.create_index(op.f("ix_targets_looked_at"), "targets", ["looked_at"], unique=False)
     op.create_table(
         "ticket_commits",
         sa.Column("commit_id", sa.Integer(), nullable=False),

@@ -1,0 +1,38 @@
+"""What an update that ended well settles: drift is over, a one-off pins its installation, and a rollout told to may unpin it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from releaser.domain.plan import RolloutOptions
+from releaser.store import drifts, pins
+from releaser.store.plain import load
+from releaser.store.rollouts import TargetUpdate
+
+
+def settle_target(session: Session, update: TargetUpdate, *, made_anew: bool, now: datetime) -> None:
+    """In the caller's transaction. `made_anew`: what runs was made by this update, so it is looked at afresh."""
+    target, rollout = update.target, update.rollout
+    if made_anew:
+        target.configuration = None
+        if target.adopted is not None:
+            target.adopted = {**target.adopted, "updated": True}
+        drifts.end(session, target, drifts.SETTLED, now=now, reason=f"rollout {rollout.id}")
+    options = load(RolloutOptions, rollout.plan.get("options", {}))
+    if options.one_off:
+        pins.pin(
+            session,
+            target.installation,
+            version=rollout.release.version,
+            ticket=options.ticket,
+            reason=options.reason,
+            rollout=rollout.id,
+            by=rollout.created_by,
+            now=now,
+        )
+    elif options.unpin:
+        pins.unpin(
+            session, target.installation, by=rollout.created_by or "releaser", reason=f"rollout {rollout.id}", now=now
+        )
