@@ -22,6 +22,7 @@ def history(days: int, releases: list[dict[str, Any]], **given: Any) -> dict[str
     track = {
         "line": "3.4",
         "phase": None,
+        "is_said": False,
         "supported_until_on": None,
         "branched": None,
         "begins_at": releases[0]["at"] if releases else datetime(2026, 1, 1, tzinfo=UTC),
@@ -85,7 +86,7 @@ def test_line_is_drawn_as_long_as_it_is_known_to_live() -> None:
     edge = WIDTH - RIGHT
     (unknown,) = drawn(100, 60, 50).rows
     assert unknown.solid_x == unknown.end_x < edge * 0.6
-    (maintained,) = drawn(100, 60, 50, phase="maintained").rows
+    (maintained,) = drawn(100, 60, 50, phase="maintained", is_said=True).rows
     assert maintained.solid_x > edge * 0.95
     (ended,) = drawn(100, 60, 50, phase="end-of-life", supported_until_on=TODAY - timedelta(days=55)).rows
     assert ended.support_x == ended.solid_x < ended.end_x
