@@ -19,6 +19,7 @@ from releaser.web.app import create_app
 from releaser.web.server import Server
 from tests.fakes.bare_ports import UnreadRepositories
 from tests.fakes.clock import FakeClock
+from tests.fakes.shared_app import AppOver
 from tests.web import story
 
 ADDRESS = "http://127.0.0.1"
@@ -81,7 +82,7 @@ def ports(make_ports: Callable[..., Ports]) -> Ports:
 @pytest.fixture
 def client(ports: Ports) -> Iterator[TestClient]:
     """The service, asked in the process."""
-    with TestClient(create_app(ports), base_url=ADDRESS, raise_server_exceptions=False) as made:
+    with TestClient(AppOver(ports), base_url=ADDRESS, raise_server_exceptions=False) as made:
         yield made
 
 

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from releaser.flows.ports import Ports
-from releaser.web.app import create_app
+from tests.fakes.shared_app import AppOver
 
 PORTAL = {"name": "portal", "repository": "https://git.example.com/portal.git", "modules": [{"name": "app"}]}
 YAML = """\
@@ -23,7 +23,7 @@ customers:
 
 @pytest.fixture
 def api(make_ports: Callable[..., Ports]) -> Iterator[TestClient]:
-    with TestClient(create_app(make_ports()), base_url="http://127.0.0.1") as made:
+    with TestClient(AppOver(make_ports()), base_url="http://127.0.0.1") as made:
         yield made
 
 

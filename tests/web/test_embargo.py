@@ -31,8 +31,8 @@ from releaser.flows.show_ticket import show_ticket
 from releaser.store import products
 from releaser.store.plain import dump
 from releaser.store.tickets import Ticket
-from releaser.web.app import create_app
 from tests.fakes.release_world import ReleaseWorld
+from tests.fakes.shared_app import AppOver
 
 UNTIL = datetime(2026, 5, 31, 12, tzinfo=UTC)
 SECRET = "Zugangsloch"
@@ -113,7 +113,7 @@ def embargoed(world: ReleaseWorld) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def client(world: ReleaseWorld) -> Iterator[TestClient]:
-    with TestClient(create_app(world.ports), base_url="http://127.0.0.1") as made:
+    with TestClient(AppOver(world.ports), base_url="http://127.0.0.1") as made:
         yield made
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from releaser.web.app import create_app
 from tests.fakes.release_world import ReleaseWorld
+from tests.fakes.shared_app import AppOver
 
 ACTOR = {"X-Releaser-Actor": "rita"}
 
@@ -24,7 +24,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReleaseWorld]:
 
 @pytest.fixture
 def client(world: ReleaseWorld) -> TestClient:
-    return TestClient(create_app(world.ports), base_url="https://releases.example.com", raise_server_exceptions=True)
+    return TestClient(AppOver(world.ports), base_url="https://releases.example.com", raise_server_exceptions=True)
 
 
 def test_lines_are_listed_stated_and_refused_nonsense(client: TestClient) -> None:
@@ -99,7 +99,7 @@ def test_moved_tag_is_loud_on_the_page_until_it_is_accepted(client: TestClient, 
 
 def test_product_that_was_never_collected_has_a_gate_that_says_so(tmp_path: Path) -> None:
     world = ReleaseWorld(tmp_path)
-    client = TestClient(create_app(world.ports), base_url="https://releases.example.com")
+    client = TestClient(AppOver(world.ports), base_url="https://releases.example.com")
     refused = client.get("/v1/products/shop/gate")
     assert (refused.status_code, refused.json()["rule"]) == (403, "not-collected")
     assert "is not collected yet" in client.get("/products/shop/gate").text

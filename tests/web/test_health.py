@@ -8,13 +8,13 @@ from fastapi.testclient import TestClient
 from releaser.flows.ports import Ports
 from releaser.store.session import Database
 from releaser.store.upgrade import upgrade
-from releaser.web.app import create_app
+from tests.fakes.shared_app import AppOver
 
 
 def test_service_with_its_schema_is_ready(make_ports: Callable[..., Ports], tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'made.db'}")
     upgrade(database)
-    with TestClient(create_app(make_ports(database=database)), base_url="http://127.0.0.1") as client:
+    with TestClient(AppOver(make_ports(database=database)), base_url="http://127.0.0.1") as client:
         assert client.get("/healthz").json() == {"status": "alive"}
         assert client.get("/readyz").json()["status"] == "ready"
     database.close()
@@ -22,7 +22,7 @@ def test_service_with_its_schema_is_ready(make_ports: Callable[..., Ports], tmp_
 
 def test_service_without_a_schema_is_alive_but_not_ready(make_ports: Callable[..., Ports], tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'bare.db'}")
-    with TestClient(create_app(make_ports(database=database)), base_url="http://127.0.0.1") as client:
+    with TestClient(AppOver(make_ports(database=database)), base_url="http://127.0.0.1") as client:
         assert client.get("/healthz").status_code == 200
         answer = client.get("/readyz")
         assert (answer.status_code, answer.json()["type"]) == (503, "urn:releaser:problem:not-ready")
@@ -32,7 +32,7 @@ def test_service_without_a_schema_is_alive_but_not_ready(make_ports: Callable[..
 
 def test_database_that_cannot_be_opened_is_said_so(make_ports: Callable[..., Ports], tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'nowhere' / 'x.db'}")
-    with TestClient(create_app(make_ports(database=database)), base_url="http://127.0.0.1") as client:
+    with TestClient(AppOver(make_ports(database=database)), base_url="http://127.0.0.1") as client:
         answer = client.get("/readyz")
         assert (answer.status_code, answer.json()["type"]) == (503, "urn:releaser:problem:database")
         page = client.get("/", headers={"Accept": "text/html"})

@@ -10,8 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from releaser.store import products
-from releaser.web.app import create_app
 from tests.fakes.history_world import HistoryWorld
+from tests.fakes.shared_app import AppOver
 from tests.web.test_pages import ATTACKS, Seen
 
 HISTORY = "/products/shop/history"
@@ -41,7 +41,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HistoryWorld]:
 
 @pytest.fixture(scope="module")
 def client(world: HistoryWorld) -> Iterator[TestClient]:
-    with TestClient(create_app(world.ports), base_url="http://127.0.0.1", raise_server_exceptions=False) as made:
+    with TestClient(AppOver(world.ports), base_url="http://127.0.0.1", raise_server_exceptions=False) as made:
         yield made
 
 
@@ -74,7 +74,7 @@ def test_text_of_others_is_never_markup(tmp_path: Path) -> None:
     world = HistoryWorld(tmp_path, hostile=" ".join(ATTACKS))
     world.remote.branch("<svg/onload=alert(1)>", world.ids["next"])
     world.remote.tag("<b>v9</b>", world.ids["next"])
-    with TestClient(create_app(world.ports), base_url="http://127.0.0.1") as client:
+    with TestClient(AppOver(world.ports), base_url="http://127.0.0.1") as client:
         for path in PAGES:
             seen = Seen()
             seen.feed(text_of(client, path))
@@ -145,7 +145,7 @@ def test_nonsense_in_an_address_is_told(client: TestClient, path: str, status: i
 
 def test_history_of_a_thousand_lines_stays_small(fresh: HistoryWorld) -> None:
     fresh.many_lines(1_000)
-    with TestClient(create_app(fresh.ports), base_url="http://127.0.0.1") as client:
+    with TestClient(AppOver(fresh.ports), base_url="http://127.0.0.1") as client:
         for path in (HISTORY, f"{HISTORY}?from=2006-01-01&to=2026-03-02", f"{HISTORY}?from=2026-02-25&to=2026-03-02"):
             text = text_of(client, path)
             assert len(text) < 100_000
@@ -251,7 +251,7 @@ def test_ticket_page_tells_why_on_every_line(client: TestClient, world: HistoryW
 def test_ticket_page_stands_without_the_repository(fresh: HistoryWorld) -> None:
     with fresh.database.transaction() as session:
         products.get(session, "shop").fingerprint = ""
-    with TestClient(create_app(fresh.ports), base_url="http://127.0.0.1") as client:
+    with TestClient(AppOver(fresh.ports), base_url="http://127.0.0.1") as client:
         text = text_of(client, TICKET)
         assert "cannot be read now" in text
         assert "olga: It still shrinks." in text
@@ -279,7 +279,7 @@ def test_api_tells_the_same_as_the_pages(client: TestClient, world: HistoryWorld
 
 
 def test_people_say_something_over_the_api(fresh: HistoryWorld) -> None:
-    with TestClient(create_app(fresh.ports), base_url="http://127.0.0.1") as client:
+    with TestClient(AppOver(fresh.ports), base_url="http://127.0.0.1") as client:
         word = {"line": "1.2", "status": "wontfix", "reason": "Nobody sells there."}
         answer = client.post("/v1/tickets/SHOP-2/override", json=word, headers={"X-Releaser-Actor": "ivan"})
         assert (answer.status_code, answer.json()["by"]) == (200, "ivan")

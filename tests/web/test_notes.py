@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from releaser.web.app import create_app
 from tests.fakes.release_world import ReleaseWorld
+from tests.fakes.shared_app import AppOver
 
 PATH = "/v1/products/shop/releases/1.1"
 INTERNAL = {"audience": "internal"}
@@ -34,7 +34,7 @@ def world(prepared: ReleaseWorld, tmp_path: Path) -> Iterator[ReleaseWorld]:
 
 @pytest.fixture
 def client(world: ReleaseWorld) -> Iterator[TestClient]:
-    with TestClient(create_app(world.ports), base_url="http://127.0.0.1") as made:
+    with TestClient(AppOver(world.ports), base_url="http://127.0.0.1") as made:
         yield made
 
 

@@ -24,11 +24,11 @@ from releaser.store import overview
 from releaser.store.commits import Commit, ReleaseCommit, TicketCommit
 from releaser.store.releases import Release
 from releaser.store.rollouts import Rollout
-from releaser.web.app import create_app
 from releaser.web.pages.reasons import reason_of
 from releaser.web.pages.shown import Say, inert
 from releaser.web.pages.words import _WORDS, tone_of, word_of
 from releaser.web.reader import Reader
+from tests.fakes.shared_app import AppOver
 from tests.web import story
 
 PAGES = [
@@ -158,7 +158,7 @@ def test_page_is_shown_in_the_readers_language(client: TestClient, path: str, la
 
 @pytest.mark.parametrize("path", ["/", "/rollouts", "/notices", "/notices.ics"])
 def test_empty_service_shows_how_to_begin(make_ports: Callable[..., Ports], path: str) -> None:
-    with TestClient(create_app(make_ports()), base_url="http://127.0.0.1") as client:
+    with TestClient(AppOver(make_ports()), base_url="http://127.0.0.1") as client:
         assert client.get(path).status_code == 200
 
 
@@ -167,7 +167,7 @@ def test_text_of_others_is_never_markup(make_ports: Callable[..., Ports], attack
     ports = make_ports()
     with ports.database.transaction() as session:
         story.tell(session, hostile=attack)
-    with TestClient(create_app(ports), base_url="http://127.0.0.1") as client:
+    with TestClient(AppOver(ports), base_url="http://127.0.0.1") as client:
         for path in PAGES:
             seen = Seen()
             seen.feed(client.get(path).text)
@@ -408,7 +408,7 @@ def test_long_history_is_shown_by_pages(make_ports: Callable[..., Ports]) -> Non
     ports = make_ports("told")
     with ports.database.transaction() as session:
         story.many_releases(session, 1_128)
-    with TestClient(create_app(ports), base_url="http://127.0.0.1") as client:
+    with TestClient(AppOver(ports), base_url="http://127.0.0.1") as client:
         page = client.get("/products/portal")
         assert len(page.content) < 60_000
         assert "1133 releases" in page.text

@@ -16,8 +16,8 @@ from releaser.flows.plan_ticket import plan_ticket
 from releaser.flows.state_planned_for import state_planned_for
 from releaser.store import products
 from releaser.store.plain import dump
-from releaser.web.app import create_app
 from tests.fakes.release_world import ReleaseWorld
+from tests.fakes.shared_app import AppOver
 
 RUSSIAN = {"Accept-Language": "ru"}
 
@@ -41,7 +41,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     world.clock.set(datetime(2026, 3, 20, 13, tzinfo=UTC))
     world.land("SHOP-9: sneak in")
     world.collect()
-    with TestClient(create_app(world.ports), base_url="http://127.0.0.1") as made:
+    with TestClient(AppOver(world.ports), base_url="http://127.0.0.1") as made:
         yield made
     world.close()
 

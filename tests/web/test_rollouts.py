@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 
 from releaser.store.schema import metadata
 from releaser.store.session import Database
-from releaser.web.app import create_app
 from tests.fakes.engine import FakeEngine
+from tests.fakes.shared_app import AppOver
 from tests.fakes.vendor import Vendor, vendor_on
 
 BODY: dict[str, Any] = {"product": "shop", "version": "1.0", "to": "all"}
@@ -33,7 +33,7 @@ def vendor(tmp_path: Path) -> Iterator[Vendor]:
 
 @pytest.fixture
 def api(vendor: Vendor) -> Iterator[TestClient]:
-    with TestClient(create_app(vendor.ports), base_url="http://releases.test", headers=OLGA) as made:
+    with TestClient(AppOver(vendor.ports), base_url="http://releases.test", headers=OLGA) as made:
         yield made
 
 

@@ -9,14 +9,14 @@ from fastapi.testclient import TestClient
 from releaser.flows.ports import Ports
 from releaser.store.session import Database
 from releaser.store.upgrade import upgrade
-from releaser.web.app import create_app
+from tests.fakes.shared_app import AppOver
 
 
 @pytest.fixture
 def api(make_ports: Callable[..., Ports], tmp_path: Path) -> Iterator[TestClient]:
     database = Database(f"sqlite:///{tmp_path / 'releaser.db'}")
     upgrade(database)
-    with TestClient(create_app(make_ports(database=database)), base_url="http://127.0.0.1") as made:
+    with TestClient(AppOver(make_ports(database=database)), base_url="http://127.0.0.1") as made:
         yield made
     database.close()
 

@@ -14,7 +14,7 @@ from releaser.domain.train import TrainRules
 from releaser.flows.ports import Ports
 from releaser.store import products
 from releaser.store.plain import dump
-from releaser.web.app import create_app
+from tests.fakes.shared_app import AppOver
 from tests.web import story
 from tests.web.test_pages import ATTACKS, Seen
 
@@ -64,7 +64,7 @@ def test_product_without_trains_says_so(make_ports: Callable[..., Ports]) -> Non
     ports = make_ports("told")
     with ports.database.transaction() as session:
         products.get(session, "portal").first_train_on = None
-    with TestClient(create_app(ports), base_url="http://127.0.0.1") as client:
+    with TestClient(AppOver(ports), base_url="http://127.0.0.1") as client:
         assert "no rhythm" in client.get("/products/portal/trains").text
         assert client.get("/products/portal/trains.ics").status_code == 403
         assert client.get("/products/nobody/trains").status_code == 404
@@ -145,7 +145,7 @@ def test_text_of_others_is_inert_on_the_page(make_ports: Callable[..., Ports], a
         story.tell(session, hostile=attack)
         products.get(session, "portal").trains = dump(TrainRules(freeze_days=2))
     text = attack.replace("\x00", "")
-    with TestClient(create_app(ports), base_url="http://127.0.0.1") as client:
+    with TestClient(AppOver(ports), base_url="http://127.0.0.1") as client:
         train = next_train(client)
         post(client, "plans", {"ticket": "PRT-15", "train": train, "reason": text})
         body = {"ticket": "PRT-15", "approver": text, "reason": text, "train": train}

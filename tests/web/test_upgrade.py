@@ -15,8 +15,8 @@ from releaser.flows.write_note import write_note
 from releaser.store.customers import Customer
 from releaser.store.installations import Host, Installation, Target
 from releaser.store.products import Module, Product
-from releaser.web.app import create_app
 from tests.fakes.history_world import HistoryWorld
+from tests.fakes.shared_app import AppOver
 from tests.web.test_history import text_of
 from tests.web.test_pages import ATTACKS, Seen
 
@@ -44,7 +44,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HistoryWorld]:
 
 @pytest.fixture(scope="module")
 def client(world: HistoryWorld) -> Iterator[TestClient]:
-    with TestClient(create_app(world.ports), base_url="http://127.0.0.1", raise_server_exceptions=False) as made:
+    with TestClient(AppOver(world.ports), base_url="http://127.0.0.1", raise_server_exceptions=False) as made:
         yield made
 
 
@@ -145,7 +145,7 @@ def test_what_runs_is_offered_to_be_upgraded(tmp_path: Path) -> None:
                 version="1.0",
             )
         )
-    with TestClient(create_app(world.ports), base_url="http://127.0.0.1") as client:
+    with TestClient(AppOver(world.ports), base_url="http://127.0.0.1") as client:
         assert f'{PAGE}?from=1.0&amp;to=1.2">1.0 → 1.2</a> (1 installation)' in text_of(client, PAGE)
     world.close()
 
@@ -164,7 +164,7 @@ def test_text_of_others_is_never_markup(tmp_path: Path) -> None:
         by="o",
         needs_action=True,
     )
-    with TestClient(create_app(world.ports), base_url="http://127.0.0.1") as client:
+    with TestClient(AppOver(world.ports), base_url="http://127.0.0.1") as client:
         for query in ["?from=1.0&to=1.2", "?from=1.2&to=1.0", "?from=1.0&to=1.1.1"]:
             seen = Seen()
             seen.feed(text_of(client, PAGE + query))

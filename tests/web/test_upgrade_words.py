@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from releaser.web.app import create_app
 from tests.fakes.release_world import ReleaseWorld
+from tests.fakes.shared_app import AppOver
 from tests.web.test_history import text_of
 from tests.web.test_upgrade import card
 
@@ -23,7 +23,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     world.remote.tag("v1.0.1", world.land("Bump version to 1.0.1", branch="line-1.0"))
     world.remote.tag("v1.1", world.land("feat!: sign in anew\n\nBREAKING CHANGE: <b>sessions</b> end"))
     world.collect()
-    with TestClient(create_app(world.ports), base_url="http://127.0.0.1") as made:
+    with TestClient(AppOver(world.ports), base_url="http://127.0.0.1") as made:
         yield made
     world.close()
 
