@@ -17,7 +17,7 @@ from releaser.domain.target import Assignment, Desired, Health, Phase, Step, Sto
 from releaser.errors import OutsideError, ReleaserError
 from releaser.flows.move_update import cutover_deadline, gate_deadline, move_update, steps_of
 from releaser.flows.ports import Ports
-from releaser.store import rollout_work, rollouts
+from releaser.store import rollout_work
 from releaser.store.plain import load
 from releaser.store.rollouts import StepRecord, TargetUpdate
 from releaser.targets.target import Driver, EngineUnreachableError, FencedError, InconsistentError
@@ -71,7 +71,7 @@ def _claim(ports: Ports, update_id: int) -> _Claimed | datetime | None:
         if not rollout_work.claim(session, update, owner=ports.owner, now=now, until=now + LEASE_FOR):
             return None
         driver = ports.drivers[update.target.driver]
-        records = {r.name: r for r in rollouts.steps(session, update.id, update.attempt)}
+        records = rollout_work.steps(session, update)
         view = _view(update, records)
         action = next_action(view, now=now)
         if isinstance(action, MoveTo):
@@ -217,7 +217,7 @@ def _begin_back_again(session: Session, update: TargetUpdate, reason: str) -> No
     update.repeats += 1
     update.reason = f"the roll-back began again: {reason}"[:2000] if not update.reason else update.reason
     names = [step["name"] for step in update.steps if step["phase"] == Phase.ROLL_BACK.value]
-    for record in rollouts.steps(session, update.id, update.attempt):
+    for record in rollout_work.steps(session, update).values():
         if record.name.removesuffix(_PASSED) in names:
             record.state, record.done_at = StepState.INTENT, None
 

@@ -85,6 +85,13 @@ _WITH_NAMES = (
 )
 
 
+_STEPS = (
+    select(StepRecord)
+    .where(StepRecord.update_id == bindparam("update_id"), StepRecord.attempt == bindparam("attempt"))
+    .order_by(StepRecord.id)
+)
+
+
 def in_states(session: Session, *states: RolloutState) -> Sequence[int]:
     """Ids of the rollouts in one of `states`, oldest first."""
     return session.scalars(_IN_STATES, {"states": list(states)}).all()
@@ -183,3 +190,9 @@ def finish_step(session: Session, update: TargetUpdate, name: str, detail: str, 
     written = cast("CursorResult[Any]", session.execute(_FINISH.values(**done), which))
     if not written.rowcount:
         session.add(StepRecord(update_id=update.id, attempt=update.attempt, name=name, intent_at=now, **done))
+
+
+def steps(session: Session, update: TargetUpdate) -> dict[str, StepRecord]:
+    """The journal of an update's present attempt by the steps' names."""
+    found = session.scalars(_STEPS, {"update_id": update.id, "attempt": update.attempt})
+    return {record.name: record for record in found}

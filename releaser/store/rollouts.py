@@ -12,7 +12,6 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
-    bindparam,
     select,
     text,
 )
@@ -228,15 +227,12 @@ def release_leases(session: Session, owner: str) -> None:
     )
 
 
-_STEPS = select(StepRecord).where(StepRecord.update_id == bindparam("update_id")).order_by(StepRecord.id)
-_STEPS_OF_ATTEMPT = _STEPS.where(StepRecord.attempt == bindparam("attempt"))
-
-
 def steps(session: Session, update_id: int, attempt: int | None = None) -> Sequence[StepRecord]:
     """The journal of one update (of one attempt where given), in the order of intent."""
-    if attempt is None:
-        return session.scalars(_STEPS, {"update_id": update_id}).all()
-    return session.scalars(_STEPS_OF_ATTEMPT, {"update_id": update_id, "attempt": attempt}).all()
+    query = select(StepRecord).where(StepRecord.update_id == update_id).order_by(StepRecord.id)
+    if attempt is not None:
+        query = query.where(StepRecord.attempt == attempt)
+    return session.scalars(query).all()
 
 
 def facts(rollout: Rollout) -> dict[str, Any]:
