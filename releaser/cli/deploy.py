@@ -53,6 +53,11 @@ ParallelOption = Annotated[int, typer.Option(min=1, help="Targets cut over at on
 ThresholdOption = Annotated[int, typer.Option(min=0, help="Targets of a wave that may fail before all stops.")]
 ApprovalOption = Annotated[bool, typer.Option("--approval", help="Wait until somebody else approved the plan.")]
 TicketOption = Annotated[str, typer.Option(help="The ticket this single piece of work is for.")]
+OneOffOption = Annotated[
+    bool, typer.Option("--one-off", help="A single piece of work at one installation, which it pins.")
+]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why the one-off is done.")]
+UnpinOption = Annotated[bool, typer.Option("--unpin", help="Take pinned installations along, and unpin them.")]
 StartOption = Annotated[
     str, typer.Option(help="Planned start, for the notice, such as 2030-05-31T22:00+03:00.", show_default=False)
 ]
@@ -81,12 +86,25 @@ def plan_command(
     approval: ApprovalOption = False,  # noqa: FBT002 -- a flag
     ticket: TicketOption = "",
     starts_at: StartOption = "",
+    one_off: OneOffOption = False,  # noqa: FBT002 -- a flag
+    reason: ReasonOption = "",
+    unpin: UnpinOption = False,  # noqa: FBT002 -- a flag
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show; keep nothing, draft no notice.")] = False,  # noqa: FBT002 -- a flag
     output: FormatOption = Format.TEXT,
     by: ByOption = "",
 ) -> None:
     """Plan a rollout: who, in which order, what stops and for how long; drafts the notice of what stops."""
-    options = _options(waves, max_parallel, threshold, ticket, starts_at, approval=approval)
+    options = _options(
+        waves,
+        max_parallel,
+        threshold,
+        ticket,
+        starts_at,
+        approval=approval,
+        one_off=one_off,
+        reason=reason,
+        unpin=unpin,
+    )
     with running() as ports:
         facts = plan_rollout(
             ports, product=product, version=version, selector=to, by=who(by), options=options, save=not dry_run
@@ -97,7 +115,16 @@ def plan_command(
 
 
 def _options(
-    waves: str, max_parallel: int, threshold: int, ticket: str, starts_at: str, *, approval: bool
+    waves: str,
+    max_parallel: int,
+    threshold: int,
+    ticket: str,
+    starts_at: str,
+    *,
+    approval: bool,
+    one_off: bool,
+    reason: str,
+    unpin: bool,
 ) -> RolloutOptions:
     return RolloutOptions(
         waves=parse_sizes(waves),
@@ -106,6 +133,9 @@ def _options(
         needs_approval=approval,
         ticket=ticket,
         starts_at=instant(starts_at, field="starts-at"),
+        one_off=one_off,
+        reason=reason,
+        unpin=unpin,
     )
 
 
@@ -121,13 +151,16 @@ def _plan_text(plan: Any) -> str:  # noqa: ANN401 -- facts
             t["to"],
             "already there" if t["already_installed"] else t["stop"],
             seconds(t["planned_stop_s"]),
-            t["warning"] or t["drift"],
+            "; ".join(filter(None, (t["warning"], t["drift"]))),
         )
         for t in plan["targets"]
     ]
     headers = ("wave", "installation", "customer", "module", "host", "from", "to", "stops", "planned", "remark")
     title = safe(f"Plan {plan['hash']}: {plan['product']} {plan['version']} to {plan['selector']}")
     lines = [title, table(headers, rows)]
+    lines += [safe(f"Passed over: {p['installation']}, {p['reason']}") for p in plan["passed"]]
+    if plan["passed"]:
+        lines.append("Take them along with --unpin.")
     if "rollout" in plan:
         lines.append(f"Kept as rollout {plan['rollout']}.")
     lines += [f"Notice {n} is drafted: releaser notice announce {n}" for n in plan.get("notices", [])]
@@ -156,6 +189,9 @@ def deploy_command(
     approval: ApprovalOption = False,  # noqa: FBT002 -- a flag
     ticket: TicketOption = "",
     starts_at: StartOption = "",
+    one_off: OneOffOption = False,  # noqa: FBT002 -- a flag
+    reason: ReasonOption = "",
+    unpin: UnpinOption = False,  # noqa: FBT002 -- a flag
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,  # noqa: FBT002 -- a flag
     key: Annotated[str, typer.Option(help="Idempotency key; the CI job's identity when not given.")] = "",
     output: FormatOption = Format.TEXT,
@@ -164,11 +200,21 @@ def deploy_command(
     """Roll a version out to the installations that the selector names, wave by wave, and wait for the end if asked to."""
     if dry_run:
         plan_command(
-            product, version, to, waves, max_parallel, threshold, approval, ticket, starts_at,
+            product, version, to, waves, max_parallel, threshold, approval, ticket, starts_at, one_off, reason, unpin,
             dry_run=True, output=output, by=by,
         )  # fmt: skip
         return
-    options = _options(waves, max_parallel, threshold, ticket, starts_at, approval=approval)
+    options = _options(
+        waves,
+        max_parallel,
+        threshold,
+        ticket,
+        starts_at,
+        approval=approval,
+        one_off=one_off,
+        reason=reason,
+        unpin=unpin,
+    )
     wait_for, actor, bell = duration(timeout), who(by), Bell()
     log_to_stderr(level=logging.WARNING)
     with running(bell=bell) as ports:

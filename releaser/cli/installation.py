@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
+from releaser.cli import adopt
 from releaser.cli.given import described, pairs
 from releaser.cli.group import commands, noun
 from releaser.cli.run import ByOption, OutputOption, running, who
-from releaser.cli.show import Output, joined, listing, moment, show, table
+from releaser.cli.show import Output, joined, listing, moment, safe, show, table
 from releaser.domain.declaration import DeclaredHost, DeclaredInstallation, DeclaredTarget
 from releaser.domain.spec import ContainerSpec, HealthSpec, Order, of_kind
 from releaser.errors import InvalidError
@@ -21,6 +23,7 @@ from releaser.sources.declaration import parse_declaration
 
 app = commands()
 installation = noun(app, "installation", told="Installations: one running copy of a product each.")
+installation.registered_commands.extend(adopt.app.registered_commands)
 host = noun(app, "host", told="Hosts: machines with a container engine.")
 
 NameArgument = Annotated[str, typer.Argument(help="The installation's name: lower-case letters, digits and '-'.")]
@@ -56,7 +59,28 @@ def installation_text(facts: Any) -> str:  # noqa: ANN401 -- facts
         for t in facts["targets"]
     ]
     headers = ("module", "host", "driver", "container", "runs", "since", "digest")
-    return "\n\n".join([head, table(headers, rows) if rows else "No targets: nothing can be rolled out there yet."])
+    told = table(headers, rows) if rows else "No targets: nothing can be rolled out there yet."
+    return "\n\n".join([head, told, *_special(facts)])
+
+
+def _special(facts: Any) -> Iterator[str]:  # noqa: ANN401 -- facts
+    """What is not as usual there: a pin, what a hand changed, what was taken over, and what became of such."""
+    if pin := facts["pin"]:
+        yield safe(
+            f"Pinned since {moment(pin['at'])} by {pin['by']} to {pin['version']} for {pin['ticket']}: {pin['reason']}\n"
+            f"Mass rollouts pass it over; rollout {pin['rollout']} made it so."
+        )
+    for target in facts["targets"]:
+        name = f"{target['module']}@{target['host']}"
+        if drift := target["drift"]:
+            lines = [f"  {one['told']}" for one in drift["differences"]]
+            yield safe("\n".join([f"{name} is not as recorded, known since {moment(drift['since'])}:", *lines]))
+        if (adopted := target["adopted"]) and not adopted.get("updated"):
+            guessed = ", its version a guess" if adopted.get("guess") else ""
+            yield safe(f"{name} was taken over on {moment(adopted['at'])} by {adopted['by']}{guessed}.")
+    if story := facts.get("story"):
+        rows = [(moment(one["at"]), one["target"], one["to"], one["by"], one["reason"]) for one in story]
+        yield table(("at", "target", "what", "by", "reason"), rows)
 
 
 @installation.command(
@@ -147,18 +171,23 @@ def list_command(
     """List installations by name, with what was last seen to run there."""
     with running() as ports:
         facts = list_installations(ports, product=product or None, customer=customer or None)
-    headers = ("name", "customer", "product", "ring", "delivery", "runs")
+    headers = ("name", "customer", "product", "ring", "delivery", "runs", "remark")
     show(
         facts,
         output,
         lambda items: table(
             headers,
             [
-                (i["name"], i["customer"], i["product"], i["ring"], i["delivery"], _versions(i["targets"]))
+                (i["name"], i["customer"], i["product"], i["ring"], i["delivery"], _versions(i["targets"]), _remark(i))
                 for i in items
             ],
         ),
     )
+
+
+def _remark(facts: Any) -> str:  # noqa: ANN401 -- facts
+    drifted = any(target["drift"] for target in facts["targets"])
+    return joined([*(["drift"] if drifted else []), *(["pinned"] if facts["pin"] else [])])
 
 
 def _versions(targets: Any) -> str:  # noqa: ANN401 -- facts

@@ -14,6 +14,7 @@ from releaser.domain.target import Observation, Running
 
 SECRET = "#"  # noqa: S105 -- the mark in front of a digest of a value
 MADE_BY = "made by"
+RUNNING = "running"
 US, SOMEBODY = "a rollout", "somebody else"
 _SHOWN = 8
 
@@ -51,7 +52,7 @@ class Difference:
 class Recorded:
     """What is known to run. `config_hash` is None where somebody else made the container that was taken over.
 
-    `configuration` are the settings seen at the first look, None before it.
+    `configuration` are the settings seen at the first look, None before it. `state` is one that a person accepted.
     """
 
     version: str
@@ -59,6 +60,7 @@ class Recorded:
     config_hash: str | None
     configuration: Mapping[str, str] | None = None
     extra: frozenset[str] = field(default_factory=frozenset)
+    state: str = RUNNING
 
 
 def differences(recorded: Recorded, seen: Observation) -> tuple[Difference, ...]:
@@ -74,8 +76,8 @@ def _differences(recorded: Recorded, seen: Observation) -> Iterator[Difference]:
     if serving is None:
         yield Difference(kind=DriftKind.MISSING, recorded=named)
     else:
-        if serving.state != "running":
-            yield Difference(kind=DriftKind.STOPPED, what=serving.name, recorded="running", observed=serving.state)
+        if serving.state not in {RUNNING, recorded.state}:
+            yield Difference(kind=DriftKind.STOPPED, what=serving.name, recorded=RUNNING, observed=serving.state)
         if recorded.digest and serving.digest not in {recorded.digest, None}:
             yield Difference(
                 kind=DriftKind.IMAGE,
@@ -84,7 +86,7 @@ def _differences(recorded: Recorded, seen: Observation) -> Iterator[Difference]:
             )
         yield from _settings(recorded, serving)
     for other in seen.others:
-        if other.state == "running" and other.name not in recorded.extra:
+        if other.state == RUNNING and other.name not in recorded.extra:
             yield Difference(kind=DriftKind.EXTRA, what=other.name, observed=other.state)
 
 

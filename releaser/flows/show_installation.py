@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from releaser.flows.ports import Facts, Ports
-from releaser.store import customers, installations, products
+from releaser.store import customers, drifts, installations, products
 
 
 def show_installation(ports: Ports, *, installation: str) -> Facts:
-    """One installation with its targets. Raises `InstallationNotFoundError`."""
+    """One installation with its targets and the story of its drifts and pins. Raises `InstallationNotFoundError`."""
     with ports.database.reading() as session:
-        return installations.facts(installations.get(session, installation))
+        row = installations.get(session, installation)
+        return {**installations.facts(row), "story": drifts.story(session, row)}
 
 
 def list_installations(

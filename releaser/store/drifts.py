@@ -13,7 +13,7 @@ from sqlalchemy import or_, select
 from sqlalchemy import update as update_rows
 from sqlalchemy.orm import Session
 
-from releaser.domain.drift import Difference, Recorded, in_words
+from releaser.domain.drift import RUNNING, Difference, Recorded, in_words
 from releaser.domain.spec import config_hash
 from releaser.store.installations import Installation, Target
 from releaser.store.moves import Move
@@ -21,7 +21,7 @@ from releaser.store.plain import dump, load_spec
 from releaser.store.rollouts import TargetUpdate
 
 DRIFTED, SETTLED, ACCEPTED, GONE = "drifted", "settled", "accepted", "gone"
-_EXTRA = "besides "
+_EXTRA, _STATE = "besides ", "accepted state"
 
 
 def recorded(target: Target) -> Recorded:
@@ -33,14 +33,18 @@ def recorded(target: Target) -> Recorded:
         version=target.version,
         digest=target.digest,
         config_hash=config_hash(spec) if spec is not None and not taken_over else None,
-        configuration={k: v for k, v in kept.items() if not k.startswith(_EXTRA)} if kept is not None else None,
+        configuration={k: v for k, v in kept.items() if not k.startswith((_EXTRA, _STATE))}
+        if kept is not None
+        else None,
+        state=(kept or {}).get(_STATE, RUNNING),
         extra=frozenset(key.removeprefix(_EXTRA) for key in kept or () if key.startswith(_EXTRA)),
     )
 
 
-def remember(target: Target, configuration: dict[str, str], *, extra: Sequence[str] = ()) -> None:
-    """Take these settings, and these containers besides, for how it shall be."""
-    target.configuration = {**configuration, **{_EXTRA + name: "" for name in extra}}
+def remember(target: Target, configuration: dict[str, str], *, extra: Sequence[str] = (), state: str = RUNNING) -> None:
+    """Take these settings, this state and these containers besides for how it shall be."""
+    stopped = {_STATE: state} if state != RUNNING else {}
+    target.configuration = {**configuration, **stopped, **{_EXTRA + name: "" for name in extra}}
 
 
 def note(session: Session, target: Target, found: Sequence[Difference], *, now: datetime) -> None:

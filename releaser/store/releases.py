@@ -279,3 +279,15 @@ def facts(release: Release) -> dict[str, Any]:
         "required_stop_by": release.stop_by,
         "images": [{"module": i.module.name, "image": i.image, "digest": i.digest} for i in release.images],
     }
+
+
+def version_of_digest(session: Session, product_id: int, digest: str) -> str | None:
+    """The newest release of the product that this image was recorded for; None when it is none's."""
+    query = (
+        select(Release.version)
+        .join(ReleaseImage, ReleaseImage.release_id == Release.id)
+        .where(ReleaseImage.digest == digest, Release.product_id == product_id)
+        .order_by(Release.id.desc())
+        .limit(1)
+    )
+    return session.scalar(query)

@@ -5,6 +5,7 @@ Secrets are never declared: they stay where they are, and nobody is shown them. 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -178,7 +179,7 @@ def _plain(there: Json, said: Json) -> Iterator[Kept]:
             continue
         if name.startswith("Attach"):
             continue
-        text = str(value)
+        text = value if isinstance(value, str) else json.dumps(value)
         hidden = name in {"Cmd", "Entrypoint", "Healthcheck", "LogConfig"} and is_secret("", text)
         yield Kept(name=name, value=HIDDEN if hidden or is_secret("", text) else text)
 
@@ -187,6 +188,6 @@ def _of_networks(body: Body, spec: ContainerSpec) -> Iterator[Kept]:
     for name, one in body.endpoints.items():
         told = set(spec.aliases) if name in spec.networks else set()
         rest = [alias for alias in one.get("Aliases") or () if alias not in told]
-        more = [str(value) for key, value in one.items() if key != "Aliases" and value]
+        more = [json.dumps(value) for key, value in one.items() if key != "Aliases" and value]
         if name not in spec.networks or rest or more:
             yield Kept(name=f"network {name}", value="; ".join([", ".join(rest), *more]).strip("; ") or "joined")

@@ -53,6 +53,9 @@ class What(BaseModel):
     )
     ticket: Annotated[str, Field(max_length=120)] = Field("", description="The request this is done for.")
     starts_at: AwareDatetime | None = Field(None, description="Planned start, for the notice; with an offset.")
+    one_off: bool = Field(default=False, description="A single piece of work at one installation, which it pins.")
+    reason: Annotated[str, Field(max_length=2000)] = Field("", description="Why the one-off is done.")
+    unpin: bool = Field(default=False, description="Take pinned installations along, and unpin them.")
 
     def options(self) -> RolloutOptions:
         """How the rollout goes."""
@@ -63,6 +66,9 @@ class What(BaseModel):
             needs_approval=self.needs_approval,
             ticket=self.ticket,
             starts_at=self.starts_at,
+            one_off=self.one_off,
+            reason=self.reason,
+            unpin=self.unpin,
         )
 
 
