@@ -98,7 +98,15 @@ def _plan(said: Statement, by_train: TicketPlan | None, slots: Mapping[str, date
     else:
         slot_on, missed = slots.get(said.version) if said.version else None, None
         kind = PlanKind.PLANNED if slot_on else PlanKind.DROPPED
-    return Plan(kind=kind, slot_on=slot_on, at=said.at, by=said.by, reason=said.reason, missed=missed, why=reason_from(said.why) if said.why else None)
+    return Plan(
+        kind=kind,
+        slot_on=slot_on,
+        at=said.at,
+        by=said.by,
+        reason=said.reason,
+        missed=missed,
+        why=reason_from(said.why) if said.why else None,
+    )
 
 
 def any_open(session: Session, product_id: int, *, ticket: str | None = None) -> bool:
