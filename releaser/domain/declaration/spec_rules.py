@@ -72,10 +72,17 @@ def _port(port: PortBinding) -> Iterator[tuple[Place, str, str]]:
         yield ("host_port",), f"{port.host_port} is no port.", "Use 1 to 65535, or 0 for a free one."
     if port.protocol not in {"tcp", "udp", "sctp"}:
         yield ("protocol",), f"'{port.protocol[:20]}' is no protocol.", "Use tcp, udp or sctp."
-    try:
-        ipaddress.ip_address(port.host_ip or "0.0.0.0")  # noqa: S104 -- none means every address of the host, of both kinds
-    except ValueError:
+    # None means every address of the host, of both kinds.
+    if port.host_ip and not _is_address(port.host_ip):
         yield ("host_ip",), f"'{port.host_ip[:60]}' is no address.", "Use for instance 127.0.0.1 or 0.0.0.0."
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _volumes(spec: ContainerSpec) -> Iterator[tuple[Place, str, str]]:
