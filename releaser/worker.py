@@ -23,6 +23,7 @@ from releaser.flows.advance_target import LEASE_FOR, advance_target
 from releaser.flows.announce_support_end import announce_support_end
 from releaser.flows.close_tickets import close_tickets
 from releaser.flows.deliver_notices import deliver_notices
+from releaser.flows.look_for_drift import AT_ONCE, look_for_drift
 from releaser.flows.mail_alerts import mail_alerts
 from releaser.flows.ports import Ports
 from releaser.flows.reveal_tickets import reveal_tickets
@@ -32,6 +33,8 @@ from releaser.store import rollout_work, rollouts
 
 TRAINS_S = 15.0
 """How often trains are looked at; when the next phase of one begins sooner, then right at it."""
+DRIFT_S = 30.0
+"""How often targets that nobody has looked at for a while are looked for."""
 Outcome = TypeVar("Outcome")
 
 _DAYS_REST_S = 60.0
@@ -53,6 +56,8 @@ class Worker:
         self._scheduled: set[int] = set()
         self._at_work: set[int] = set()
         self._trains_at = 0.0
+        # What only waits for one rollout ends before it looks at everything else.
+        self._drift_at = ports.clock.monotonic() + DRIFT_S
         self._threads = [
             threading.Thread(target=self._guarded, args=(self._rollouts,), name="rollouts", daemon=True),
             threading.Thread(target=self._guarded, args=(self._outbox,), name="outbox", daemon=True),
@@ -60,6 +65,7 @@ class Worker:
             threading.Thread(target=self._guarded, args=(self._trains,), name="trains", daemon=True),
             threading.Thread(target=self._guarded, args=(self._days,), name="days", daemon=True),
             threading.Thread(target=self._guarded, args=(self._embargoes,), name="embargoes", daemon=True),
+            threading.Thread(target=self._guarded, args=(self._drift,), name="drift", daemon=True),
         ]
 
     def start(self) -> None:
@@ -169,6 +175,16 @@ class Worker:
                 _log.warning("a ticket was carried over too often", product=product, **carry)
         next_at: datetime | None = found["next_at"]
         return next_at
+
+    def _drift(self) -> float:
+        """Look at some of what nobody has looked at for a while; an engine may take its time, so nobody else waits for it."""
+        now = self._ports.clock.monotonic()
+        if now < self._drift_at:
+            return self._drift_at - now
+        looked = look_for_drift(self._ports)
+        rest_s = DRIFT_S if looked < AT_ONCE else DRIFT_S / 10
+        self._drift_at = self._ports.clock.monotonic() + rest_s
+        return rest_s
 
     def _embargoes(self) -> float:
         """Tell what an embargo kept back, once it is over; a remote may take its time, so nobody else waits for it."""

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from releaser.web.api import (
+    adoption,
     customers,
     declaration,
     events,
@@ -24,6 +25,6 @@ from releaser.web.problems import RESPONSES
 router = APIRouter(prefix="/v1", responses=RESPONSES)
 # The evidence of a ticket stands before tickets, whose keys may hold slashes.
 for noun in (
-    history, fixes, products, lines, gate, trains, releases, notes, customers, declaration, rollouts, events, notices, tickets, system,
+    history, fixes, products, lines, gate, trains, releases, notes, adoption, customers, declaration, rollouts, events, notices, tickets, system,
 ):  # fmt: skip
     router.include_router(noun.router)
