@@ -102,7 +102,8 @@ def _show_progress(facts: Facts) -> None:
 
 def rollout_text(facts: Any) -> str:  # noqa: ANN401 -- facts
     """A rollout for people."""
-    title = f"Rollout {facts['id']}: {facts['product']} {facts['version']} to {facts['selector']}: {facts['state']}"
+    kind = f"One-off for {facts['ticket']}, rollout" if facts["one_off"] else "Rollout"
+    title = f"{kind} {facts['id']}: {facts['product']} {facts['version']} to {facts['selector']}: {facts['state']}"
     reason = f" ({facts['reason']})" if facts["reason"] else ""
     rows = [
         (
@@ -119,4 +120,6 @@ def rollout_text(facts: Any) -> str:  # noqa: ANN401 -- facts
         for t in facts["targets"]
     ]
     headers = ("wave", "installation", "module", "from", "to", "state", "planned", "measured", "remark")
-    return "\n".join([safe(title + reason), table(headers, rows), *([facts["url"]] if "url" in facts else [])])
+    passed = [safe(f"Passed over: {one['installation']}, {one['reason']}") for one in facts["passed"]]
+    url = [facts["url"]] if "url" in facts else []
+    return "\n".join([safe(title + reason), table(headers, rows), *passed, *url])

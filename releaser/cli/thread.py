@@ -133,10 +133,11 @@ def _rollouts(items: Any) -> str:  # noqa: ANN401 -- facts
             moment(one["started_at"]),
             moment(one["finished_at"]),
             joined(one["notices"]),
+            f"one-off: {one['reason']}" if one["one_off"] else "",
         )
         for one in items
     ]
-    return table(("rollout", "version", "state", "started", "ended", "notices"), rows) if rows else ""
+    return table(("rollout", "version", "state", "started", "ended", "notices", "remark"), rows) if rows else ""
 
 
 def _installations(items: Any) -> str:  # noqa: ANN401 -- facts
@@ -144,7 +145,7 @@ def _installations(items: Any) -> str:  # noqa: ANN401 -- facts
         (
             one["installation"],
             one["customer"],
-            joined(one["versions"]),
+            joined(one["versions"]) + (f" (pinned for {one['pinned_for']})" if one["pinned_for"] else ""),
             moment(one["since"]) if one["fixed"] else "not there yet",
             seconds(one["planned_stop_s"]),
             seconds(one["measured_stop_s"]),

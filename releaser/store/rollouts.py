@@ -249,6 +249,8 @@ def facts(rollout: Rollout) -> dict[str, Any]:
         "max_parallel": rollout.max_parallel,
         "threshold": rollout.threshold,
         "ticket": rollout.ticket or None,
+        "one_off": bool((rollout.plan.get("options") or {}).get("one_off")),
+        "passed": list(rollout.plan.get("passed") or ()),
         "approved_by": rollout.approved_by or None,
         "created_by": rollout.created_by,
         "created_at": rollout.created_at,

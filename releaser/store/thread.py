@@ -181,9 +181,16 @@ def _rollouts(session: Session, product_id: int, key: str, ids: Collection[int])
             "started_at": row.started_at,
             "finished_at": row.finished_at,
             "notices": [notice.id for notice in notices.of_rollout(session, row.id)],
+            **_one_off(row),
         }
         for row in session.scalars(query).unique()
     ]
+
+
+def _one_off(row: Rollout) -> dict[str, Any]:
+    """Whether it was a single piece of work, and why it was done."""
+    options = row.plan.get("options") or {}
+    return {"one_off": bool(options.get("one_off")), "reason": options.get("reason") or ""}
 
 
 def _installation(session: Session, one: Runs) -> dict[str, Any]:
@@ -201,6 +208,7 @@ def _installation(session: Session, one: Runs) -> dict[str, Any]:
         "title": row.title or row.name,
         "customer": row.customer.name,
         "versions": sorted({target.version for target in row.targets if target.version}),
+        "pinned_for": row.pin["ticket"] if row.pin is not None else None,
         "fixed": one.since is not None,
         "since": one.since,
         "rollouts": list(one.brought_by),

@@ -17,7 +17,18 @@ from releaser.web import problems
 from releaser.web.api import router as api
 from releaser.web.api.described import schemas
 from releaser.web.health import router as health
-from releaser.web.pages import feeds, gate, history, notices, products, rollouts, start, trains, upgrade
+from releaser.web.pages import (
+    feeds,
+    gate,
+    history,
+    installations,
+    notices,
+    products,
+    rollouts,
+    start,
+    trains,
+    upgrade,
+)
 from releaser.web.pages.shown import STATIC
 from releaser.web.security import Guard
 
@@ -52,7 +63,7 @@ def create_app(ports: Ports, *, language: str = "en", zone: str = "UTC") -> Fast
     problems.install(app)
     app.include_router(health)
     app.include_router(api)
-    for pages in (start, history, upgrade, trains, gate, products, rollouts, notices, feeds):
+    for pages in (start, history, upgrade, trains, gate, products, installations, rollouts, notices, feeds):
         app.include_router(pages.router, include_in_schema=False)
     app.mount("/static", Kept(directory=STATIC))
     app.add_api_route("/favicon.ico", _favicon, include_in_schema=False)

@@ -122,16 +122,22 @@ _WORDS = {
     "not_planned": mark("not planned for this train"),
     "no_exception": mark("no exception"),
     "no_ticket": mark("names no ticket"),
+    "drifted": mark("changed by hand"),
+    "settled": mark("put right by a rollout"),
+    "accepted": mark("accepted as it is"),
+    "gone": mark("as recorded again"),
+    "pinned": mark("pinned"),
+    "unpinned": mark("not pinned any more"),
 }
 
 _TONES = {
     "good": "published succeeded already_installed completed sent closed done maintained fixed verified confirmed "
-    "solution_provided unaffected holds thaw left",
+    "solution_provided unaffected holds thaw left settled accepted gone unpinned",
     "busy": "running cutting_over verifying soaking committing preparing prepared in_progress cutting rolling_back "
     "stopping intent started",
     "wait": "awaiting_approval paused waiting announced candidate promoted queued waiting_customer reopened security-only "
-    "degraded partial moved shifted expected late soft_freeze freeze",
-    "bad": "failed yanked inconsistent rolled_back given_up outage full affected aborted",
+    "degraded partial moved shifted expected late soft_freeze freeze pinned",
+    "bad": "failed yanked inconsistent rolled_back given_up outage full affected aborted drifted",
 }
 _TONE_OF = {state: tone for tone, states in _TONES.items() for state in states.split()}
 
