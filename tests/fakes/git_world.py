@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -22,9 +23,24 @@ class GitWorld:
         self.count = 0
         folder.mkdir(parents=True, exist_ok=True)
         subprocess.run(
-            ["git", "init", "--quiet", "--initial-branch=main", *(["--bare"] if bare else []), str(folder)], check=True
+            [
+                "git",
+                "init",
+                "--quiet",
+                "--initial-branch=main",
+                "--template=",
+                *(["--bare"] if bare else []),
+                str(folder),
+            ],
+            check=True,
         )
         self.git("hash-object", "-t", "tree", "-w", "--stdin")
+
+    def moved(self, folder: Path) -> GitWorld:
+        """The same world whose repository was copied to `folder`."""
+        other = copy.copy(self)
+        other.folder = folder
+        return other
 
     def git(self, *arguments: str, feed: bytes = b"", check: bool = True, env: Mapping[str, str] = _NOTHING) -> str:
         """Run git in the repository; its output without the last line's end."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import copy
+import functools
 import shutil
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,22 +36,43 @@ class ReleaseWorld:
     """Product `shop`: 1.0 is tagged on `main`, then two fixes landed; line branches are called `line-X.Y`."""
 
     def __init__(self, folder: Path, *, url: str = "") -> None:
-        self._open(folder, GitWorld(folder / "remote.git"), FakeRegistry(), url)
-        metadata.create_all(self.database.engine)
-        self._begin()
+        first = _first()
+        if not url:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(first.folder / "releaser.db", folder)
+        shutil.copytree(first.remote.folder, folder / "remote.git")
+        self._open(folder, first.remote.moved(folder / "remote.git"), copy.deepcopy(first.registry), url)
+        self.main: str = first.main
+        if url:
+            metadata.create_all(self.database.engine)
+            self._fill()
+        else:
+            self._repoint()
+
+    @classmethod
+    def made(cls, folder: Path) -> ReleaseWorld:
+        """The world from which the others are copied, at rest: its two dozen git processes run once for a test run."""
+        world = object.__new__(cls)
+        world._open(folder, GitWorld(folder / "remote.git"), FakeRegistry(), "")
+        metadata.create_all(world.database.engine)
+        world._begin()
+        world._fill()
+        world.close()
+        return world
 
     def copied(self, folder: Path) -> ReleaseWorld:
         """A world of its own in `folder` that is like this one, which has to be closed; much faster than making it again."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
         other = object.__new__(ReleaseWorld)
-        remote = copy.copy(self.remote)
-        remote.folder = folder / "remote.git"
-        other._open(folder, remote, self.registry, "")
+        other._open(folder, self.remote.moved(folder / "remote.git"), self.registry, "")
         other.clock.set(self.clock.now())
         other.main = self.main
-        with other.database.transaction() as session:
-            session.execute(update(Product).values(repository=str(remote.folder)))
+        other._repoint()
         return other
+
+    def _repoint(self) -> None:
+        with self.database.transaction() as session:
+            session.execute(update(Product).values(repository=str(self.remote.folder)))
 
     def _open(self, folder: Path, remote: GitWorld, registry: FakeRegistry, url: str) -> None:
         self.folder = folder
@@ -80,6 +104,8 @@ class ReleaseWorld:
         self.land("feat: search by colour\n\nRefs: SHOP-3")
         for version in ("1.1", "1.0.1", "1.2", "1.1.1"):
             self.registry.push(IMAGE.replace("{version}", version))
+
+    def _fill(self) -> None:
         with self.database.transaction() as session:
             product = Product(
                 name="shop",
@@ -120,3 +146,10 @@ class ReleaseWorld:
 
     def close(self) -> None:
         self.database.close()
+
+
+@functools.cache
+def _first() -> ReleaseWorld:
+    folder = tempfile.mkdtemp(prefix="releaser-world-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return ReleaseWorld.made(Path(folder))
