@@ -19,7 +19,7 @@ from releaser.demo.engine import PROGRAMS, PrivateEngine
 from releaser.demo.registry import Registry
 from releaser.store.session import Database
 from releaser.store.upgrade import upgrade
-from tests import compiled_once, needs
+from tests import compiled_once, needs, unsynced
 from tests.fakes.postgres import TEMPLATE, PrivatePostgres
 
 # No deadline: two busy cores are no reason to fail. In CI the examples are the same in every run.
@@ -34,6 +34,7 @@ settings.register_profile("thorough", settings.get_profile("house"), max_example
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 compiled_once.share()
+unsynced.share()
 
 # What is started in the background by a shell ignores Ctrl-C, and so would every program that a test starts and interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

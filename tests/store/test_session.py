@@ -28,7 +28,7 @@ from releaser.store.session import (
     UnstorableError,
     WriteConflictError,
 )
-from tests import needs
+from tests import needs, unsynced
 from tests.fakes.postgres import PrivatePostgres
 
 NOBODY = 65534
@@ -205,7 +205,8 @@ def sqlite(sqlite_url: str) -> Iterator[Database]:
     database.close()
 
 
-def test_every_connection_is_set_for_safety(sqlite: Database) -> None:
+def test_every_connection_is_set_for_safety(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unsynced, "IS_ON", False)
     with sqlite.reading() as session:
         names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         found = {name: session.execute(text(f"PRAGMA {name}")).scalar() for name in names}
