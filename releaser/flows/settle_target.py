@@ -16,7 +16,7 @@ def settle_target(session: Session, update: TargetUpdate, *, made_anew: bool, no
     """In the caller's transaction. `made_anew`: what runs was made by this update, so it is looked at afresh."""
     target, rollout = update.target, update.rollout
     if made_anew:
-        target.configuration = None
+        target.configuration, target.looked_at = None, None
         if target.adopted is not None:
             target.adopted = {**target.adopted, "updated": True}
         drifts.end(session, target, drifts.SETTLED, now=now, reason=f"rollout {rollout.id}")
