@@ -16,6 +16,7 @@ from releaser.errors import InvalidError, OutsideError
 from releaser.flows.ports import Ports
 from releaser.process import this_process
 from releaser.settings import Settings
+from releaser.sources.artifacts import ArtifactFiles
 from releaser.sources.git import GitRepositories
 from releaser.sources.git_version import git_version
 from releaser.sources.registry import HttpRegistry
@@ -24,6 +25,8 @@ from releaser.store.in_use import in_use
 from releaser.store.session import Database
 from releaser.store.upgrade import upgrade
 from releaser.targets.docker.driver import DockerDriver
+from releaser.targets.files.driver import FilesDriver
+from releaser.targets.files.shell import SshAccess
 
 
 class SettingsError(InvalidError):
@@ -69,6 +72,14 @@ def unprepared(settings: Settings, *, bell: Bell | None = None) -> Iterator[Port
     driver = DockerDriver(
         clock=clock, control_timeout_s=settings.engine_timeout_s, pull_timeout_s=settings.pull_timeout_s
     )
+    artifacts = ArtifactFiles(settings.home.absolute() / "artifacts", fetch_timeout_s=settings.pull_timeout_s)
+    files = FilesDriver(
+        clock=clock,
+        fetch=artifacts.fetch,
+        access=SshAccess(key=settings.host_ssh_key, known_hosts=settings.host_ssh_known_hosts),
+        control_timeout_s=settings.engine_timeout_s,
+        send_timeout_s=settings.pull_timeout_s,
+    )
     try:
         yield Ports(
             database=database,
@@ -80,7 +91,7 @@ def unprepared(settings: Settings, *, bell: Bell | None = None) -> Iterator[Port
                 ssh_known_hosts=settings.ssh_known_hosts,
             ),
             registry=HttpRegistry(),
-            drivers={DriverName.DOCKER: driver},
+            drivers={DriverName.DOCKER: driver, DriverName.FILES: files},
             channels={"email": mail} if mail else {},
             home=settings.home.absolute(),
             address=settings.address,
@@ -88,9 +99,11 @@ def unprepared(settings: Settings, *, bell: Bell | None = None) -> Iterator[Port
             wake=(bell or Bell()).ring,
             sender=settings.mail_from,
             templates=TemplateProcess(),
+            artifacts=artifacts,
         )
     finally:
         driver.close()
+        files.close()
         database.close()
 
 

@@ -36,6 +36,12 @@ class Settings(BaseSettings):
         None, description="Private key for repositories over ssh; empty: ssh's own configuration."
     )
     ssh_known_hosts: Path | None = Field(None, description="Host keys of repositories over ssh; empty: the user's own.")
+    host_ssh_key: Path | None = Field(
+        None, description="Private key for hosts whose files are updated over ssh; empty: ssh's own configuration."
+    )
+    host_ssh_known_hosts: Path | None = Field(
+        None, description="Host keys of hosts whose files are updated over ssh; empty: the user's own."
+    )
     worker_threads: int = Field(4, ge=1, le=64, description="Targets worked on at once.")
     tick_s: float = Field(0.5, gt=0, description="Longest time between two looks of the worker, seconds.")
 
@@ -54,7 +60,7 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return ",".join(words)
 
-    @field_validator("ssh_key", "ssh_known_hosts", mode="before")
+    @field_validator("ssh_key", "ssh_known_hosts", "host_ssh_key", "host_ssh_known_hosts", mode="before")
     @classmethod
     def _a_file(cls, value: object) -> object:
         if value in (None, ""):

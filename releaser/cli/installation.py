@@ -14,7 +14,8 @@ from releaser.cli.group import commands, noun
 from releaser.cli.run import ByOption, OutputOption, running, who
 from releaser.cli.show import Output, joined, listing, moment, safe, show, table
 from releaser.domain.declaration import DeclaredHost, DeclaredInstallation, DeclaredTarget
-from releaser.domain.spec import ContainerSpec, HealthSpec, Order, of_kind
+from releaser.domain.spec import AnySpec, ContainerSpec, FilesSpec, HealthSpec, Order, ServiceSpec, of_kind
+from releaser.domain.target import DriverName
 from releaser.errors import InvalidError
 from releaser.flows.add_installation import add_installation
 from releaser.flows.list_hosts import list_hosts
@@ -108,6 +109,10 @@ def add_command(
     port: Annotated[list[str] | None, typer.Option(help="A port, as HOST:CONTAINER; repeatable.")] = None,
     env: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of its environment; repeatable.")] = None,
     volume: Annotated[list[str] | None, typer.Option(help="A volume, as NAME-OR-PATH:PATH[:ro]; repeatable.")] = None,
+    root: Annotated[
+        str, typer.Option(help="The folder of a target that is updated by files: its releases, and the link `current`.")
+    ] = "",
+    unit: Annotated[str, typer.Option(help="With --root: the systemd unit; the container's name when not given.")] = "",
     order: Annotated[Order, typer.Option(help="Which of two containers is there first.")] = Order.STOP_FIRST,
     health: Annotated[str, typer.Option(help="URL that answers 200 when it is healthy.")] = "",
     output: OutputOption = Output.TEXT,
@@ -117,7 +122,7 @@ def add_command(
     hosts = pairs(new_host or (), field="host", example="cloud-1=unix:///var/run/docker.sock")
     with described():
         short = _short_forms(network or [], port or [], volume or [])
-    spec = ContainerSpec(
+    given = ContainerSpec(
         name=container or name,
         networks=short.networks,
         ports=short.ports,
@@ -126,6 +131,7 @@ def add_command(
         order=order,
         health=HealthSpec(http=health or None),
     )
+    made: AnySpec = _files(given, root=root, unit=unit) if root else given
     declared = DeclaredInstallation(
         name=name,
         customer=customer,
@@ -134,7 +140,7 @@ def add_command(
         ring=ring,
         delivery=delivery,
         labels=pairs(label or (), field="label", example="region=eu"),
-        targets=(_target(target, spec),) if target else (),
+        targets=(_target(target, made),) if target else (),
     )
     with described(), running() as ports:
         facts = add_installation(
@@ -146,11 +152,23 @@ def add_command(
     show(facts, output, installation_text)
 
 
-def _target(text: str, spec: ContainerSpec) -> DeclaredTarget:
+def _files(given: ContainerSpec, *, root: str, unit: str) -> FilesSpec:
+    """The target as files. Raises `TargetError` for options that only containers have."""
+    if given != ContainerSpec(name=given.name, order=given.order, health=given.health):
+        raise TargetError(
+            "Files have no network, port, volume or environment.",
+            advice="Leave out --root for a container, or the others for files.",
+            field="root",
+        )
+    service = ServiceSpec(unit=unit)
+    return FilesSpec(name=given.name, root=root, service=service, order=given.order, health=given.health)
+
+
+def _target(text: str, spec: AnySpec) -> DeclaredTarget:
     module, at, machine = text.partition("@")
     if not (module and at and machine):
         raise TargetError(f"'{text[:80]}' is no target.", advice="Write it like web@cloud-1.", field="target")
-    return DeclaredTarget(module=module, host=machine, spec=spec)
+    return DeclaredTarget(module=module, host=machine, spec=spec, driver=DriverName(spec.kind))
 
 
 def _short_forms(networks: list[str], ports: list[str], volumes: list[str]) -> ContainerSpec:

@@ -39,7 +39,10 @@ def product_text(facts: Any) -> str:  # noqa: ANN401 -- facts
             ("ticket patterns", joined(facts["ticket_patterns"])),
             ("trains", _trains(facts)),
             ("collected", moment(facts["collected_at"])),
-            *((f"module {m['name']}", m["image"]) for m in facts["modules"]),
+            *(
+                (f"module {m['name']}", joined([m[key] for key in ("image", "artifact") if m[key]]))
+                for m in facts["modules"]
+            ),
         ]
     )
     lines = [(one["name"], one["branch"], one["phase"], one["supported_until_on"]) for one in facts.get("lines", [])]
@@ -103,6 +106,10 @@ def add_command(
     module: Annotated[
         list[str] | None, typer.Option(help="A part with its image, such as app=registry/app:{version}; repeatable.")
     ] = None,
+    artifact: Annotated[
+        list[str] | None,
+        typer.Option(help="A part with its archive: app=https://files.example.com/app-{version}.tar.gz; repeatable."),
+    ] = None,
     first_train: Annotated[str, typer.Option(help="Day of a stable release, from which the others are counted.")] = "",
     cadence: Annotated[int, typer.Option(min=1, max=366, help="Days between two stable releases.")] = 14,
     zone: Annotated[str, typer.Option(help="IANA zone of the trains' days.")] = "UTC",
@@ -111,6 +118,7 @@ def add_command(
 ) -> None:
     """Add a product. `releaser apply` changes it later; `releaser collect` reads its history."""
     modules = pairs(module or (), field="module", example="app=registry.example.com/app:{version}")
+    artifacts = pairs(artifact or (), field="artifact", example="app=https://files.example.com/app-{version}.tar.gz")
     declared = DeclaredProduct(
         name=name,
         repository=_address(repo),
@@ -120,7 +128,10 @@ def add_command(
         scheme=scheme,
         tag_format=tag_format,
         ticket_patterns=tuple(ticket_pattern) if ticket_pattern is not None else (DEFAULT_PATTERN,),
-        modules=tuple(DeclaredModule(name=part, image=image) for part, image in modules.items()),
+        modules=tuple(
+            DeclaredModule(name=part, image=modules.get(part, ""), artifact=artifacts.get(part, ""))
+            for part in {**modules, **artifacts}
+        ),
         first_train_on=day(first_train, field="first-train"),
         cadence_days=cadence,
         zone=zone,

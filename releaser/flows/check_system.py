@@ -157,7 +157,11 @@ def _outside(ports: Ports) -> Iterator[tuple[str, Check]]:
     """A check of each engine and each registry that is named in the database, and of the tags that were read."""
     yield "tags", partial(_tags, ports)
     with ports.database.reading() as session:
-        hosts = [(host.name, host.address) for host in installations.hosts(session)]
+        by_files = installations.hosts_of(session, DriverName.FILES)
+        hosts = [
+            (host.name, host.address, DriverName.FILES if host.id in by_files else _driver_of(host.address))
+            for host in installations.hosts(session)
+        ]
         images: dict[str, str] = {}
         for product in products.everything(session):
             newest = releases.by_product(session, product.id, limit=1)
@@ -165,10 +169,15 @@ def _outside(ports: Ports) -> Iterator[tuple[str, Check]]:
                 reference = module.image.replace("{version}", newest[0].version if newest else "0")
                 if module.image:
                     images.setdefault(module.image.partition("/")[0], reference)
-    for name, address in hosts:
-        yield f"host {name}", partial(ports.drivers[DriverName.DOCKER].check, address)
+    for name, address, driver in hosts:
+        yield f"host {name}", partial(ports.drivers[driver].check, address)
     for name, reference in images.items():
         yield f"registry {name}", partial(_registry, ports, reference)
+
+
+def _driver_of(address: str) -> DriverName:
+    """Who speaks with a host on which no target is declared yet."""
+    return DriverName.FILES if address.startswith(("local:", "ssh:")) else DriverName.DOCKER
 
 
 def _tags(ports: Ports) -> str:

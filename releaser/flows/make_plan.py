@@ -30,6 +30,7 @@ from releaser.flows.ports import Ports
 from releaser.store import drifts, installations, pins, products, releases, ways
 from releaser.store.installations import Installation, Target
 from releaser.store.plain import load_spec
+from releaser.store.products import Module
 from releaser.store.releases import Release
 from releaser.targets.target import Driver
 
@@ -43,6 +44,14 @@ class NothingSelectedError(NotFoundError):
 
 class NoImageError(InvalidError):
     """A module has no image template, so there is nothing to run."""
+
+
+class NoArtifactError(InvalidError):
+    """A module has no artifact template, so there is nothing to put on a host."""
+
+
+_Digests = dict[tuple[int, bool], tuple[str, str]]
+"""(Module id, whether files are wanted of it) -> (image with its tag or address of the artifact, digest)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +85,7 @@ class _Seen:
 def make_plan(ports: Ports, *, product: str, version: str, selector: str, options: RolloutOptions) -> Plan:
     """The plan as of now. Raises `InvalidError`, `NotFoundError`, `RefusedError`, `OutsideError` (images, all hosts down)."""
     parsed = selectors.parse(selector)
-    digests = _digests(ports, product, version)
+    digests = _digests(ports, product, version, parsed)
     with ports.database.reading() as session:
         row = products.get(session, product)
         release = releases.get(session, row, version)
@@ -103,15 +112,21 @@ def make_plan(ports: Ports, *, product: str, version: str, selector: str, option
     )
 
 
-def _digests(ports: Ports, product: str, version: str) -> dict[int, tuple[str, str]]:
-    """Module id -> (image with tag, digest): as the candidate recorded them, else as the registry says now."""
+def _digests(ports: Ports, product: str, version: str, selector: selectors.Selector) -> _Digests:
+    """What the chosen targets are made from: as the candidate recorded it, else as the registry or the artifact says now."""
     with ports.database.reading() as session:
         row = products.get(session, product)
         release = releases.get(session, row, version)
         _check_state(release)
-        known = {image.module_id: (image.image, image.digest) for image in release.images}
-        missing = {m.id: m for m in row.modules if m.id not in known}
-    for module_id, module in missing.items():
+        known = {(image.module_id, False): (image.image, image.digest) for image in release.images}
+        chosen = _chosen(installations.everything(session, product_id=row.id), selector, release)
+        needed = {(t.module_id, t.driver is DriverName.FILES): t.module for one in chosen for t in one.targets}
+    for (module_id, is_file), module in needed.items():
+        if (module_id, is_file) in known:
+            continue
+        if is_file:
+            known[module_id, is_file] = _artifact(ports, module, release)
+            continue
         if not module.image:
             raise NoImageError(
                 f"Module '{module.name}' of '{product}' has no image template.",
@@ -119,8 +134,19 @@ def _digests(ports: Ports, product: str, version: str) -> dict[int, tuple[str, s
                 field="modules",
             )
         image = module.image.replace("{version}", release.version)
-        known[module_id] = (image, ports.registry.resolve(image))
+        known[module_id, is_file] = (image, ports.registry.resolve(image))
     return known
+
+
+def _artifact(ports: Ports, module: Module, release: Release) -> tuple[str, str]:
+    if not module.artifact:
+        raise NoArtifactError(
+            f"Module '{module.name}' has no artifact template, and a target of it is updated by files.",
+            advice="Declare one, such as https://files.example.com/app-{version}.tar.gz.",
+            field="modules",
+        )
+    address = module.artifact.replace("{version}", release.version)
+    return address, ports.artifacts.resolve(address)
 
 
 def _check_state(release: Release) -> None:
@@ -226,12 +252,13 @@ def _facts(installation: Installation, release: Release) -> dict[str, str]:
     }
 
 
-def _desired(target: Target, release: Release, digests: dict[int, tuple[str, str]]) -> Desired:
-    image, digest = digests[target.module_id]
+def _desired(target: Target, release: Release, digests: _Digests) -> Desired:
+    is_file = target.driver is DriverName.FILES
+    image, digest = digests[target.module_id, is_file]
     repository, _, tag = image.rpartition(":")
     return Desired(
         version=release.version,
-        image=repository if repository and "/" not in tag else image,
+        image=repository if repository and "/" not in tag and not is_file else image,
         digest=digest,
         spec=load_spec(target.spec),
     )

@@ -12,7 +12,7 @@ from releaser.clock import Clock
 from releaser.domain.history import History
 from releaser.domain.status_table import StatusTable
 from releaser.domain.target import DriverName
-from releaser.sources.source import Escape, ImageRegistry, Repositories, TemplateEngine
+from releaser.sources.source import Artifacts, Escape, ImageRegistry, Repositories, TemplateEngine
 from releaser.store.session import Database
 from releaser.targets.target import Driver
 
@@ -37,6 +37,13 @@ class NoTemplates:
         raise AssertionError(name)
 
 
+class NoArtifacts:
+    """Has nothing: for a program that puts no files on hosts."""
+
+    def resolve(self, address: str) -> str:
+        raise AssertionError(address)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """The store, the clock and the outside. `owner` names this process in leases; `address` is the readers' URL.
@@ -58,5 +65,6 @@ class Ports:
     wake: Callable[[], None]
     sender: str = "releases@example.com"
     templates: TemplateEngine = field(default_factory=NoTemplates)
+    artifacts: Artifacts = field(default_factory=NoArtifacts)
     histories: dict[int, tuple[str, History]] = field(default_factory=dict)
     status_tables: dict[int, tuple[Hashable, StatusTable]] = field(default_factory=dict)

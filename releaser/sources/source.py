@@ -271,6 +271,30 @@ class ImageRegistry(Protocol):
         ...
 
 
+class ArtifactNotFoundError(OutsideError):
+    """There is no artifact at the address."""
+
+
+class ArtifactUnreachableError(OutsideError):
+    """Where the artifact lies did not answer, or not in time."""
+
+
+class ArtifactRefusedError(OutsideError):
+    """The artifact is not what was resolved, or nothing that is taken."""
+
+
+class Artifacts(Protocol):
+    """Where archives and other files live that are put on hosts."""
+
+    def resolve(self, address: str) -> str:
+        """The SHA-256 (`sha256:...`) of what an absolute path, `file://` or `https://` address stands for right now.
+
+        A file beside it, of the same name with `.sha256`, is believed; without one the artifact is fetched and computed.
+        Raises `ArtifactNotFoundError`, `ArtifactUnreachableError`, `ArtifactRefusedError`.
+        """
+        ...
+
+
 class Escape(StrEnum):
     """What a template's output is, and so how the texts that it puts out are made inert."""
 

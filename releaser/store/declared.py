@@ -115,7 +115,7 @@ def _product(session: Session, row: Product) -> DeclaredProduct:
         paths=tuple(row.paths),
         changelog=load(ChangelogKeeping, row.changelog),
         lines=tuple(DeclaredLine(name=one.name, **{key: getattr(one, key) for key in _LINE}) for one in stated),
-        modules=tuple(DeclaredModule(name=m.name, image=m.image) for m in row.modules),
+        modules=tuple(DeclaredModule(name=m.name, image=m.image, artifact=m.artifact) for m in row.modules),
         **{name: getattr(row, name) for name in _PRODUCT},
     )
 
@@ -240,9 +240,9 @@ class _Writing:
         there = {module.name: module for module in row.modules}
         for module in wanted.modules:
             if module.name in there:
-                there[module.name].image = module.image
+                there[module.name].image, there[module.name].artifact = module.image, module.artifact
             else:
-                row.modules.append(Module(name=module.name, image=module.image))
+                row.modules.append(Module(name=module.name, image=module.image, artifact=module.artifact))
         self._lines(row, wanted)
 
     def _lines(self, row: Product, wanted: DeclaredProduct) -> None:

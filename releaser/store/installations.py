@@ -21,7 +21,7 @@ class InstallationNotFoundError(NotFoundError):
 
 
 class Host(Base):
-    """A machine with a container engine; `address` is the engine's URL (`unix:///…`, `tcp://…`)."""
+    """A machine; `address` is its container engine's URL (`unix:///…`, `tcp://…`), or leads to its files (`ssh://…`, `local://`)."""
 
     __tablename__ = "hosts"
 
@@ -138,6 +138,11 @@ def begin_generations_anew(session: Session) -> None:
 def hosts(session: Session) -> Sequence[Host]:
     """Every host by name."""
     return session.scalars(select(Host).order_by(Host.name)).all()
+
+
+def hosts_of(session: Session, driver: DriverName) -> frozenset[int]:
+    """The ids of hosts with a target of this driver."""
+    return frozenset(session.scalars(select(Target.host_id).where(Target.driver == driver).distinct()))
 
 
 def facts(installation: Installation) -> dict[str, Any]:

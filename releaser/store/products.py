@@ -65,7 +65,7 @@ class Product(Base):
 
 
 class Module(Base):
-    """A part of a product that is versioned and updated by itself; `image` is a template with `{version}`."""
+    """A part of a product that is versioned and updated by itself; `image` and `artifact` are templates with `{version}`."""
 
     __tablename__ = "modules"
     __table_args__ = (UniqueConstraint("product_id", "name"),)
@@ -74,6 +74,7 @@ class Module(Base):
     product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
     name: Mapped[str] = mapped_column(String(80))
     image: Mapped[str] = mapped_column(Text, default="")
+    artifact: Mapped[str] = mapped_column(Text, default="")
 
     product: Mapped[Product] = relationship(back_populates="modules")
 
@@ -166,5 +167,5 @@ def facts(product: Product) -> dict[str, Any]:
         "supported_days": product.supported_days,
         "support_notice_days": product.support_notice_days,
         "collected_at": product.collected_at,
-        "modules": [{"name": m.name, "image": m.image} for m in product.modules],
+        "modules": [{"name": m.name, "image": m.image, "artifact": m.artifact} for m in product.modules],
     }

@@ -54,6 +54,14 @@ class PortTakenError(OutsideError):
     """A published port is held by something else on the host."""
 
 
+class ArchiveRefusedError(OutsideError):
+    """What an artifact holds is not what may be unpacked on a host."""
+
+
+class ConfigurationRefusedError(OutsideError):
+    """The validator of the target refused the new files; nothing was touched."""
+
+
 class InconsistentError(OutsideError):
     """The state before cannot be brought back by itself; this is for a person."""
 

@@ -217,7 +217,7 @@ def test_differences_are_told_by_name_whatever_the_order() -> None:
     assert [(f.field, f.old, f.new) for f in change.fields] == [
         ("title", "", "Shop"),
         ("modules.b.image", "", "x/b:{version}"),
-        ("modules.a", {"name": "a", "image": ""}, None),
+        ("modules.a", {"name": "a", "image": "", "artifact": ""}, None),
     ]
 
 

@@ -10,7 +10,7 @@ from releaser.demo.engine import Engine
 from releaser.demo.images import Behaviour as SampleBehaviour
 from releaser.demo.images import Healthcheck, Sample, publish
 from releaser.demo.registry import Registry
-from releaser.targets.docker.gate import http_probe
+from releaser.targets.probe import http_probe
 from tests.fakes.engine import Behaviour, FakeEngine
 from tests.targets.docker_world import World
 

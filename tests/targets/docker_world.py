@@ -16,7 +16,7 @@ from releaser.domain.spec import ContainerSpec, HealthSpec, Order, PortBinding
 from releaser.domain.target import Assignment, Desired
 from releaser.targets.docker.client import Engine
 from releaser.targets.docker.driver import DockerDriver
-from releaser.targets.docker.gate import Probe
+from releaser.targets.probe import Probe
 from tests.fakes.controller import Controller
 
 PORT = 8080

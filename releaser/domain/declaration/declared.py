@@ -40,10 +40,14 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredModule:
-    """A part of a product that is versioned and updated by itself; `image` is a template with `{version}`."""
+    """A part of a product that is versioned and updated by itself; `image` and `artifact` are templates with `{version}`.
+
+    Containers are made from `image`; `artifact` is an archive or another file that is put on hosts: a path or a URL.
+    """
 
     name: str
     image: str = ""
+    artifact: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +117,7 @@ class DeclaredCustomer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredHost:
-    """A machine with a container engine; `address` is the engine's URL."""
+    """A machine; `address` is its container engine's URL, or how its files are reached: `ssh://…`, `local://`."""
 
     name: str
     address: str

@@ -21,6 +21,7 @@ from releaser.domain.declaration.declared import (
     DeclaredLine,
     DeclaredModule,
     DeclaredProduct,
+    DeclaredTarget,
     Origin,
     Place,
 )
@@ -29,6 +30,7 @@ from releaser.domain.declaration.train_rules import LONGEST_ADDRESS, MAIL_ADDRES
 from releaser.domain.line import MOST_DAYS, checked_support
 from releaser.domain.regulation import checked
 from releaser.domain.spec import ContainerSpec, FilesSpec, TargetSpec
+from releaser.domain.target import DriverName
 from releaser.domain.ticket_patterns import TicketPatterns
 from releaser.domain.version import TagFormat, line_named
 from releaser.errors import InvalidError
@@ -46,9 +48,10 @@ _ENGINE = re.compile(
 _IMAGE = re.compile(
     r"(?:[A-Za-z0-9-]+[.:][A-Za-z0-9.:-]+|localhost|\[[0-9a-fA-F:]+\](?::[0-9]+)?)/[a-z0-9][A-Za-z0-9._/:-]*"
 )
+_ARTIFACT = re.compile(r"(?:https://[^\s/@{}]+|http://(?:127\.0\.0\.1|localhost)(?::[0-9]+)?|file://)?/[^\s{}]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _LENGTHS = {"name": 80, "title": 200, "branch": 200, "line_branch": 200, "profile": 80, "role": 40, "ring": 40}
-_LENGTHS |= {"delivery": 40, "repository": 2000, "image": 500, "address": 500}
+_LENGTHS |= {"delivery": 40, "repository": 2000, "image": 500, "artifact": 2000, "address": 500}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,6 +271,13 @@ def _module(module: DeclaredModule) -> Iterator[Fault]:
             f"'{image[:120]}' is no image template.",
             "Name the registry and the tag, such as registry.example.com/shop/web:{version}.",
         )
+    artifact = module.artifact
+    if artifact and ("{version}" not in artifact or not _ARTIFACT.fullmatch(artifact.replace("{version}", "1.0"))):
+        yield (
+            ("artifact",),
+            f"'{artifact[:120]}' is no artifact template.",
+            "Write an absolute path or a URL, such as https://files.example.com/shop-{version}.tar.gz.",
+        )
 
 
 def _customer(customer: DeclaredCustomer) -> Iterator[Fault]:
@@ -331,7 +341,7 @@ def _installation(installation: DeclaredInstallation) -> Iterator[Fault]:
 
 def _references(declaration: Declaration, known: Declaration) -> Iterator[Fault]:
     customers = {one.name for one in (*known.customers, *declaration.customers)}
-    hosts = {one.name for one in (*known.hosts, *declaration.hosts)}
+    hosts = {one.name: one.address for one in (*known.hosts, *declaration.hosts)}
     modules = {one.name: [m.name for m in one.modules] for one in (*known.products, *declaration.products)}
     for index, one in enumerate(declaration.installations):
         at: Place = ("installations", index)
@@ -339,12 +349,29 @@ def _references(declaration: Declaration, known: Declaration) -> Iterator[Fault]
         yield from _known("product", one.product, modules, (*at, "product"))
         for number, target in enumerate(one.targets):
             yield from _known("host", target.host, hosts, (*at, "targets", number, "host"))
+            yield from _fitting(target, hosts.get(target.host, ""), (*at, "targets", number, "host"))
             if one.product in modules and target.module not in modules[one.product]:
                 yield (
                     (*at, "targets", number, "module"),
                     f"Product '{one.product}' has no module '{target.module[:80]}'.",
                     f"It has: {', '.join(modules[one.product]) or 'none; declare one'}.",
                 )
+
+
+def _fitting(target: DeclaredTarget, address: str, place: Place) -> Iterator[Fault]:
+    """A host is reached in the way that the driver speaks."""
+    if target.driver is DriverName.FILES and address.startswith(("unix:", "tcp:")):
+        yield (
+            place,
+            f"Host '{target.host}' is a container engine's ({address[:80]}), and the target is updated by files.",
+            "Declare a host with the address ssh://user@host or local://.",
+        )
+    elif target.driver is DriverName.DOCKER and address == "local://":
+        yield (
+            place,
+            f"Host '{target.host}' is this machine's files, and the target is updated by docker.",
+            "Declare a host with its engine's address, such as unix:///var/run/docker.sock.",
+        )
 
 
 def _known(noun: str, name: str, names: Iterable[str], place: Place) -> Iterator[Fault]:

@@ -12,6 +12,7 @@ from releaser.targets.docker.client import Engines
 from releaser.targets.docker.scene import describe, look
 from releaser.targets.docker.steps import StepName
 from releaser.targets.docker.work import Work
+from releaser.targets.probe import Probe, http_probe
 from releaser.targets.target import Capabilities
 
 
@@ -24,7 +25,7 @@ class DockerDriver:
         clock: Clock,
         control_timeout_s: float = 5.0,
         pull_timeout_s: float = 300.0,
-        probe: gate.Probe = gate.http_probe,
+        probe: Probe = http_probe,
     ) -> None:
         self._clock = clock
         self._engines = Engines(control_timeout_s=control_timeout_s, pull_timeout_s=pull_timeout_s)

@@ -7,11 +7,8 @@ the deadline; every other verdict is final.
 
 from __future__ import annotations
 
-import http.client
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Protocol
-from urllib.parse import urlsplit
 
 from releaser.domain.spec import HealthSpec
 from releaser.domain.target import Assignment, Desired, Health, Verdict
@@ -19,31 +16,9 @@ from releaser.targets.docker.client import Engine
 from releaser.targets.docker.container import Label, Made
 from releaser.targets.docker.faults import one_line
 from releaser.targets.docker.scene import Found, Scene, engine_time, look
+from releaser.targets.probe import Probe
 
 _LAST_LINES = 5
-
-
-class Probe(Protocol):
-    """Asks a URL once."""
-
-    def __call__(self, url: str, *, timeout_s: float) -> int:
-        """The status; raises `OSError` when nobody answers like a web server."""
-        ...
-
-
-def http_probe(url: str, *, timeout_s: float) -> int:
-    """GET `url`, following nothing and using no proxy; the status it answers with."""
-    parts = urlsplit(url)
-    make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = make(parts.hostname or "", parts.port, timeout=timeout_s)
-    try:
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("GET", path, headers={"User-Agent": "releaser-probe", "Connection": "close"})
-        return connection.getresponse().status
-    except http.client.HTTPException as error:
-        raise OSError(f"no HTTP answer ({type(error).__name__})") from error
-    finally:
-        connection.close()
 
 
 def verify(engine: Engine, assignment: Assignment, *, wanted: Desired | None, probe: Probe) -> Verdict:

@@ -253,6 +253,7 @@ def upgrade() -> None:
         sa.Column("product_id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("image", sa.Text(), nullable=False),
+        sa.Column("artifact", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_modules_product_id_products")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_modules")),
         sa.UniqueConstraint("product_id", "name", name=op.f("uq_modules_product_id_name")),

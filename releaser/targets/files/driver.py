@@ -1,0 +1,105 @@
+"""The door of the files driver: the port `targets.target.Driver`, put together from the rooms behind it."""
+
+from __future__ import annotations
+
+from releaser.clock import Clock
+from releaser.domain.target import Assignment, Desired, Observation, Step, Verdict
+from releaser.errors import InvalidError
+from releaser.targets.files import gate, scripts, steps
+from releaser.targets.files.archive import Limits
+from releaser.targets.files.faults import from_script
+from releaser.targets.files.scene import describe, look
+from releaser.targets.files.shell import Shells, SshAccess
+from releaser.targets.files.steps import StepName
+from releaser.targets.files.work import Fetch, Work
+from releaser.targets.probe import Probe, http_probe
+from releaser.targets.target import Capabilities, EngineRefusedError
+
+
+class FilesDriver:
+    """Files of any number of hosts. Keeps nothing but connections: what is true is asked for every time."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        fetch: Fetch,
+        access: SshAccess = SshAccess(),  # noqa: B008 -- frozen
+        limits: Limits = Limits(),  # noqa: B008 -- frozen
+        control_timeout_s: float = 5.0,
+        send_timeout_s: float = 300.0,
+        probe: Probe = http_probe,
+        shells: Shells | None = None,
+    ) -> None:
+        self._clock = clock
+        self._fetch = fetch
+        self._limits = limits
+        # A look runs a service's own status command, which has its own few seconds.
+        self._timeout_s = control_timeout_s + 10
+        self._send_timeout_s = send_timeout_s
+        self._probe = probe
+        self._shells = shells or Shells(access=access, connect_timeout_s=control_timeout_s)
+
+    def close(self) -> None:
+        """Let go of every connection; the driver may still be used and opens new ones."""
+        self._shells.close()
+
+    def capabilities(self) -> Capabilities:
+        """Stop-first with a way back; connections are not drained, and the host has to be reachable."""
+        return Capabilities(start_first=False, drain=False, rollback=True, offline=False)
+
+    def check(self, address: str) -> str:
+        """One line about the host; raises `OutsideError` if it cannot be reached or lacks a program."""
+        answer = self._shells.at(address).run(scripts.check(), timeout_s=self._timeout_s)
+        if answer.code:
+            raise from_script(answer.code, answer.err, what="tell what it has", address=address)
+        told = dict(line.split("\t", 1) for line in answer.out.splitlines() if "\t" in line)
+        if told.get("lacks"):
+            raise EngineRefusedError(
+                f"The host at {address} lacks {told['lacks'].strip()}.",
+                permanent=True,
+                advice="Install it there: coreutils, tar and util-linux have all that is needed.",
+                address=address,
+            )
+        manager = told.get("systemd") or "no systemd: start, stop and status are to be declared"
+        return f"{told.get('system', '')}, {manager}, logged in as {told.get('user', '')}"
+
+    def observe(self, assignment: Assignment) -> Observation:
+        """What the files and the service on the host say; the HTTP probe belongs to `verify`."""
+        scene = look(self._shells.at(assignment.address), assignment, timeout_s=self._timeout_s)
+        return describe(scene, assignment, at=self._clock.now())
+
+    def plan(
+        self, *, desired: Desired, previous: Desired | None, observed: Observation | None = None
+    ) -> tuple[Step, ...]:
+        """See `steps.plan`."""
+        return steps.plan(desired=desired, previous=previous, observed=observed)
+
+    def plan_back(self, *, desired: Desired, previous: Desired | None) -> tuple[Step, ...]:  # noqa: ARG002 -- the port
+        """See `steps.plan_back`."""
+        return steps.plan_back(desired=desired)
+
+    def apply(self, step: Step, assignment: Assignment) -> str:
+        """Carry out one step; see `work`."""
+        try:
+            name = StepName(step.name)
+        except ValueError:
+            raise InvalidError(
+                f"The files driver knows no step '{step.name}'.",
+                advice="The journal was written by another version; roll the target back or plan it again.",
+                field="step",
+            ) from None
+        work = Work(
+            self._shells.at(assignment.address),
+            assignment,
+            fetch=self._fetch,
+            limits=self._limits,
+            timeout_s=self._timeout_s,
+            send_timeout_s=self._send_timeout_s,
+        )
+        return work.carry_out(name)
+
+    def verify(self, assignment: Assignment, *, wanted: Desired | None) -> Verdict:
+        """One look through the gate; see `gate`."""
+        shell = self._shells.at(assignment.address)
+        return gate.verify(shell, assignment, wanted=wanted, probe=self._probe, timeout_s=self._timeout_s)

@@ -1,0 +1,250 @@
+"""The scripts that a host's shell is told: plain POSIX, every foreign word quoted, each safe to be repeated or cut off anywhere.
+
+A script that changes anything holds the root's lock while it runs and passes the fence first. What becomes visible becomes so
+by one rename, after its bytes are on the disk: a reader sees the old or the new, whole.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from releaser.domain.spec import ConfigurationFile, FilesSpec
+from releaser.domain.target import Assignment
+from releaser.targets.files.archive import MARK
+from releaser.targets.files.faults import BUSY, FENCED
+from releaser.targets.files.service import Service
+
+LOCK_WAIT_S: Final = 10
+TOOLS: Final = (
+    "cat chmod chown cp cut date env flock head ln ls mkdir mv printf readlink rm sha256sum sync tail tar timeout tr"
+)
+
+_GROUND: Final = (
+    "set -eu",
+    "umask 022",
+    "LC_ALL=C; export LC_ALL",
+    'say() { printf "%s\\t%s\\n" "$1" "$2"; }',
+)
+# A file takes its place by a rename, after it is on the disk, under its old owner; a link is followed to what it names.
+_PUT: Final = (
+    "put() {",
+    '  target=$2; [ ! -L "$target" ] || target=$(readlink -f "$target")',
+    '  folder=${target%/*}; mkdir -p "$folder"',
+    '  cp -p "$1" "$folder/.releaser-new"',
+    '  [ -z "$3" ] || chmod "$3" "$folder/.releaser-new"',
+    '  [ -z "$3" ] || [ ! -e "$target" ] || chown --reference="$target" "$folder/.releaser-new" 2>/dev/null || :',
+    '  sync "$folder/.releaser-new"; mv -fT "$folder/.releaser-new" "$target"; sync "$folder"',
+    "}",
+    'keep() { printf "%s\\n" "$2" >"$1.new"; sync "$1.new"; mv -fT "$1.new" "$1"; sync "$own"; }',
+)
+
+q = shlex.quote
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where things of one attempt lie below the root."""
+
+    root: str
+    tag: str
+
+    @classmethod
+    def of(cls, spec: FilesSpec, assignment: Assignment) -> Places:
+        """Those of an assignment."""
+        return cls(spec.root, f"{assignment.rollout}-{assignment.attempt}")
+
+    @property
+    def own(self) -> str:
+        """What this service keeps for itself."""
+        return f"{self.root}/.releaser"
+
+    @property
+    def staged(self) -> str:
+        """The new configuration before it takes its place."""
+        return f"{self.own}/new-{self.tag}"
+
+    @property
+    def backup(self) -> str:
+        """Everything as it was before the cutover."""
+        return f"{self.own}/backup-{self.tag}"
+
+    @property
+    def unpacking(self) -> str:
+        """A release that is not whole yet."""
+        return f"{self.own}/unpack-{self.tag}"
+
+
+def ground(places: Places) -> list[str]:
+    """How every script begins."""
+    return [*_GROUND, f"root={q(places.root)}; own=$root/.releaser"]
+
+
+def fenced(places: Places, generation: int) -> list[str]:
+    """How every script begins that changes something: take the lock, and pass the fence or leave it to the younger one."""
+    return [
+        *ground(places),
+        *_PUT,
+        'mkdir -p "$own" "$root/releases"; chmod 700 "$own"',
+        'exec 9>>"$own/lock"',
+        f"flock -w {LOCK_WAIT_S} 9 || exit {BUSY}",
+        'found=$(cat "$own/generation" 2>/dev/null || echo 0)',
+        f'[ "$found" -le {generation} ] || {{ say generation "$found"; exit {FENCED}; }}',
+        f'[ "$found" -ge {generation} ] || keep "$own/generation" {generation}',
+    ]
+
+
+def look(places: Places, services: Sequence[Service], paths: Sequence[str], *, settled: bool) -> list[str]:
+    """Say everything there is. With `settled` what another script is in the middle of ends first."""
+    wait = [f'[ ! -e "$own/lock" ] || {{ exec 9>>"$own/lock"; flock -w {LOCK_WAIT_S} 9 || exit {BUSY}; exec 9>&-; }}']
+    lines = [
+        *ground(places),
+        *(wait if settled else ()),
+        'say now "$(date +%s)"',
+        'say generation "$(cat "$own/generation" 2>/dev/null || :)"',
+        'say current "$(readlink "$root/current" 2>/dev/null || :)"',
+        '[ ! -e "$root/current" ] || [ -L "$root/current" ] || say blocked yes',
+        f'for one in "$root"/releases/*; do [ ! -f "$one/{MARK}" ] || say release "${{one##*/}} $(head -n 1 "$one/{MARK}")"; done',
+        'for one in "$own"/unpack-* "$own"/new-* "$own"/backup-*; do [ ! -e "$one" ] || say own "${one##*/}"; done',
+        'say state "$(cat "$own/state" 2>/dev/null || :)"',
+        'say started "$(cat "$own/started" 2>/dev/null || :)"',
+        f'say was "$(cat {q(places.backup)}/was 2>/dev/null || :)"',
+    ]
+    for number, path in enumerate(paths):
+        lines.append(f'if [ -f {q(path)} ]; then sum=$(sha256sum <{q(path)}); say file "{number} ${{sum%% *}}"; fi')
+    for number, service in enumerate(services):
+        lines += service.look(number)
+    return lines
+
+
+def unpack(places: Places, name: str, mark: str) -> list[str]:
+    """Unpack standard input under a passing name, mark it, and let it appear at once."""
+    return [
+        f"new={q(places.unpacking)}; release=$root/releases/{q(name)}",
+        f'[ ! -e "$release" ] || [ -f "$release/{MARK}" ] || {{ echo "$release is not of this service" >&2; exit 93; }}',
+        'rm -rf "$new"; mkdir -p "$new"',
+        'tar -x -f - -C "$new" --no-same-owner',
+        f'printf "%s\\n" {q(mark)} >"$new/{MARK}"',
+        'chmod 755 "$new"; sync -f "$new"',
+        'mv -T "$new" "$release"; sync "$root/releases"',
+    ]
+
+
+def stage(places: Places) -> list[str]:
+    """Put standard input, every file of configuration, where nobody reads it yet."""
+    return [
+        f"new={q(places.staged)}",
+        'rm -rf "$new" "$new.part"; mkdir -p "$new.part"; chmod 700 "$new.part"',
+        'tar -x -m -f - -C "$new.part" --no-same-owner',
+        'sync -f "$new.part"; mv -T "$new.part" "$new"',
+    ]
+
+
+def validate(places: Places, words: Sequence[str], release: str, bound_s: int) -> list[str]:
+    """Ask the validator about the new files; its words come with its refusal."""
+    put_in = {"{release}": f"{places.root}/releases/{release}", "{configuration}": places.staged, "{root}": places.root}
+    asked = []
+    for word in words:
+        for name, value in put_in.items():
+            word = word.replace(name, value)  # noqa: PLW2901 -- one after the other
+        asked.append(word)
+    return [
+        f'code=0; env -u LC_ALL timeout -k 5 {bound_s} {shlex.join(asked)} </dev/null >"$own/output" 2>&1 9>&- || code=$?',
+        'say code "$code"; say said "$(tail -c 2000 "$own/output" | tr "\\n\\t" "  ")"',
+    ]
+
+
+def back_up(places: Places, service: Service, paths: Sequence[str]) -> list[str]:
+    """Keep everything that will change as it is, once: what is whole already is never written again."""
+    lines = [
+        f"copy={q(places.backup)}",
+        'rm -rf "$copy.part"; mkdir -p "$copy.part/files"; chmod 700 "$copy.part"',
+        '[ ! -f "$own/state" ] || cp -p "$own/state" "$copy.part/state"',
+    ]
+    for number, path in enumerate(paths):
+        lines.append(f'[ ! -e {q(path)} ] || cp -pL {q(path)} "$copy.part/files/{number}"')
+        lines.append(f'printf "%s\\n" {q(path)} >"$copy.part/files/{number}.path"')
+    lines += [
+        f"active=no; if {service.is_active()}; then active=yes; fi",
+        'printf "%s %s\\n" "$active" "$(readlink "$root/current" 2>/dev/null || :)" >"$copy.part/was"',
+        'sync -f "$copy.part"; mv -T "$copy.part" "$copy"; sync "$own"',
+    ]
+    return lines
+
+
+def place(places: Places, files: Sequence[ConfigurationFile], gone: Sequence[str], state: str) -> list[str]:
+    """Put every new file in its place and take away those that are declared no more."""
+    return [
+        *(f"put {q(places.staged + one.path)} {q(one.path)} {one.mode}" for one in files),
+        *(f"rm -f {q(path)}" for path in gone),
+        f'keep "$own/state" {q(state)}',
+    ]
+
+
+def restore(places: Places) -> list[str]:
+    """Put every file back as it was; one that was not there is taken away again."""
+    return [
+        f"copy={q(places.backup)}",
+        'for one in "$copy"/files/*.path; do',
+        '  [ -e "$one" ] || continue',
+        '  path=$(cat "$one")',
+        '  if [ -e "${one%.path}" ]; then put "${one%.path}" "$path" ""; else rm -f "$path"; fi',
+        "done",
+        'if [ -e "$copy/state" ]; then put "$copy/state" "$own/state" ""; else rm -f "$own/state"; fi',
+    ]
+
+
+def switch(target: str) -> list[str]:
+    """Let `current` lead elsewhere, at once; to nowhere when empty. What it led to is remembered as used last."""
+    touch = f'for one in "$root/current" "$root/"{q(target)}; do [ ! -f "$one/{MARK}" ] || touch -m "$one/{MARK}"; done'
+    if not target:
+        return ['rm -f "$root/current"; sync "$root"']
+    return [
+        touch,
+        f'rm -f "$root/.current.new"; ln -s {q(target)} "$root/.current.new"',
+        'mv -fT "$root/.current.new" "$root/current"; sync "$root"',
+    ]
+
+
+def started(service: Service, tag: str) -> list[str]:
+    """Remember who started the service when, and which run of it that is."""
+    return [f"pid=$({service.pid()} || :)", f'keep "$own/started" "{tag} $(date +%s) $pid"']
+
+
+def clean_up(kept: Sequence[str], keep: int) -> list[str]:
+    """Remove what attempts left, and releases beyond those `kept` and the `keep` that were used last; never a stranger's."""
+    stay = " ".join(q(name) for name in kept)
+    return [
+        'rm -rf "$own"/trash; mkdir -p "$own/trash"',
+        f"left={keep}",
+        f'ls -1t "$root"/releases/*/{MARK} 2>/dev/null | while IFS= read -r one; do',
+        "  folder=${one%/*}; name=${folder##*/}",
+        f'  case " {stay} " in *" $name "*) continue ;; esac',
+        '  if [ "$left" -gt 0 ]; then left=$((left - 1)); continue; fi',
+        '  mv -T "$folder" "$own/trash/$name"; say removed "$name"',
+        "done",
+        'rm -rf "$own"/trash "$own"/new-* "$own"/unpack-* "$own"/backup-* "$own/output"',
+    ]
+
+
+def discard(places: Places, release: str) -> list[str]:
+    """Remove what this attempt made: the staged files, the backup, and the release where it is named."""
+    lines = [f"rm -rf {q(places.staged)} {q(places.staged + '.part')} {q(places.unpacking)}"]
+    if release:
+        lines.append(
+            f'rm -rf "$own/trash"; mkdir -p "$own/trash"; mv -T "$root/releases/"{q(release)} "$own/trash/one"'
+        )
+    lines.append(f'rm -rf "$own/trash" {q(places.backup)} {q(places.backup + ".part")} "$own/output"')
+    return lines
+
+
+def check() -> list[str]:
+    """Say what the host is and what it lacks."""
+    return [
+        *_GROUND,
+        'say system "$(uname -sr) $(uname -m)"; say user "$(id -un)"',
+        f'lacks=; for one in {TOOLS}; do command -v "$one" >/dev/null 2>&1 || lacks="$lacks $one"; done; say lacks "$lacks"',
+        "if [ -d /run/systemd/system ]; then say systemd \"$(systemctl --version 2>/dev/null | head -n 1 | cut -d' ' -f1,2)\"; fi",
+    ]
