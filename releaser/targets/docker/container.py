@@ -33,6 +33,7 @@ class Label(StrEnum):
     DIGEST = "releaser.digest"
     CONFIG = "releaser.config"
     REPLACES = "releaser.replaces"
+    RENEWS = "releaser.renews"
 
 
 class Made(StrEnum):
