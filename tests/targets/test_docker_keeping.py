@@ -12,9 +12,9 @@ import pytest
 from releaser.demo.engine import PrivateEngine
 from releaser.demo.registry import Registry
 from releaser.domain.spec import ContainerSpec, HealthSpec, Order, PortBinding, Volume
-from releaser.domain.target import Assignment, Desired
+from releaser.domain.target import Assignment, Desired, Phase
 from releaser.errors import RefusedError
-from releaser.targets.docker import cloning
+from releaser.targets.docker import cloning, declaring
 from releaser.targets.docker.container import Label
 from releaser.targets.docker.scene import Found
 from releaser.targets.target import InconsistentError
@@ -202,7 +202,8 @@ def test_single_setting_is_the_same_in_the_container_made_anew(world: World, set
     first = engine.create(name, payload)
     found = Found(engine.container(first) or {})
     policy = SETTINGS[setting].get("HostConfig", {}).get("RestartPolicy")
-    spec = ContainerSpec(name=name, keep_undeclared=True, restart="on-failure:4" if policy else "no")
+    spec = declaring.declared(found.raw, cloning.clone(engine, found))
+    assert spec.restart == ("on-failure:4" if policy else "no")
     made = cloning.body(engine, spec, source=found, before=spec, aliases=())
     made.payload["Image"] = found.raw["Config"]["Image"]
     second = engine.create(f"{name}-again", made.request(all_networks=False))
@@ -272,7 +273,11 @@ def test_everything_set_survives_two_updates_and_image_defaults_move_on(world: W
     raw = world.raw("contract-all")
     before, volumes = _asked(raw), _unnamed(raw)
     assert set(volumes) == {"/state", "/by-hand", "/bare"}
-    spec = ContainerSpec(name="contract-all", keep_undeclared=True, restart="on-failure:4", stop_grace_s=3)
+    (adopted,) = world.driver().adoptable(world.address, names=("contract-all",), project="")
+    spec = adopted.spec
+    assert (spec.networks, spec.stop_grace_s, spec.restart) == (("keep-a", "keep-b"), 3, "on-failure:4")
+    assert "SECRET" not in spec.environment
+    assert adopted.digest == world.digests["old"]
     first = _assignment(world, "new", world.desired("old", spec), spec, 2)
     Controller(world.driver()).update(first)
     raw = world.raw("contract-all")
@@ -380,3 +385,58 @@ def test_container_that_is_gone_leaves_nothing_to_keep_from(world: World) -> Non
     spec = _spec("contract-gone")
     with pytest.raises(InconsistentError, match="kept in it only"):
         Controller(world.driver()).update(_assignment(world, "new", world.desired("old", spec), spec, 2))
+
+
+def _beside(world: World, main: str) -> str:
+    """Somebody runs a container in the network of another one; its id."""
+    config = {
+        "Entrypoint": ["/bin/busybox", "sleep", "1000"],
+        "StopSignal": "SIGKILL",
+        "Env": ["ROLE=beside"],
+        "HostConfig": {"NetworkMode": f"container:{main}"},
+    }
+    return world.by_hand("contract-beside", "1.0", config)
+
+
+def test_container_in_the_network_of_an_updated_one_is_made_anew_with_it(world: World) -> None:
+    world.by_hand("contract-main", "1.0", {})
+    former = _beside(world, str(world.raw("contract-main")["Id"]))
+    spec = _spec("contract-main")
+    Controller(world.driver()).update(_assignment(world, "1.1", world.desired("1.0", spec), spec, 2))
+    beside = world.raw("contract-beside")
+    assert beside["Id"] != former
+    assert beside["HostConfig"]["NetworkMode"] == f"container:{world.raw('contract-main')['Id']}"
+    assert beside["State"]["Status"] == "running"
+    assert "ROLE=beside" in beside["Config"]["Env"]
+    assert set(world.there("contract-beside")) == {"contract-beside"}, "the former one is left over"
+
+
+@pytest.mark.parametrize("steps", [2, 4, 7])
+def test_container_in_the_network_of_one_that_comes_back_comes_back_itself(world: World, steps: int) -> None:
+    world.by_hand("contract-main", "1.0", {})
+    former = _beside(world, str(world.raw("contract-main")["Id"]))
+    spec = _spec("contract-main")
+    assignment = _assignment(world, "1.1", world.desired("1.0", spec), spec, 2)
+    controller = Controller(world.driver())
+    for step in controller.plan(assignment)[:steps]:
+        if step.phase is not Phase.COMMIT:
+            controller.carry_out(step, assignment, wanted=assignment.desired)
+    controller.roll_back(assignment)
+    main, beside = world.raw("contract-main"), world.raw("contract-beside")
+    assert beside["Id"] == former
+    assert beside["State"]["Status"] == "running"
+    assert beside["State"]["StartedAt"] > main["State"]["StartedAt"], "its network went away under it"
+    assert set(world.there("contract-beside")) == {"contract-beside"}
+
+
+def test_compose_project_is_found_by_its_labels_and_left_as_it_is(world: World) -> None:
+    prefix = "com.docker.compose."
+    for service, one_off in (("web", "False"), ("db", "False"), ("shell", "True")):
+        labels = {f"{prefix}project": "contract", f"{prefix}service": service, f"{prefix}oneoff": one_off}
+        world.by_hand(f"contract-{service}-1", "1.0", {"Labels": labels})
+    before = {name: world.raw(name) for name in ("contract-web-1", "contract-db-1")}
+    found = world.driver().adoptable(world.address, names=(), project="contract")
+    assert [(one.service, one.version_label) for one in found] == [("db", "1.0"), ("web", "1.0")]
+    assert not any(one.spec.labels for one in found), "labels of compose are kept, not declared"
+    for name, raw in before.items():
+        assert world.raw(name) == raw

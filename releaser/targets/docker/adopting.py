@@ -112,7 +112,7 @@ def _warnings(engine: Engine, found: Found, everything: list[Found]) -> Iterator
         yield f"do not run `docker compose up` for {found.labels.get(_SERVICE)} any more: it would put back its own version"
     for other in everything:
         host = other.raw["HostConfig"]
-        if any(host.get(key) == f"container:{found.id}" for key in ("NetworkMode", "IpcMode", "PidMode")):
+        if any(host.get(key) == f"container:{found.id}" for key in ("IpcMode", "PidMode")):
             yield f"{other.name} lives in the namespaces of {found.name} and has to be made anew after each update"
         if "watchtower" in other.image[0] and other.is_up:
             yield f"{other.name} updates containers of this host too: stop it, or label {found.name} so that it is left alone"

@@ -209,8 +209,12 @@ def _laid(there: Mapping[str, Any], before: Iterable[str], now: Mapping[str, Any
 def _ports(payload: dict[str, Any], before: ContainerSpec | None, parts: Json) -> None:
     host = payload["HostConfig"]
     was = {f"{port.container_port}/{port.protocol}" for port in before.ports} if before else set()
-    host["PortBindings"] = _laid(host.get("PortBindings") or {}, was, parts["HostConfig"]["PortBindings"])
-    payload["ExposedPorts"] = _laid(payload.get("ExposedPorts") or {}, was, parts["ExposedPorts"])
+    there, declared = host.get("PortBindings") or {}, parts["HostConfig"]["PortBindings"]
+    # One that is published may be published without being exposed besides.
+    exposed: dict[str, Any] = {key: {} for key in parts["ExposedPorts"] if key not in there}
+    gone = was - set(declared)
+    host["PortBindings"] = _laid(there, gone, declared)
+    payload["ExposedPorts"] = _laid(payload.get("ExposedPorts") or {}, gone, exposed)
 
 
 def _volumes(host: dict[str, Any], before: ContainerSpec | None, now: ContainerSpec, parts: Json) -> None:
