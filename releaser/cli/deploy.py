@@ -30,7 +30,7 @@ from releaser.flows.plan_rollout import plan_rollout
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.show_rollout import show_rollout
 from releaser.flows.start_rollout import start_rollout
-from releaser.worker import Worker
+from releaser.worker.engine import engine_for
 
 app = commands()
 
@@ -253,7 +253,7 @@ def _wait(
     """Work at the rollout and wait for its end. Leases make it harmless that the service may work at it as well."""
     chosen = configured()
     on_timeout, on_interrupt = on
-    worker = Worker(ports, bell=bell, threads=chosen.worker_threads, tick_s=chosen.tick_s)
+    worker = engine_for(ports, bell=bell, threads=chosen.worker_threads, tick_s=chosen.tick_s)
     worker.start()
     try:
         facts = None

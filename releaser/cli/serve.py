@@ -20,7 +20,7 @@ from releaser.cli.show import Output, as_json, tell
 from releaser.errors import OutsideError, RefusedError
 from releaser.web.app import create_app
 from releaser.web.server import Server
-from releaser.worker import Worker
+from releaser.worker.engine import engine_for
 
 app = commands()
 
@@ -104,7 +104,7 @@ def serve_command(
         chosen = configured(host=host, port=listening.getsockname()[1], database_url=database_url)
         with assembled(chosen, bell=bell) as ports:
             web = create_app(ports, language=chosen.language, zone=chosen.zone)
-            worker = Worker(ports, bell=bell, threads=chosen.worker_threads, tick_s=chosen.tick_s)
+            worker = engine_for(ports, bell=bell, threads=chosen.worker_threads, tick_s=chosen.tick_s)
             worker.start()
             ready = {"address": ports.address, "database": repr(ports.database.engine.url)}
             text = f"releaser serves on {ready['address']} (database: {ready['database']})"
@@ -130,7 +130,7 @@ def worker_command(database_url: DatabaseOption = "", output: OutputOption = Out
         stop.set()
 
     with assembled(chosen, bell=bell) as ports:
-        worker = Worker(ports, bell=bell, threads=chosen.worker_threads, tick_s=chosen.tick_s)
+        worker = engine_for(ports, bell=bell, threads=chosen.worker_threads, tick_s=chosen.tick_s)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _stop)
         worker.start()

@@ -18,6 +18,7 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import URL
 
 from releaser.errors import RefusedError
+from releaser.store import wakes
 from releaser.store.archive import BackupFailedError, DamagedBackupError, sync_folder
 from releaser.store.faults import translated
 from releaser.store.schema import metadata
@@ -35,7 +36,8 @@ class ClientMissingError(RefusedError):
 def copy(database: Database, to: Path) -> None:
     """Write a copy of the database as it is at one moment. Raises `DatabaseError`, `ClientMissingError`, `BackupFailedError`."""
     if database.file is None:
-        _run(database, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={to}")
+        how = ("--format=custom", "--no-owner", "--no-privileges", f"--exclude-table-data={wakes.TABLES}")
+        _run(database, "pg_dump", *how, f"--file={to}")
         return
     with (
         translated(),

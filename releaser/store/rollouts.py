@@ -217,11 +217,11 @@ def lease_owners(session: Session) -> Sequence[str]:
     ).all()
 
 
-def release_leases(session: Session, owner: str) -> None:
-    """Free everything a dead owner held."""
+def release_leases(session: Session, owner: str, *, but: Iterable[int] = ()) -> None:
+    """Free everything a dead owner held; an owner that ends frees all `but` what it is still acting on."""
     session.execute(
         update_rows(TargetUpdate)
-        .where(TargetUpdate.active, TargetUpdate.lease_owner == owner)
+        .where(TargetUpdate.active, TargetUpdate.lease_owner == owner, TargetUpdate.id.not_in(list(but)))
         .values(lease_until_at=None, lease_owner="")
         .execution_options(synchronize_session=False)
     )

@@ -28,12 +28,13 @@ from releaser.store import (
     stated,
     tickets,
     trains,
+    workers,
 )
 from releaser.store.base import Base
 
 TABLES = (
     alarms, blockers, carry_alerts, chapters, commits, customers, declared, embargoes, fragments, freezes, gates, installations,
     lines, marks, moves, note_revisions, notices, overrides, plans, products, releases, rollouts, stated, tickets,
-    trains,
+    trains, workers,
 )  # fmt: skip
 metadata = Base.metadata

@@ -38,7 +38,7 @@ CONNECT_S = 5
 APPLICATION = "releaser"
 _SWITCHES = 50
 
-_WRITERS_LOCK = 0x72656C656173  # "releas": a number nobody else's advisory locks are likely to have
+WRITERS_LOCK = 0x72656C656173  # "releas": a number nobody else's advisory locks are likely to have
 _ADVICE = "Use sqlite:///FILE or postgresql://USER@HOST/NAME."
 
 
@@ -207,4 +207,4 @@ def _begin_sqlite(connection: Connection) -> None:
 def _begin_postgresql(connection: Connection) -> None:
     # READ COMMITTED: what follows the lock sees everything the writers before it kept.
     if connection.get_execution_options().get("writes", True):
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS_LOCK})")

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, inspect, text
 from releaser.errors import RefusedError
 from releaser.store.migrations import FOLDER, numbers
 from releaser.store.session import Database
+from releaser.store.wakes import prepare_queue
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -32,16 +33,16 @@ class ForeignSchemaError(RefusedError):
 
 
 def upgrade(database: Database) -> None:
-    """Make or step up the schema; done already is done at once.
+    """Make or step up the schema, and the queue on PostgreSQL; done already is done at once.
 
     Raises `NewerSchemaError`, `ForeignSchemaError`, `DatabaseError`.
     """
-    if schema_number(database) == numbers()[-1]:
-        return
-    with database.reshaping() as connection:
-        # Somebody else may have done it while we waited for our turn.
-        if _number(connection) != numbers()[-1]:
-            _step_up(connection)
+    if schema_number(database) != numbers()[-1]:
+        with database.reshaping() as connection:
+            # Somebody else may have done it while we waited for our turn.
+            if _number(connection) != numbers()[-1]:
+                _step_up(connection)
+    prepare_queue(database)
 
 
 def schema_number(database: Database) -> str | None:

@@ -29,7 +29,7 @@ from releaser.sources.source import NotARepositoryError
 from releaser.store import products
 from releaser.store.customers import Customer
 from releaser.store.tickets import Ticket
-from releaser.worker import Worker
+from releaser.worker.embedded import EmbeddedEngine
 from tests.fakes.release_world import ReleaseWorld
 
 CUSTOMER, INTERNAL = Audience.CUSTOMER, Audience.INTERNAL
@@ -218,7 +218,7 @@ def test_embargoed_ticket_is_told_nowhere_until_its_instant_and_then_by_itself(w
 
 
 def test_worker_tells_what_is_due_and_rests_otherwise(world: ReleaseWorld) -> None:
-    worker = Worker(world.ports, bell=Bell(), tick_s=0.5)
+    worker = EmbeddedEngine(world.ports, bell=Bell(), tick_s=0.5)
     embargo(world, "SHOP-2", world.clock.now() + DAY)
     assert worker._embargoes() == 0.5
     world.clock.advance(DAY)

@@ -18,7 +18,7 @@ from releaser.flows.list_trains import list_trains
 from releaser.flows.plan_ticket import plan_ticket
 from releaser.store import freezes, products
 from releaser.store.plain import dump
-from releaser.worker import Worker
+from releaser.worker.embedded import EmbeddedEngine
 from tests.fakes.release_world import ReleaseWorld
 
 FREEZE = datetime(2026, 3, 6, 12, tzinfo=UTC)
@@ -57,7 +57,7 @@ def test_train_is_frozen_cut_by_exception_and_leaves_the_rest_to_the_next(world:
         plan_ticket(world.ports, key=key, product="shop", train="next", by="rita")
     world.clock.set(FREEZE + timedelta(seconds=3))
     bell = Bell()
-    worker = Worker(world.ports, bell=bell)
+    worker = EmbeddedEngine(world.ports, bell=bell)
     worker.start()
     try:
         awaited(lambda: (last_look(world) or FREEZE) > FREEZE)

@@ -86,6 +86,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_products_name")),
     )
     op.create_table(
+        "workers",
+        sa.Column("owner", sa.String(length=120), nullable=False),
+        sa.Column("engine", sa.String(length=40), nullable=False),
+        sa.Column("numbers", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("looked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("owner", name=op.f("pk_workers")),
+    )
+    op.create_table(
         "blockers",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("product_id", sa.Integer(), nullable=False),

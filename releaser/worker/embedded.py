@@ -1,0 +1,140 @@
+"""The embedded engine: one process looks at the rows, does what is due, and sleeps until somebody rings.
+
+Any number may run side by side all the same; they would only look more often than needed.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from releaser.bell import Bell
+from releaser.flows.advance_rollout import under_way
+from releaser.flows.ports import Ports
+from releaser.store import rollout_work
+from releaser.worker.crew import Crew
+from releaser.worker.ticks import DAYS_S, DRIFT_S, HEARTBEAT_S, Ticks
+
+_STOPS_S = 2.0
+
+
+class EmbeddedEngine:
+    """See `releaser.worker.engine.Engine`."""
+
+    name = "embedded"
+
+    def __init__(self, ports: Ports, *, bell: Bell, threads: int = 4, tick_s: float = 0.5) -> None:
+        """`bell` is what `ports.wake` rings."""
+        self._ports = ports
+        self._bell = bell
+        self._ticks = Ticks(ports, engine=self.name, retry_s=tick_s)
+        self._lock = threading.Lock()
+        self._tick_s = tick_s
+        self._crew = Crew(threads, name="target")
+        self._due: list[tuple[datetime, int]] = []
+        self._scheduled: set[int] = set()
+        self._at_work: set[int] = set()
+        self._trains_at = 0.0
+        # What only waits for one rollout ends before it looks at everything else.
+        self._drift_at = ports.clock.monotonic() + DRIFT_S
+        loops = {
+            "rollouts": self._rollouts,
+            "outbox": self._outbox,
+            "heartbeat": self._heartbeat,
+            "trains": self._trains,
+            "days": self._days,
+            "embargoes": self._embargoes,
+            "drift": self._drift,
+        }
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(loop,), name=name, daemon=True) for name, loop in loops.items()
+        ]
+
+    def start(self) -> None:
+        """Free what dead processes of this machine held, then begin."""
+        self._ticks.free_dead()
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Begin nothing more, let the step at hand end if it does so in time. What is left is taken up after a restart."""
+        self._ticks.stopping.set()
+        self._bell.ring()
+        ends = self._ports.clock.monotonic() + _STOPS_S
+        for thread in self._threads:
+            thread.join(max(0.0, ends - self._ports.clock.monotonic()))
+        self._crew.end(_STOPS_S)
+        self._ticks.safely(self._ticks.leave, otherwise=None)
+
+    def _guarded(self, tick: Callable[[], float]) -> None:
+        """Call `tick` until stopped; it returns how long to rest."""
+        while not self._ticks.stopping.is_set():
+            heard = self._bell.heard()
+            rest_s = self._ticks.safely(tick, otherwise=self._tick_s)
+            if not self._ticks.stopping.is_set():
+                self._bell.wait(heard, rest_s)
+
+    def _rollouts(self) -> float:
+        """Look at every rollout under way, schedule what can be worked on, begin what is due."""
+        for rollout_id in under_way(self._ports):
+            self._ticks.rollout(rollout_id)
+        now = self._ports.clock.now()
+        with self._ports.database.reading() as session:
+            runnable = rollout_work.runnable(session, now=now)
+        with self._lock:
+            for update_id in runnable:
+                if update_id not in self._scheduled and update_id not in self._at_work:
+                    self._schedule(update_id, now)
+            while self._due and self._due[0][0] <= now:
+                _, update_id = heapq.heappop(self._due)
+                self._scheduled.discard(update_id)
+                self._at_work.add(update_id)
+                self._crew.submit(partial(self._work, update_id))
+            upcoming = (self._due[0][0] - now).total_seconds() if self._due else self._tick_s
+        return max(0.0, min(self._tick_s, upcoming))
+
+    def _schedule(self, update_id: int, at: datetime) -> None:
+        heapq.heappush(self._due, (at, update_id))
+        self._scheduled.add(update_id)
+
+    def _work(self, update_id: int) -> None:
+        with self._ticks.holding(update_id):
+            again = self._ticks.target(update_id)
+        with self._lock:
+            self._at_work.discard(update_id)
+            if again is not None and not self._ticks.stopping.is_set():
+                self._schedule(update_id, again)
+        self._bell.ring()
+
+    def _outbox(self) -> float:
+        return 0.0 if self._ticks.outbox() else self._tick_s
+
+    def _days(self) -> float:
+        self._ticks.days()
+        return DAYS_S
+
+    def _trains(self) -> float:
+        now = self._ports.clock.monotonic()
+        if now < self._trains_at:  # the bell rings for many things, and trains are not in a hurry
+            return self._trains_at - now
+        rest_s = self._ticks.trains()
+        self._trains_at = self._ports.clock.monotonic() + rest_s
+        return rest_s
+
+    def _drift(self) -> float:
+        now = self._ports.clock.monotonic()
+        if now < self._drift_at:
+            return self._drift_at - now
+        rest_s = self._ticks.drift()
+        self._drift_at = self._ports.clock.monotonic() + rest_s
+        return rest_s
+
+    def _embargoes(self) -> float:
+        return 0.0 if self._ticks.embargoes() else self._tick_s
+
+    def _heartbeat(self) -> float:
+        self._ticks.heartbeat()
+        return HEARTBEAT_S

@@ -1,0 +1,178 @@
+"""The ticks themselves: each looks at the rows and the world, does what is due, and says when to look again.
+
+Engines call them; nothing rests on who does, how often, or whether twice at once: leases, fencing generations and
+compare-and-set keep a doubled, late or zombie tick harmless. What does not live here: when a tick is called.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+import structlog
+
+from releaser.errors import ReleaserError
+from releaser.flows.advance_rollout import advance_rollout
+from releaser.flows.advance_target import LEASE_FOR, advance_target
+from releaser.flows.announce_support_end import announce_support_end
+from releaser.flows.close_tickets import close_tickets
+from releaser.flows.deliver_notices import deliver_notices
+from releaser.flows.look_for_drift import AT_ONCE, look_for_drift
+from releaser.flows.mail_alerts import mail_alerts
+from releaser.flows.ports import Ports
+from releaser.flows.reveal_tickets import reveal_tickets
+from releaser.flows.watch_trains import watch_trains, watched
+from releaser.process import is_dead
+from releaser.store import rollouts, workers
+
+HEARTBEAT_S = LEASE_FOR.total_seconds() / 4
+"""How often leases are renewed: a dead worker's run out so much earlier than `LEASE_FOR` after its death at most."""
+TRAINS_S = 15.0
+"""How often trains are looked at; when the next phase of one begins sooner, then right at it."""
+DAYS_S = 60.0
+DRIFT_S = 30.0
+"""How often targets are looked for that nobody has looked at for a while."""
+_NOTED_S = 5.0
+_Outcome = TypeVar("_Outcome")
+_log = structlog.get_logger(__name__)
+
+
+class Ticks:
+    """What an engine calls. `retry_s` is how long a target rests whose tick could not be done."""
+
+    def __init__(self, ports: Ports, *, engine: str, retry_s: float) -> None:
+        """`engine` names who calls, for `releaser doctor`."""
+        self.ports = ports
+        self.stopping = threading.Event()
+        self._engine = engine
+        self._retry = timedelta(seconds=retry_s)
+        self._lock = threading.Lock()
+        self._held: set[int] = set()
+        self._acting: set[int] = set()
+        self._noted_at = -_NOTED_S
+
+    def safely(self, tick: Callable[[], _Outcome], *, otherwise: _Outcome) -> _Outcome:
+        """The net: a fault in one tick is logged and must not end its caller; the next tick tries again."""
+        try:
+            return tick()
+        except ReleaserError as error:
+            _log.warning("a tick of the worker could not be done", error=error.slug, reason=str(error))
+            return otherwise
+        except Exception:  # noqa: BLE001 -- the one place that must go on whatever happened
+            _log.exception("a tick of the worker failed")
+            return otherwise
+
+    def rollout(self, rollout_id: int) -> None:
+        """Move a rollout as far as its rules say now."""
+        while not self.stopping.is_set() and advance_rollout(self.ports, rollout_id=rollout_id):
+            pass
+
+    @contextmanager
+    def holding(self, update_id: int) -> Iterator[bool]:
+        """Keep the lease of an update for as long as the block lasts; False when this process is at it already."""
+        with self._lock:
+            mine = update_id not in self._held and update_id not in self._acting
+            if mine:
+                self._held.add(update_id)
+        try:
+            yield mine
+        finally:
+            if mine:
+                with self._lock:
+                    self._held.discard(update_id)
+
+    def target(self, update_id: int) -> datetime | None:
+        """Do what is due for one target, action by action while there is no pause between them. Returns when to go on."""
+        now = self.ports.clock.now
+        with self._lock:
+            self._acting.add(update_id)
+        try:
+            again: datetime | None = now()
+            while again is not None and again <= now() and not self.stopping.is_set():
+                later: datetime | None = now() + self._retry
+                again = self.safely(partial(advance_target, self.ports, update_id=update_id), otherwise=later)
+            return again
+        finally:
+            with self._lock:
+                self._acting.discard(update_id)
+
+    def outbox(self) -> bool:
+        """Send what is due, to customers and to release managers, and tell requests whose fix arrived."""
+        sent = deliver_notices(self.ports) + mail_alerts(self.ports)
+        told = close_tickets(self.ports)
+        return bool(sent or told)
+
+    def days(self) -> None:
+        """What comes with a day, not with a second: customers are told that the support of their line ends."""
+        announce_support_end(self.ports)
+
+    def drift(self) -> float:
+        """Look at some of what nobody has looked at for a while; how long to rest: not long while more is due."""
+        return DRIFT_S if look_for_drift(self.ports) < AT_ONCE else DRIFT_S / 10
+
+    def embargoes(self) -> bool:
+        """Tell what an embargo kept back, once it is over; a remote may take its time, so nobody else waits for it."""
+        return bool(reveal_tickets(self.ports))
+
+    def trains(self) -> float:
+        """Look at branches when a freeze begins, carry over what trains left behind, and warn of what is carried too often.
+
+        Returns for how long nothing is due.
+        """
+        rest_s = TRAINS_S
+        for product in watched(self.ports):
+            # One product's remote that does not answer holds no other product up.
+            next_at = self.safely(partial(self._watch, product), otherwise=None)
+            if next_at is not None:
+                rest_s = min(rest_s, max(0.0, (next_at - self.ports.clock.now()).total_seconds()))
+        return rest_s
+
+    def _watch(self, product: str) -> datetime | None:
+        found = watch_trains(self.ports, product=product)
+        for carry in found["carried"]:
+            if carry["alert"]:
+                _log.warning("a ticket was carried over too often", product=product, **carry)
+        next_at: datetime | None = found["next_at"]
+        return next_at
+
+    def heartbeat(self, *, numbers: Sequence[int] = ()) -> list[int]:
+        """Keep the leases of what is being worked on, take over from processes that died, and say that somebody looks.
+
+        `numbers` is what the queue calls this process; returns what it called those that died.
+        """
+        with self._lock:
+            mine = sorted(self._held | self._acting)
+        clock, owner = self.ports.clock, self.ports.owner
+        if mine:
+            with self.ports.database.transaction() as session:
+                rollouts.renew(session, mine, owner=owner, until=clock.now() + LEASE_FOR)
+        dead = self.free_dead()
+        if clock.monotonic() >= self._noted_at + _NOTED_S:
+            with self.ports.database.transaction() as session:
+                workers.note(session, owner, engine=self._engine, numbers=numbers, now=clock.now())
+            self._noted_at = clock.monotonic()
+        return dead
+
+    def free_dead(self) -> list[int]:
+        """Free what dead processes of this machine held; returns what the queue called them."""
+        with self.ports.database.reading() as session:
+            known = {row.owner: row.numbers for row in workers.everyone(session)}
+            dead = [owner for owner in {*rollouts.lease_owners(session), *known} if is_dead(owner)]
+        if dead:
+            with self.ports.database.transaction() as session:
+                for owner in dead:
+                    rollouts.release_leases(session, owner)
+                    workers.leave(session, owner)
+        return [number for owner in dead for number in known.get(owner, [])]
+
+    def leave(self) -> None:
+        """The end in order: others need not wait for our leases to run out, but for those of steps that still run."""
+        with self._lock:
+            acting = sorted(self._acting)
+        with self.ports.database.transaction() as session:
+            rollouts.release_leases(session, self.ports.owner, but=acting)
+            workers.leave(session, self.ports.owner)
