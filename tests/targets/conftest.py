@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from releaser.demo.registry import Registry
 from releaser.targets.probe import http_probe
 from tests.fakes.engine import Behaviour, FakeEngine
 from tests.targets.docker_world import World
+from tests.targets.files_world import FilesWorld
 
 NOWHERE = "sha256:" + "0" * 64
 
@@ -74,6 +76,13 @@ def real_world(engine: Engine, registry: Registry, published: dict[str, str]) ->
     for entry in client.containers(name="^/?contract-"):
         client.remove(str(entry["Id"]), volumes=True)
     client.close()
+
+
+@pytest.fixture
+def files_world(tmp_path: Path) -> Iterator[FilesWorld]:
+    made = FilesWorld(folder=tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.fixture(params=["fake", "real"])

@@ -56,7 +56,7 @@ class Member:
 
 def send(path: Path, into: IO[bytes], *, strip: int, as_file: str, limits: Limits) -> None:
     """Write what is in the artifact as plain tar into `into`. Raises `ArchiveRefusedError`, which `examine` does before."""
-    with tarfile.open(fileobj=into, mode="w|", format=tarfile.GNU_FORMAT) as out:
+    with _told(), tarfile.open(fileobj=into, mode="w|", format=tarfile.GNU_FORMAT) as out:
         for member in _members(path, strip=strip, as_file=as_file, limits=limits):
             info = tarfile.TarInfo(member.name)
             info.type, info.mode, info.size, info.linkname = member.kind, member.mode, member.size, member.target
@@ -67,13 +67,14 @@ def send(path: Path, into: IO[bytes], *, strip: int, as_file: str, limits: Limit
 def examine(path: Path, *, strip: int, as_file: str, limits: Limits) -> int:
     """Read the whole artifact and say how many members it has. Raises `ArchiveRefusedError`."""
     count = 0
-    for member in _members(path, strip=strip, as_file=as_file, limits=limits):
-        count += 1
-        read = 0
-        while member.data is not None and (chunk := member.data.read(_CHUNK)):
-            read += len(chunk)
-        if read != member.size:
-            raise _refused(f"'{member.name[:200]}' has {read} bytes, and says that it has {member.size}")
+    with _told():
+        for member in _members(path, strip=strip, as_file=as_file, limits=limits):
+            count += 1
+            read = 0
+            while member.data is not None and (chunk := member.data.read(_CHUNK)):
+                read += len(chunk)
+            if read != member.size:
+                raise _refused(f"'{member.name[:200]}' has {read} bytes, and says that it has {member.size}")
     if not count:
         raise _refused("there is nothing in it", advice="Check `strip`, and what was built.")
     return count
@@ -86,12 +87,18 @@ def _members(path: Path, *, strip: int, as_file: str, limits: Limits) -> Iterato
             yield Member(name=as_file, kind=tarfile.REGTYPE, mode=0o755, size=path.stat().st_size, data=file)
         return
     checks = _Checks(limits, packed=path.stat().st_size)
+    with _opened(path, checks) as raw:
+        for member in raw:
+            checked = checks.pass_on(member, strip)
+            if checked is not None:
+                yield checked
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What the readers of archives raise, told as ours."""
     try:
-        with _opened(path, checks) as raw:
-            for member in raw:
-                checked = checks.pass_on(member, strip)
-                if checked is not None:
-                    yield checked
+        yield
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile, NotImplementedError) as error:
         raise _refused(f"it is broken ({type(error).__name__})", advice="Build and upload it again.") from error
 
@@ -137,12 +144,16 @@ def _of_zip(packed: zipfile.ZipFile) -> Iterator[Member]:
         mode = info.external_attr >> 16
         if info.flag_bits & _ZIP_LOCKED:
             raise _refused(f"'{info.filename[:200]}' is encrypted")
+        if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+            raise _refused(f"'{info.filename[:200]}' is packed in a way that is not common")
         if info.is_dir():
             yield Member(name=info.filename, kind=tarfile.DIRTYPE, mode=0o755)
         elif stat.S_ISLNK(mode):
             if info.file_size > _LONGEST_NAME:
                 raise _refused(f"the link '{info.filename[:200]}' is too long")
-            yield Member(name=info.filename, kind=tarfile.SYMTYPE, mode=0o777, target=packed.read(info).decode())
+            yield Member(
+                name=info.filename, kind=tarfile.SYMTYPE, mode=0o777, target=packed.read(info).decode(errors="replace")
+            )
         elif stat.S_IFMT(mode) not in {0, stat.S_IFREG}:
             yield Member(name=info.filename, kind=tarfile.CHRTYPE, mode=0)
         else:
