@@ -64,6 +64,41 @@ class HealthSpec:
     stay_up_for_s: float = 5.0
 
 
+class Cutover(StrEnum):
+    """How a single container with a fixed port is handed over to the next one; see `releaser.targets.docker.cutover`."""
+
+    STOP_FIRST = "stop-first"
+    NETWORK_SWAP = "network-swap"
+    FRONT = "front"
+
+
+class FrontKind(StrEnum):
+    """What stands before the containers and shares requests among them."""
+
+    HAPROXY = "haproxy"
+    CADDY = "caddy"
+    TRAEFIK = "traefik"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontSpec:
+    """The front before the replicas: containers are put into its `group` when healthy, and drained before they are stopped.
+
+    `group` is HAProxy's backend, the `@id` of Caddy's handler, Traefik's service. `port` is the container's port that is asked,
+    `address` where the front is steered from (`unix:///path`, `tcp://host:port`, `http://host:port`), `file` the section of
+    HAProxy's configuration that is kept in step. With `image` the driver keeps a small HAProxy of its own before the target,
+    which owns the target's fixed ports. A container that is still busy after `drain_s` is stopped all the same.
+    """
+
+    kind: FrontKind
+    group: str = ""
+    port: int
+    address: str = ""
+    file: str = ""
+    image: str = ""
+    drain_s: float = 10.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSpec:
     """What every kind of specification has. `name` names the target on its host; the rest steers any update.
@@ -85,15 +120,22 @@ class TargetSpec:
         """What of the health check is a part of what runs; None when nothing is."""
         return None
 
+    def made_besides(self) -> Mapping[str, object]:
+        """What of the steering fields is a part of what runs all the same, by name."""
+        return {}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec(TargetSpec):
     """The declared specification of a docker target. `name` is the container's name on its host.
 
-    With `keep_undeclared` everything that is not declared stays as it is in the container that is replaced.
+    With `keep_undeclared` everything that is not declared stays as it is in the container that is replaced. With a `front` or
+    several `replicas` the containers are called `<name>-1`, `<name>-2` …, and `parallel` of them are replaced at a time.
     """
 
-    steering: ClassVar[frozenset[str]] = TargetSpec.steering | {"keep_undeclared"}
+    steering: ClassVar[frozenset[str]] = TargetSpec.steering | {
+        *("keep_undeclared", "cutover", "front", "replicas", "parallel"),
+    }
 
     networks: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
@@ -107,12 +149,23 @@ class ContainerSpec(TargetSpec):
     memory_mb: int | None = None
     cpus: float | None = None
     keep_undeclared: bool = False
+    cutover: Cutover = Cutover.STOP_FIRST
+    front: FrontSpec | None = None
+    replicas: int = 1
+    parallel: int = 1
     kind: Literal["docker"] = field(default="docker", compare=False, repr=False)
 
     def checked_by_engine(self) -> object:
         """The engine's own HEALTHCHECK belongs to the container."""
         health = self.health
         return [list(health.command), health.interval_s, health.timeout_s] if health.command else None
+
+    def made_besides(self) -> Mapping[str, object]:
+        """How many there are; and labels, by which Traefik is told of a container, are fixed when it is made."""
+        made: dict[str, object] = {"replicas": self.replicas} if self.replicas != 1 else {}
+        if self.front is not None and self.front.kind is FrontKind.TRAEFIK:
+            made["front"] = [self.front.kind, self.front.group, self.front.port]
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +248,7 @@ def config_hash(spec: TargetSpec) -> str:
     data: dict[str, object] = {
         f.name: _plain(getattr(spec, f.name)) for f in fields(spec) if f.name not in spec.steering
     }
+    data |= spec.made_besides()
     if (checked := spec.checked_by_engine()) is not None:
         data["health"] = checked
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:12]

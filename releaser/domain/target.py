@@ -82,7 +82,8 @@ class Assignment:
     """One attempt to bring one target from `previous` to `desired`.
 
     `generation` is the fencing number of the target's lock, stamped on what is created; a controller with an
-    older generation than the one found must not act. `address` is the host's engine URL.
+    older generation than the one found must not act. `address` is the host's engine URL. `gate` is set while the gate behind
+    the step of that name is looked through, so that a driver can tell what of a target has to be healthy by then.
     """
 
     target: str
@@ -93,6 +94,7 @@ class Assignment:
     generation: int
     desired: Desired
     previous: Desired | None
+    gate: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +151,7 @@ class Step:
     """One idempotent action. `stops` tells what it stops, `estimated_for` how long by stated estimate.
 
     After a step with `gate` the next one waits until `Driver.verify` says healthy (forward: the desired
-    specification, rolling back: the previous one).
+    specification, rolling back: the previous one). `why` tells people why it has to stop what it stops.
     """
 
     name: str
@@ -158,6 +160,7 @@ class Step:
     estimated_for: timedelta = timedelta(0)
     undoable: bool = True
     gate: bool = False
+    why: str = ""
 
 
 def planned_stop(steps: Iterable[Step]) -> tuple[Stop, timedelta]:

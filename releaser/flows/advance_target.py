@@ -149,7 +149,8 @@ def _record_intent(
 def _look(claimed: _Claimed) -> Verdict:
     rolling_back = claimed.view.state is UpdateState.ROLLING_BACK
     wanted = claimed.assignment.previous if rolling_back else claimed.assignment.desired
-    return claimed.driver.verify(claimed.assignment, wanted=wanted)
+    gate = claimed.action.gate if isinstance(claimed.action, Look) else ""
+    return claimed.driver.verify(replace(claimed.assignment, gate=gate), wanted=wanted)
 
 
 def _mine(session: Session, ports: Ports, update_id: int) -> TargetUpdate | None:

@@ -6,7 +6,7 @@ What a rollout really does (journal, locks, waves, deadlines, retries) lives in 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from releaser.domain.target import Assignment, Desired, Health, Phase, Step, Verdict
 from releaser.targets.target import Driver
@@ -53,7 +53,7 @@ class Controller:
         """One step, and its gate if it has one."""
         assert self.driver.apply(step, assignment)
         if step.gate:
-            self.gate(assignment, wanted)
+            self.gate(replace(assignment, gate=step.name), wanted)
 
     def gate(self, assignment: Assignment, wanted: Desired | None) -> Verdict:
         """Wait for a verdict that is not *starting*."""

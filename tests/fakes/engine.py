@@ -96,6 +96,7 @@ class Container:
     started_at: str = NEVER
     finished_at: str = NEVER
     looks: int = 0
+    number: int = 0
     endpoints: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -121,6 +122,7 @@ class FakeEngine:
         self.images: dict[str, Image] = {}
         self.containers: dict[str, Container] = {}
         self.networks: set[str] = {"bridge"}
+        self.internal: set[str] = set()
         self.taken_ports: set[int] = set()
         self.faults: list[Fault] = []
         self.calls: list[str] = []
@@ -200,7 +202,7 @@ class FakeEngine:
         parts = urlsplit(url)
         with self._lock:
             for container in self.containers.values():
-                reached = parts.port in container.host_ports or parts.hostname in self._addresses(container)
+                reached = parts.port in self._published(container) or parts.hostname in self._addresses(container)
                 if container.status == "running" and reached:
                     return 404 if container.image.behaviour is Behaviour.SICK else 200
         raise ConnectionRefusedError(111, "Connection refused")
@@ -247,6 +249,7 @@ class FakeEngine:
         yield "pull", "POST", "/images/create", self._pull
         yield "image", "GET", r"/images/(.+)/json", self._image
         yield "network", "GET", r"/networks/([^/]+)", self._network
+        yield "create-network", "POST", r"/networks/create", self._create_network
         yield "connect", "POST", r"/networks/([^/]+)/connect", self._connect
         yield "disconnect", "POST", r"/networks/([^/]+)/disconnect", self._disconnect
 
@@ -352,7 +355,7 @@ class FakeEngine:
             raise Refusal(404, f"No such image: {body['Image']}")
         self._made += 1
         container_id = hashlib.sha256(f"{self._made}".encode()).hexdigest()
-        container = Container(id=container_id, name=name, raw=body, image=image)
+        container = Container(id=container_id, name=name, raw=body, image=image, number=self._made)
         mode = body["HostConfig"].get("NetworkMode") or "bridge"
         endpoints = (body.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}
         container.endpoints[mode] = self._endpoint(container, endpoints.get(mode) or {})
@@ -366,19 +369,26 @@ class FakeEngine:
         missing = set(container.endpoints) - self.networks
         if missing:
             raise Refusal(404, f"network {missing.pop()} not found")
+        self._check_ports(container, self._published(container))
+        mode = container.raw["HostConfig"].get("NetworkMode") or "bridge"
+        if not container.endpoints:
+            container.endpoints[mode] = self._endpoint(container, {})
+        self._run(container)
+        return 204, None
+
+    def _published(self, container: Container) -> set[int]:
+        """Its ports on the host; on internal networks, and on none, nothing is published."""
+        return container.host_ports if set(container.endpoints) - self.internal else set()
+
+    def _check_ports(self, container: Container, wanted: set[int]) -> None:
         others = [c for c in self.containers.values() if c.status == "running" and c is not container]
-        taken = self.taken_ports.union(*(other.host_ports for other in others)) & container.host_ports
+        taken = self.taken_ports.union(*map(self._published, others)) & wanted
         if taken:
             raise Refusal(
                 500,
                 f"driver failed programming external connectivity on endpoint {container.name} (b59df3): "
                 f"Bind for 127.0.0.1:{taken.pop()} failed: port is already allocated",
             )
-        mode = container.raw["HostConfig"].get("NetworkMode") or "bridge"
-        if not container.endpoints:
-            container.endpoints[mode] = self._endpoint(container, {})
-        self._run(container)
-        return 204, None
 
     def _stop(self, reference: str, *_: object) -> tuple[int, Any]:
         container = self._get(reference)
@@ -430,11 +440,19 @@ class FakeEngine:
             raise Refusal(404, f"network {name} not found")
         return 200, {"Name": name, "Id": name}
 
+    def _create_network(self, _: dict[str, str], body: Body) -> tuple[int, Any]:
+        self.networks.add(str(body["Name"]))
+        if body.get("Internal"):
+            self.internal.add(str(body["Name"]))
+        return 201, {"Id": str(body["Name"])}
+
     def _connect(self, name: str, _: dict[str, str], body: Body) -> tuple[int, Any]:
         self._network(name)
         container = self._get(str(body["Container"]))
         if name in container.endpoints:
             raise Refusal(403, f"endpoint with name {container.name} already exists in network {name}")
+        if container.status == "running" and name not in self.internal:
+            self._check_ports(container, container.host_ports)
         container.endpoints[name] = self._endpoint(container, body.get("EndpointConfig") or {})
         return 200, None
 
@@ -464,10 +482,11 @@ class FakeEngine:
         return {"Aliases": [*(wanted.get("Aliases") or ()), container.id[:12]]}
 
     def _address(self, container: Container, network: str) -> str:
-        number = list(self.containers).index(container.id) + 2
-        return (
-            f"10.0.{sorted(self.networks | {network}).index(network)}.{number}" if container.status == "running" else ""
-        )
+        """Its own for as long as it is there, like that of a real one that nobody restarts."""
+        if container.status != "running":
+            return ""
+        net = sorted(self.networks | {network}).index(network)
+        return f"10.{net}.{container.number // 250}.{container.number % 250 + 2}"
 
     def _addresses(self, container: Container) -> set[str]:
         return {self._address(container, network) for network in container.endpoints}
@@ -489,7 +508,7 @@ class FakeEngine:
         for container in self.containers.values():
             if container.status != "running":
                 continue
-            for port in container.host_ports:
+            for port in self._published(container):
                 reached.setdefault(f"port {port}", set()).add(container.image.version)
             for network, endpoint in container.endpoints.items():
                 for name in {container.name, *endpoint["Aliases"]}:

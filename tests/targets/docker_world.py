@@ -16,6 +16,7 @@ from releaser.domain.spec import ContainerSpec, HealthSpec, Order, PortBinding
 from releaser.domain.target import Assignment, Desired
 from releaser.targets.docker.client import Engine
 from releaser.targets.docker.driver import DockerDriver
+from releaser.targets.fronts.opening import Opener, open_front
 from releaser.targets.probe import Probe
 from tests.fakes.controller import Controller
 
@@ -33,13 +34,18 @@ class World:
     probe: Probe
     is_real: bool
     drivers: list[DockerDriver] = field(default_factory=list)
+    opener: Opener = open_front
     kept: bytes = b""
     """What the fake engine held at a moment that a test comes back to."""
 
     def driver(self, *, control_timeout_s: float = 10.0, pull_timeout_s: float = 20.0) -> DockerDriver:
         """A driver of a controller that has just started."""
         made = DockerDriver(
-            clock=SystemClock(), control_timeout_s=control_timeout_s, pull_timeout_s=pull_timeout_s, probe=self.probe
+            clock=SystemClock(),
+            control_timeout_s=control_timeout_s,
+            pull_timeout_s=pull_timeout_s,
+            probe=self.probe,
+            opener=self.opener,
         )
         self.drivers.append(made)
         return made

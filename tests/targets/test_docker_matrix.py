@@ -172,7 +172,9 @@ def test_killed_at_any_call_a_new_attempt_goes_on_from_what_is_there(
             _persist(fake_world.controller(), fake_engine, second, back=False)
             _assert_whole(fake_world, fake_engine, second, "updated")
         else:
-            break
+            # A start that was refused because the port was not free yet may have met the fault, and was made again.
+            if fake_engine.faults:
+                break
     assert 7 < nth < MOST_CALLS - 1, "every call was tried"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from releaser.domain.declaration.declared import Place
 from releaser.domain.declaration.files_rules import files_faults
+from releaser.domain.declaration.front_rules import front_faults
 from releaser.domain.spec import ContainerSpec, FilesSpec, HealthSpec, PortBinding, TargetSpec
 
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
@@ -22,6 +23,7 @@ def spec_faults(spec: TargetSpec) -> Iterator[tuple[Place, str, str]]:
     """Where inside the specification, what is wrong, what would be right."""
     if isinstance(spec, ContainerSpec):
         yield from _container(spec)
+        yield from front_faults(spec)
     elif isinstance(spec, FilesSpec):
         yield from files_faults(spec)
     yield from _steering(spec)

@@ -159,6 +159,11 @@ class Engine:
         params = {"force": "1", "v": "1" if volumes else "0"}
         self._call("DELETE", path, params=params, accept=frozenset({404, 409}))
 
+    def create_network(self, name: str, *, internal: bool) -> None:
+        """Create a bridge network of a user; one of that name that is there already is as good."""
+        body = {"Name": name, "Driver": "bridge", "Internal": internal, "CheckDuplicate": True}
+        self._call("POST", "/networks/create", body=body, accept=frozenset({409}))
+
     def connect(self, network: str, container_id: str, endpoint: Json) -> None:
         """Connect a container to a network."""
         body = {"Container": container_id, "EndpointConfig": endpoint}

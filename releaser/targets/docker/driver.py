@@ -6,12 +6,15 @@ from releaser.clock import Clock
 from releaser.domain.adoption import Adoptable
 from releaser.domain.target import Assignment, Desired, Observation, Step, Verdict
 from releaser.errors import InvalidError
-from releaser.targets.docker import adopting, gate, steps
+from releaser.targets.docker import adopting, gate, slot_gate, slots, steps
 from releaser.targets.docker.adopting import digest_of_image
-from releaser.targets.docker.client import Engines
+from releaser.targets.docker.client import Engine, Engines
+from releaser.targets.docker.fronted import Fronted
 from releaser.targets.docker.scene import describe, look
-from releaser.targets.docker.steps import StepName
+from releaser.targets.docker.slots import Slots
+from releaser.targets.docker.steps import FRONT_STEPS, StepName
 from releaser.targets.docker.work import Work
+from releaser.targets.fronts.opening import Opener, open_front
 from releaser.targets.probe import Probe, http_probe
 from releaser.targets.target import Capabilities
 
@@ -26,18 +29,21 @@ class DockerDriver:
         control_timeout_s: float = 5.0,
         pull_timeout_s: float = 300.0,
         probe: Probe = http_probe,
+        opener: Opener = open_front,
     ) -> None:
         self._clock = clock
         self._engines = Engines(control_timeout_s=control_timeout_s, pull_timeout_s=pull_timeout_s)
         self._probe = probe
+        self._opener = opener
+        self._waits = slot_gate.Waits(clock)
 
     def close(self) -> None:
         """Let go of every connection; the driver may still be used and opens new ones."""
         self._engines.close()
 
     def capabilities(self) -> Capabilities:
-        """Both orders and a way back; connections are not drained, and the host has to be reachable."""
-        return Capabilities(start_first=True, drain=False, rollback=True, offline=False)
+        """Both orders and a way back; behind a front connections are drained. The host has to be reachable."""
+        return Capabilities(start_first=True, drain=True, rollback=True, offline=False)
 
     def check(self, address: str) -> str:
         """One line about the engine; raises `OutsideError` if it cannot be reached."""
@@ -47,6 +53,8 @@ class DockerDriver:
     def observe(self, assignment: Assignment) -> Observation:
         """The target's containers as the engine knows them; the HTTP probe belongs to `verify`."""
         engine = self._engines.at(assignment.address)
+        if slots.is_concerned(assignment.desired, assignment.previous):
+            return slot_gate.observe(engine, assignment, self._fronted(engine, assignment), clock=self._clock)
         scene = look(engine, assignment)
         serving = scene.serving
         described = {
@@ -68,15 +76,22 @@ class DockerDriver:
     def plan(
         self, *, desired: Desired, previous: Desired | None, observed: Observation | None = None
     ) -> tuple[Step, ...]:
-        """See `steps.plan`."""
+        """See `steps.plan`, and `slots.plan` where there are replicas or a front."""
+        if slots.is_concerned(desired, previous):
+            return slots.plan(desired=desired, previous=previous, observed=observed)
         return steps.plan(desired=desired, previous=previous, observed=observed)
 
     def plan_back(self, *, desired: Desired, previous: Desired | None) -> tuple[Step, ...]:
-        """See `steps.plan_back`."""
+        """See `steps.plan_back`, and `slots.plan_back`."""
+        if slots.is_concerned(desired, previous):
+            return slots.plan_back(desired=desired, previous=previous)
         return steps.plan_back(desired=desired, previous=previous)
 
     def apply(self, step: Step, assignment: Assignment) -> str:
-        """Carry out one step; see `work`."""
+        """Carry out one step; see `work` and `fronted`."""
+        engine = self._engines.at(assignment.address)
+        if (step_of_slots := Slots.parse(step.name)) is not None:
+            return self._fronted(engine, assignment).carry_out(step_of_slots)
         try:
             name = StepName(step.name)
         except ValueError:
@@ -85,8 +100,17 @@ class DockerDriver:
                 advice="The journal was written by another version; roll the target back or plan it again.",
                 field="step",
             ) from None
-        return Work(self._engines.at(assignment.address), assignment).carry_out(name)
+        if name in FRONT_STEPS:
+            return self._fronted(engine, assignment).carry_out_whole(name)
+        return Work(engine, assignment).carry_out(name)
 
     def verify(self, assignment: Assignment, *, wanted: Desired | None) -> Verdict:
-        """One look through the gate; see `gate`."""
-        return gate.verify(self._engines.at(assignment.address), assignment, wanted=wanted, probe=self._probe)
+        """One look through the gate; see `gate` and `slot_gate`."""
+        engine = self._engines.at(assignment.address)
+        if slots.is_concerned(assignment.desired, assignment.previous):
+            fronted = self._fronted(engine, assignment)
+            return slot_gate.verify(engine, assignment, fronted, wanted=wanted, probe=self._probe, waits=self._waits)
+        return gate.verify(engine, assignment, wanted=wanted, probe=self._probe)
+
+    def _fronted(self, engine: Engine, assignment: Assignment) -> Fronted:
+        return Fronted(engine, assignment, opener=self._opener, clock=self._clock)

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from releaser.domain.spec import ContainerSpec, Order, of_kind
+from releaser.domain.spec import ContainerSpec, Cutover, Order, of_kind
 from releaser.domain.target import Assignment, Desired
-from releaser.targets.docker import cloning
+from releaser.targets.docker import cloning, cutover
 from releaser.targets.docker.client import Engine
 from releaser.targets.docker.container import (
     Body,
@@ -30,6 +30,7 @@ from releaser.targets.docker.container import (
     service_aliases,
     shareable_networks,
 )
+from releaser.targets.docker.dependants import Dependants
 from releaser.targets.docker.faults import image_not_found
 from releaser.targets.docker.keeping import endpoints
 from releaser.targets.docker.scene import Found, Scene, look
@@ -48,6 +49,7 @@ class Work:
     def __init__(self, engine: Engine, assignment: Assignment) -> None:
         self._engine = engine
         self._assignment = assignment
+        self._dependants = Dependants(engine=engine, assignment=assignment)
         self._spec = of_kind(assignment.desired.spec, ContainerSpec)
         previous = assignment.previous
         self._spec_before = of_kind(previous.spec, ContainerSpec) if previous is not None else None
@@ -72,6 +74,9 @@ class Work:
             StepName.STOP_NEW: self._stop_new,
             StepName.RENAME_BACK: self._rename_back,
             StepName.REMOVE_NEW: self._remove_new,
+            StepName.HAND_OVER: self._hand_over,
+            StepName.SWAP_IN: self._swap_in,
+            StepName.SWAP_BACK: self._swap_back,
         }
         return actions[name](scene)
 
@@ -217,10 +222,44 @@ class Work:
 
     def _start_new(self, scene: Scene) -> str:
         new = self._need_new(scene)
-        if new.is_up:
-            return f"{new.name} runs already"
-        self._engine.start(new.id)
-        return f"started {new.name}"
+        if self._swaps and scene.old is not None:
+            return cutover.warm_up(self._engine, new)
+        if not new.is_up:
+            self._engine.start(new.id)
+        return f"{new.name} runs{self._follow(scene)}"
+
+    def _follow(self, scene: Scene) -> str:
+        """What lives in the network of the old one goes on beside the new one."""
+        if scene.old is None:
+            return ""
+        followed = self._dependants.follow(self._present(self._need_new(scene).id), former=scene.old.id)
+        return f", and beside it anew {', '.join(followed)}" if followed else ""
+
+    @property
+    def _swaps(self) -> bool:
+        return self._spec.cutover is Cutover.NETWORK_SWAP
+
+    def _hand_over(self, scene: Scene) -> str:
+        told = cutover.start_while(self._engine, self._need_new(scene), stop=lambda: self._stop_old(scene))
+        return told + self._follow(scene)
+
+    def _swap_in(self, scene: Scene) -> str:
+        new = self._need_new(scene)
+        wanted = self._service_networks(new)
+        told: dict[str, dict[str, object]] = {network: {"Aliases": list(names)} for network, names in wanted.items()}
+        swapped = cutover.swap_in(self._engine, new, scene.old, told or {cutover.DEFAULT: {}})
+        return swapped + self._follow(scene)
+
+    def _swap_back(self, scene: Scene) -> str:
+        """The port first; then the old one is started or put on its networks again."""
+        if scene.old is None:
+            return self._start_old(scene)
+        cutover.swap_out(self._engine, scene.new)
+        told = self._start_old(scene)
+        scene = look(self._engine, self._assignment)
+        if scene.old is not None and not scene.old.networks and not self._old_networks(scene, scene.old):
+            self._engine.connect(cutover.DEFAULT, scene.old.id, {})
+        return f"{told}; {self._attach_old(look(self._engine, self._assignment))}"
 
     def _attach_alias(self, scene: Scene) -> str:
         new = self._need_new(scene)
@@ -246,6 +285,7 @@ class Work:
             )
         for found in (scene.old, *scene.leftovers):
             if found is not None:
+                self._dependants.forget(found.id)
                 self._engine.remove(found.id, volumes=False)
         return _about(scene.old, "removed")
 
@@ -293,6 +333,8 @@ class Work:
             self._attach(old, self._old_networks(scene, old))
         else:
             self._engine.start(old.id)
+        if scene.new is not None:
+            self._dependants.return_to(self._present(old.id), later=scene.new.id)
         return f"{old.name} runs, restart policy {policy['Name']}"
 
     def _attach_old(self, scene: Scene) -> str:

@@ -1,0 +1,285 @@
+"""The steps of an update slot by slot, carried out: each container's part is `work`'s, the front's part is here.
+
+Every method is idempotent and looks first: at the containers by their labels, at the front by what it says. A server is called
+after its slot and its container (`shop-1-0123456789ab`), so that the old and the new one of a slot are told apart, and what a crash
+left behind is known. Containers are dealt with several at a time, the front one call after the other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Final
+
+from releaser.clock import Clock
+from releaser.domain.spec import ContainerSpec, FrontKind, FrontSpec, of_kind
+from releaser.domain.target import Assignment
+from releaser.errors import OutsideError
+from releaser.targets.docker.client import Engine
+from releaser.targets.docker.kept_front import KeptFront
+from releaser.targets.docker.scene import Found, Scene, look
+from releaser.targets.docker.slots import PLAIN, Slots, Slotted, of_slot, slots_of
+from releaser.targets.docker.steps import StepName
+from releaser.targets.docker.work import Work
+from releaser.targets.front import Front, FrontUnreachableError
+from releaser.targets.fronts.opening import Opener
+from releaser.targets.target import ContainerNotFoundError
+
+AT_ONCE: Final = 4
+_WAITS_S: Final = 1.0
+_LOOKS_EVERY_S: Final = 0.01
+
+
+class Fronted:
+    """One assignment of several containers on one engine."""
+
+    def __init__(self, engine: Engine, assignment: Assignment, *, opener: Opener, clock: Clock) -> None:
+        self._engine = engine
+        self._assignment = assignment
+        self._opener = opener
+        self._clock = clock
+        self.update = Slotted.of(assignment.desired, assignment.previous, found_plain=assignment.previous is None)
+        self._kept = KeptFront(engine, assignment, clock=clock)
+
+    def carry_out(self, step: Slots) -> str:
+        """One step for its slots; one line for the journal."""
+        own: Mapping[StepName, Callable[[Sequence[int]], str]] = {
+            StepName.FRONT_PUT: self._put,
+            StepName.FRONT_DRAIN: self._drain,
+            StepName.FRONT_BACK: self._front_back,
+            StepName.STOP_OLD: self._stop_old,
+            StepName.REMOVE_OLD: self._remove_old,
+            StepName.STOP_NEW: self._stop_new,
+            StepName.REMOVE_NEW: self._remove_new,
+        }
+        if step.name in own:
+            return own[step.name](step.slots)
+        return self.each(step.slots, partial(self._work, names=(step.name,)))
+
+    def carry_out_whole(self, name: StepName) -> str:
+        """A step that is for no slot: about the front as a whole."""
+        if name is StepName.FRONT_CHECK:
+            return f"reached {self._open(self.update.spec.front).check()}" if self.update.spec.front else "no front"
+        done = {
+            StepName.FRONT_CREATE: self._kept.create,
+            StepName.FRONT_START: self._kept.start,
+            StepName.FRONT_STOP: self._kept.stop,
+        }
+        return done[name]()
+
+    def each(self, slots: Sequence[int], act: Callable[[int], str]) -> str:
+        """For every slot, several at a time; all are brought to their end before the first error is raised, lasting ones first."""
+        if len(slots) == 1:
+            return act(slots[0])
+        errors: list[OutsideError] = []
+
+        def tried(slot: int) -> str:
+            try:
+                return act(slot)
+            except OutsideError as error:
+                errors.append(error)
+                return ""
+
+        with ThreadPoolExecutor(max_workers=min(AT_ONCE, len(slots))) as pool:
+            done = list(pool.map(tried, slots))
+        if errors:
+            raise max(errors, key=lambda error: error.permanent)
+        return "; ".join(dict.fromkeys(done))
+
+    def scene(self, slot: int) -> Scene:
+        """What is there for a slot."""
+        return look(self._engine, of_slot(self._assignment, slot))
+
+    def busy(self, slots: Sequence[int], *, new: bool) -> int | None:
+        """With how much the servers that are drained are still busy; None where no front tells."""
+        told = [front for spec, front in self._fronts() if spec.kind is FrontKind.HAPROXY]
+        if not told:
+            return None
+        scenes = {slot: self.scene(slot) for slot in slots}
+        leaving = [(slot, scene.new if new else scene.old) for slot, scene in scenes.items()]
+        names = {self._server(slot, one) for slot, one in leaving if one is not None}
+        return sum(one.busy for front in told for name, one in front.servers().items() if name in names)
+
+    def missing(self, slots: Iterable[int]) -> list[int]:
+        """The slots of which the front has no server."""
+        spec = self.update.spec.front
+        if spec is None or spec.kind is FrontKind.TRAEFIK:
+            return []
+        names = set(self._open(spec).servers())
+        return [slot for slot in slots if not any(map(self._pattern(slot).fullmatch, names))]
+
+    # Steps
+
+    def _put(self, slots: Sequence[int]) -> str:
+        """In with the new ones; and with whoever else ought to be there, if the front has forgotten them."""
+        spec = self.update.spec.front
+        if spec is None or spec.kind is FrontKind.TRAEFIK:
+            return "there is no front to be told"
+        self.each(slots, partial(self._work, names=(StepName.ATTACH_ALIAS,)))
+        front = self._open(spec)
+        self._remind(front, [slot for slot in self.update.filled if slot not in slots])
+        told = []
+        for slot in slots:
+            new = self.scene(slot).new
+            if new is None:
+                raise self._gone(slot)
+            front.put(self._server(slot, new), self._address(new, spec))
+            told.append(f"{new.name} at {self._address(new, spec)}")
+        return f"in front: {', '.join(told)}"
+
+    def _remind(self, front: Front, slots: Sequence[int]) -> None:
+        """Restarted meanwhile, a front may know nobody any more: those that serve are told to it again."""
+        spec = self.update.spec.front
+        names = set(front.servers())
+        for slot in slots:
+            if spec is None or any(map(self._pattern(slot).fullmatch, names)):
+                continue
+            holder = self.scene(slot).holder
+            if holder is not None and holder.state == "running":
+                front.put(self._server(slot, holder), self._address(holder, spec))
+
+    def _drain(self, slots: Sequence[int]) -> str:
+        return self._drained(slots, [(slot, self.scene(slot).old) for slot in slots], new=False)
+
+    def _drained(self, slots: Sequence[int], leaving: Sequence[tuple[int, Found | None]], *, new: bool) -> str:
+        """Nothing new for them; most are idle in a moment, for the others the gate waits."""
+        names = [self._server(slot, one) for slot, one in leaving if one is not None]
+        for _, front in self._fronts():
+            for name in names:
+                front.drain(name)
+        ends = self._clock.monotonic() + _WAITS_S
+        while (busy := self.busy(slots, new=new)) and self._clock.monotonic() < ends:
+            self._clock.sleep(_LOOKS_EVERY_S)
+        left = f", {busy} still at work" if busy else ""
+        return f"draining {', '.join(names) or 'nobody'}{left}"
+
+    def _stop_old(self, slots: Sequence[int]) -> str:
+        """Out of the front, stopped, set aside; the new one has the name from then on. Nothing is removed."""
+        for slot in slots:
+            scene = self.scene(slot)
+            self._forget(slot, keep=scene.new if slot in self.update.filled else None)
+        names = (StepName.STOP_OLD, StepName.RENAME_OLD)
+        given_up = partial(self._work, names=names)
+        replaced = partial(self._work, names=(*names, StepName.RENAME_NEW))
+        return self.each(slots, lambda slot: (replaced if slot in self.update.filled else given_up)(slot))
+
+    def _remove_old(self, slots: Sequence[int]) -> str:
+        removed = partial(self._work, names=(StepName.REMOVE_OLD,))
+
+        def remove(slot: int) -> str:
+            if slot in self.update.filled:
+                return removed(slot)
+            return self._remove_given_up(slot) if slot in self.update.given_up else f"slot {slot} is not ours"
+
+        return self.each(slots, remove)
+
+    def _remove_given_up(self, slot: int) -> str:
+        scene = self.scene(slot)
+        gone = [found for found in scene.all() if not found.is_up]
+        for found in gone:
+            self._engine.remove(found.id, volumes=False)
+        return f"removed {', '.join(found.name for found in gone) or 'nothing'}"
+
+    def _front_back(self, slots: Sequence[int]) -> str:
+        """The old ones in again, then nothing new for the new ones."""
+        before = self.update.before.front if self.update.before is not None else None
+        scenes = {slot: self.scene(slot) for slot in slots}
+        if before is not None and before.kind is not FrontKind.TRAEFIK:
+            front = self._open(before)
+            self._remind_back(front, before, slots)
+            for slot, scene in scenes.items():
+                if scene.old is not None and scene.old.is_up and self._had(slot):
+                    front.put(self._server(slot, scene.old), self._address(scene.old, before))
+        return self._drained(slots, [(slot, scene.new) for slot, scene in scenes.items()], new=True)
+
+    def _remind_back(self, front: Front, before: FrontSpec, slots: Sequence[int]) -> None:
+        names = set(front.servers())
+        for slot in self.update.all:
+            if slot in slots or any(map(self._pattern(slot).fullmatch, names)) or not self._had(slot):
+                continue
+            holder = self.scene(slot).holder
+            if holder is not None and holder.state == "running":
+                front.put(self._server(slot, holder), self._address(holder, before))
+
+    def _had(self, slot: int) -> bool:
+        return self.update.before is not None and slot != PLAIN and slot in slots_of(self.update.before)
+
+    def _stop_new(self, slots: Sequence[int]) -> str:
+        for slot in slots:
+            old = self.scene(slot).old
+            self._forget(slot, keep=old if self._had(slot) else None)
+        return self.each(slots, partial(self._work, names=(StepName.STOP_NEW, StepName.RENAME_BACK)))
+
+    def _remove_new(self, slots: Sequence[int]) -> str:
+        told = self.each(slots, partial(self._work, names=(StepName.REMOVE_NEW,)))
+        before = self.update.before.front if self.update.before is not None else None
+        if self.update.spec.front is not None and self.update.spec.front.image and not (before and before.image):
+            self._kept.remove()
+        return told
+
+    # Parts
+
+    def _work(self, slot: int, *, names: Sequence[StepName]) -> str:
+        work = Work(self._engine, of_slot(self._assignment, slot))
+        return "; ".join([work.carry_out(name) for name in names])
+
+    def _forget(self, slot: int, *, keep: Found | None) -> None:
+        """Take every server of the slot out but that of one container."""
+        kept = self._server(slot, keep) if keep is not None else ""
+        for _, front in self._fronts():
+            for name in front.servers():
+                if name != kept and self._pattern(slot).fullmatch(name):
+                    front.remove(name)
+
+    def _fronts(self) -> Iterator[tuple[FrontSpec, Front]]:
+        """Those that can be steered: the one that is declared, and the one before it where that is another."""
+        before = self.update.before.front if self.update.before is not None else None
+        for spec in dict.fromkeys(one for one in (self.update.spec.front, before) if one is not None):
+            if spec.kind is not FrontKind.TRAEFIK and not (spec.image and self._kept.found() is None):
+                try:
+                    yield spec, self._open(spec)
+                except FrontUnreachableError:
+                    if spec == self.update.spec.front and not self.update.takes_the_port:
+                        raise
+
+    def _open(self, spec: FrontSpec | None) -> Front:
+        assert spec is not None  # noqa: S101 -- asked for before
+        return self._kept.opened() if spec.image else self._opener(spec)
+
+    def _name(self, slot: int) -> str:
+        return of_slot(self._assignment, slot).desired.spec.name[:80]
+
+    def _server(self, slot: int, found: Found) -> str:
+        return f"{self._name(slot)}-{found.id[:12]}"
+
+    def _pattern(self, slot: int) -> re.Pattern[str]:
+        return re.compile(re.escape(self._name(slot)) + r"-[0-9a-f]{12}")
+
+    def _address(self, found: Found, front: FrontSpec) -> str:
+        """Where the front asks the container: at its published port if it has one, else at its own address."""
+        settings = found.raw["NetworkSettings"]
+        for binding in (settings.get("Ports") or {}).get(f"{front.port}/tcp") or ():
+            host = binding.get("HostIp") or ""
+            return f"{'127.0.0.1' if host in {'', '0.0.0.0', '::'} else host}:{binding['HostPort']}"  # noqa: S104 -- compared
+        networks = settings.get("Networks") or {}
+        first = next((name for name in of_kind(self.update.spec, ContainerSpec).networks if name in networks), "")
+        ordered = [networks.get(first) or {}, *networks.values()]
+        address = next((one["IPAddress"] for one in ordered if (one or {}).get("IPAddress")), "")
+        if not address:
+            raise ContainerNotFoundError(
+                f"{found.name} has no address at which the front could ask it.",
+                permanent=False,
+                advice="Look whether it runs, and on which networks.",
+                container=found.id,
+            )
+        return f"{address}:{front.port}"
+
+    def _gone(self, slot: int) -> ContainerNotFoundError:
+        return ContainerNotFoundError(
+            f"The new container of slot {slot} of target {self._assignment.target} is gone.",
+            permanent=True,
+            advice="Somebody removed it by hand; roll back and try again.",
+            target=self._assignment.target,
+        )

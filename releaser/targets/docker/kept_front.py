@@ -1,0 +1,195 @@
+"""The small front that owns a target's fixed ports, so that the containers behind it come and go without a gap.
+
+An HAProxy in a container of its own (`<name>-front`), made once and left alone by updates. It is steered at its own address on the
+target's network, where nobody else should be: whoever is on that network can steer it. When it starts again it knows no server;
+until it is told, it finds the containers by their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from releaser.clock import Clock
+from releaser.domain.spec import ContainerSpec, FrontSpec, of_kind
+from releaser.domain.target import Assignment
+from releaser.targets.docker.client import Engine
+from releaser.targets.docker.container import Label, create_payload
+from releaser.targets.docker.faults import image_not_found
+from releaser.targets.docker.scene import Found
+from releaser.targets.front import Front, FrontUnreachableError
+from releaser.targets.fronts.haproxy import HAProxy
+from releaser.targets.target import NameTakenError, PortTakenError
+
+BACKEND: Final = "app"
+API_PORT: Final = 9999
+_ROLE: Final = "front"
+_STOPS_IN_S: Final = 5
+_TRIED_FOR_S: Final = 30.0
+_TRIED_EVERY_S: Final = 0.02
+_START: Final = 'printf "%s" "$FRONT" > /tmp/front.cfg && exec haproxy -db -f /tmp/front.cfg'
+_CONFIG: Final = """global
+    stats socket ipv4@*:{api} level admin
+    stats timeout 10s
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+    retries 3
+    option redispatch 1
+    option forwardfor
+resolvers docker
+    nameserver dns 127.0.0.11:53
+    hold valid 1s
+frontend port
+    bind :{port}
+    default_backend app
+backend app
+    balance roundrobin
+{found}
+"""
+
+
+class KeptFront:
+    """The front of one target on one engine."""
+
+    def __init__(self, engine: Engine, assignment: Assignment, *, clock: Clock) -> None:
+        self._engine = engine
+        self._assignment = assignment
+        self._spec = of_kind(assignment.desired.spec, ContainerSpec)
+        self._clock = clock
+        self._target = f"{assignment.target}#front"
+
+    @property
+    def name(self) -> str:
+        """What its container is called."""
+        return f"{self._spec.name}-front"
+
+    def found(self) -> Found | None:
+        """Its container. Raises `NameTakenError` when somebody else has the name."""
+        raw = self._engine.container(self.name)
+        if raw is None:
+            return None
+        found = Found(raw)
+        if found.labels.get(Label.TARGET) != self._target:
+            raise NameTakenError(
+                f"The name {self.name} is held on {self._assignment.host} by a container that is no front of ours.",
+                advice="Rename or remove it.",
+                container=found.id,
+            )
+        return found
+
+    def create(self) -> str:
+        """Made beforehand; it is started when the port is free."""
+        found, front = self.found(), self._spec.front
+        if front is None:
+            return "no front is wanted"
+        if found is not None:
+            other = found.raw["Config"].get("Image") != front.image
+            return f"{self.name} is there already" + (" (of another image; it stays as it is)" if other else "")
+        if self._engine.image(front.image) is None:
+            repository, tag = _parted(front.image)
+            self._engine.pull(repository, tag)
+            if self._engine.image(front.image) is None:
+                raise image_not_found(front.image, "the pull ended well, but the image is not on the host")
+        container_id = self._engine.create(self.name, self._payload(front))
+        for network in self._spec.networks[1:]:
+            self._engine.connect(network, container_id, {})
+        return f"created {self.name} from {front.image}"
+
+    def start(self) -> str:
+        """Started; whoever is just stopping may hold the port for another moment."""
+        found = self.found()
+        if found is None:
+            self.create()
+            found = self.found()
+        assert found is not None  # noqa: S101 -- just made
+        if not found.is_up:
+            start_when_free(self._engine, found, clock=self._clock)
+        self._await_answer()
+        return (
+            f"{self.name} serves port {', '.join(str(port.host_port) for port in self._spec.ports if port.host_port)}"
+        )
+
+    def stop(self) -> str:
+        """The port is free again."""
+        found = self.found()
+        if found is None or not found.is_up:
+            return f"{self.name} does not run"
+        self._engine.stop(found.id, grace_s=_STOPS_IN_S)
+        return f"{self.name} stopped"
+
+    def remove(self) -> None:
+        """Away with it."""
+        if (found := self.found()) is not None:
+            self._engine.remove(found.id, volumes=True)
+
+    def opened(self) -> Front:
+        """To be steered. Raises `FrontUnreachableError` while it does not run."""
+        found = self.found()
+        networks = (found.raw["NetworkSettings"].get("Networks") or {}) if found is not None else {}
+        address = next((one["IPAddress"] for one in networks.values() if (one or {}).get("IPAddress")), "")
+        if not address:
+            raise FrontUnreachableError(
+                f"The front {self.name} on {self._assignment.host} does not run.",
+                permanent=False,
+                advice=f"Look why: docker logs {self.name}",
+            )
+        return HAProxy(address=f"tcp://{address}:{API_PORT}", backend=BACKEND, clock=self._clock)
+
+    def _await_answer(self) -> None:
+        ends = self._clock.monotonic() + _STOPS_IN_S
+        while True:
+            try:
+                self.opened().check()
+            except FrontUnreachableError:
+                if self._clock.monotonic() > ends:
+                    raise
+                self._clock.sleep(_TRIED_EVERY_S)
+            else:
+                return
+
+    def _payload(self, front: FrontSpec) -> Mapping[str, Any]:
+        by_name = [
+            f"    server found-{slot} {self._spec.name}-{slot}:{front.port} backup resolvers docker init-addr none"
+            for slot in range(1, self._spec.replicas + 1)
+        ]
+        config = _CONFIG.format(api=API_PORT, port=front.port, found="\n".join(by_name))
+        fixed = ContainerSpec(
+            name=self.name,
+            ports=tuple(port for port in self._spec.ports if port.host_port),
+            networks=self._spec.networks,
+            restart="always",
+        )
+        labels = {
+            Label.TARGET: self._target,
+            Label.ROLLOUT: str(self._assignment.rollout),
+            Label.GENERATION: str(self._assignment.generation),
+            Label.ROLE: _ROLE,
+        }
+        payload = create_payload(fixed)
+        payload |= {"Image": front.image, "Env": [f"FRONT={config}"], "Entrypoint": ["sh", "-c", _START]}
+        return {**payload, "Labels": {key.value: value for key, value in labels.items()}}
+
+
+def start_when_free(engine: Engine, found: Found, *, clock: Clock) -> None:
+    """Start again and again until the port is free; raises `PortTakenError` when somebody keeps it."""
+    ends = clock.monotonic() + _TRIED_FOR_S
+    while True:
+        try:
+            engine.start(found.id)
+        except PortTakenError:
+            if clock.monotonic() > ends:
+                raise
+            clock.sleep(_TRIED_EVERY_S)
+        else:
+            return
+
+
+def _parted(image: str) -> tuple[str, str]:
+    repository, at, digest = image.partition("@")
+    if at:
+        return repository, digest
+    repository, colon, tag = image.rpartition(":")
+    return (repository, tag) if colon and "/" not in tag else (image, "latest")
