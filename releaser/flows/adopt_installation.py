@@ -113,7 +113,14 @@ def _address(ports: Ports, what: ToAdopt) -> str:
             advice=f"Add it with its engine's address: --host {what.host[:80]}=unix:///var/run/docker.sock.",
             field="host",
         )
-    return what.address or (host.address if host is not None else "")
+    known = host.address if host is not None else ""
+    if known and what.address not in {"", known}:
+        raise InvalidError(
+            f"Host '{what.host}' is at {known}.",
+            advice=f"Leave the address out, or give that machine another name than '{what.host}'.",
+            field="host",
+        )
+    return what.address or known
 
 
 def _matched(
@@ -139,7 +146,7 @@ def _matched(
             raise RefusedError(
                 f"{taken[module].found.name} and {one.name} are both module '{module}' on host '{what.host}'.",
                 rule="one-target-per-module",
-                advice="A target is one container; take over one of them, and let the other go.",
+                advice="A target is one container: name the one that is to be taken over with --container.",
                 field="container",
             )
         taken[module] = _judged(what, one, module, images[module], scheme, by_digest[one.container_id])
