@@ -6,6 +6,7 @@ by any worker, after any crash: the answer depends only on their arguments.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -206,13 +207,30 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutView:
-    """What is known of a rollout: its state, its waves' states by number, its members in order."""
+    """What is known of a rollout: its state, its waves' states by number, its members in order.
+
+    `counts` tells how many targets of a wave are in which state. With it `members` may be only those that are being
+    touched and those that could move now; without it they are everybody.
+    """
 
     state: RolloutState
     waves: Mapping[int, WaveState]
     members: Sequence[Member]
     max_parallel: int = 1
     threshold: int = 0
+    counts: Mapping[int, Mapping[UpdateState, int]] | None = None
+
+    def states_of(self, wave: int) -> Mapping[UpdateState, int]:
+        """How many targets of a wave are in which state."""
+        if self.counts is not None:
+            return self.counts.get(wave, {})
+        return Counter(m.state for m in self.members if m.wave == wave)
+
+    def states(self) -> frozenset[UpdateState]:
+        """Every state that a target is in."""
+        if self.counts is not None:
+            return frozenset(state for states in self.counts.values() for state, count in states.items() if count)
+        return frozenset(m.state for m in self.members)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,25 +252,33 @@ def next_moves(view: RolloutView) -> Moves:
     return Moves()
 
 
+def current_wave(waves: Mapping[int, WaveState]) -> int | None:
+    """The number of the wave at hand, None when every wave has ended."""
+    return next((n for n in sorted(waves) if waves[n] in {WaveState.PENDING, WaveState.RUNNING}), None)
+
+
 def _running(view: RolloutView) -> Moves:
-    number = next((n for n in sorted(view.waves) if view.waves[n] in {WaveState.PENDING, WaveState.RUNNING}), None)
+    number = current_wave(view.waves)
     if number is None:
-        if any(m.state is _U.INCONSISTENT for m in view.members):
+        if _U.INCONSISTENT in view.states():
             return Moves(rollout=RolloutState.FAILED, reason="a target is inconsistent and needs a person")
         return Moves(rollout=RolloutState.SUCCEEDED, reason="every wave succeeded")
-    wave = [m for m in view.members if m.wave == number]
-    failed = sum(m.state in UPDATE_FAILED for m in wave)
-    failing = sum(m.state is _U.ROLLING_BACK for m in wave)
-    if failed + failing > view.threshold:
+    states = view.states_of(number)
+    failed = sum(states.get(state, 0) for state in {*UPDATE_FAILED, _U.ROLLING_BACK})
+    if failed > view.threshold:
+        size = sum(states.values())
         return Moves(
             rollout=RolloutState.ROLLING_BACK,
-            reason=f"{failed + failing} of {len(wave)} targets of wave {number} failed, {view.threshold} may",
+            reason=f"{failed} of {size} targets of wave {number} failed, {view.threshold} may",
         )
     if view.waves[number] is WaveState.PENDING:
         return Moves(waves=((number, WaveState.RUNNING),))
-    if all(m.state in UPDATE_ENDED for m in wave):
+    if not any(count for state, count in states.items() if state not in UPDATE_ENDED):
         return Moves(waves=((number, WaveState.SUCCEEDED),))
-    return Moves(updates=(*_admit_to_prepare(wave), *_admit_to_cut_over(view, wave)))
+    wave = [m for m in view.members if m.wave == number]
+    if states.get(_U.PENDING, 0) or states.get(_U.PREPARING, 0):
+        return Moves(updates=tuple(_admit_to_prepare(wave)))
+    return Moves(updates=tuple(_admit_to_cut_over(view, wave)))
 
 
 def _admit_to_prepare(wave: Iterable[Member]) -> list[tuple[int, UpdateState, WaitsFor | None, UpdateState | None]]:
@@ -265,8 +291,6 @@ def _admit_to_cut_over(
     view: RolloutView, wave: Sequence[Member]
 ) -> list[tuple[int, UpdateState, WaitsFor | None, UpdateState | None]]:
     """The whole wave is prepared before its first cutover; then up to `max_parallel`, one per customer."""
-    if any(m.state in {_U.PENDING, _U.PREPARING} for m in wave):
-        return []
     at_it = [m for m in view.members if m.state in BEING_CUT_OVER or m.state is _U.ROLLING_BACK]
     busy = {m.customer for m in at_it}
     free = view.max_parallel - len(at_it)
@@ -297,25 +321,26 @@ def _winding_down(view: RolloutView) -> Moves:
         elif m.state in undo:
             touched = m.state in BEING_CUT_OVER
             moves.append((m.id, _U.ROLLING_BACK, None, _U.ROLLED_BACK if touched else _U.SKIPPED))
-    if moves or any(m.state not in UPDATE_ENDED for m in view.members):
+    if moves or view.states() - UPDATE_ENDED:
         return Moves(updates=tuple(moves))
     waves = tuple(
-        (number, _wave_end([m for m in view.members if m.wave == number]))
+        (number, _wave_end(view.states_of(number)))
         for number, state in sorted(view.waves.items())
         if state in {WaveState.PENDING, WaveState.RUNNING}
     )
     return Moves(waves=waves, rollout=_end(view))
 
 
-def _wave_end(wave: Sequence[Member]) -> WaveState:
-    if all(m.state is _U.SKIPPED for m in wave):
+def _wave_end(states: Mapping[UpdateState, int]) -> WaveState:
+    there = {state for state, count in states.items() if count}
+    if there <= {_U.SKIPPED}:
         return WaveState.SKIPPED
-    return WaveState.SUCCEEDED if all(m.state in UPDATE_GOOD for m in wave) else WaveState.FAILED
+    return WaveState.SUCCEEDED if there <= UPDATE_GOOD else WaveState.FAILED
 
 
 def _end(view: RolloutView) -> RolloutState:
     """Rolled back means: nobody is left on the new version by this rollout, and nobody in between."""
     if view.state is RolloutState.STOPPING:
         return RolloutState.ABORTED
-    left = {m.state for m in view.members} & {_U.SUCCEEDED, _U.INCONSISTENT}
+    left = view.states() & {_U.SUCCEEDED, _U.INCONSISTENT}
     return RolloutState.FAILED if left else RolloutState.ROLLED_BACK

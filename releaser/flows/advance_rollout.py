@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from releaser.domain.advance import Member, Moves, RolloutView, next_moves
+from releaser.domain.advance import Member, Moves, RolloutView, current_wave, next_moves
 from releaser.domain.regulation import Regulation, from_mapping
 from releaser.domain.rollout import (
+    BEING_CUT_OVER,
     ENDED,
     ROLLOUT_MOVES,
+    UNDER_WAY,
+    UPDATE_ENDED,
     WAVE_MOVES,
     RolloutState,
     UpdateState,
@@ -26,13 +29,16 @@ from releaser.flows.finish_work import finish_work
 from releaser.flows.move_update import move_update
 from releaser.flows.notice_gate import covering, standing_notices
 from releaser.flows.ports import Ports
-from releaser.store import moves, rollout_work, rollouts
+from releaser.store import moves, rollout_work
 from releaser.store.notices import NoticeInstallation
 from releaser.store.plain import load
-from releaser.store.rollout_work import UpdateRow
+from releaser.store.rollout_work import RolloutRow, UpdateRow
 from releaser.store.rollouts import Rollout
 
 _READY = frozenset({UpdateState.PREPARED, UpdateState.WAITING})
+_TOUCHED = BEING_CUT_OVER | {UpdateState.ROLLING_BACK}
+_PAGE = 50
+_MOST_ADMITTED = 500
 
 
 def advance_rollout(ports: Ports, *, rollout_id: int) -> bool:
@@ -46,28 +52,77 @@ def advance_rollout(ports: Ports, *, rollout_id: int) -> bool:
         with ports.database.transaction() as session:
             due = _due(session, rollout_id, now=now)
             if due != Moves():
-                _apply(ports, session, rollouts.get(session, rollout_id), due, now=now)
+                _apply(ports, session, rollout_id, due, now=now)
     except MoveConflictError:
         return False  # another worker moved it first; the next look sees how it stands
     return due != Moves()
 
 
 def _due(session: Session, rollout_id: int, *, now: datetime) -> Moves:
+    """What should move. It reads those that can, and only counts the others: a look costs the same however many there are."""
     rollout = rollout_work.rollout(session, rollout_id)
-    if rollout is None or rollout.state in ENDED:
+    if rollout is None or rollout.state not in UNDER_WAY:
         return Moves()
-    updates = rollout_work.updates(session, rollout_id)
-    ready = [update for update in updates if update.state in _READY]
-    blocked = _blocked(session, rollout_id, ready, now=now) if ready else {}
+    counts = rollout_work.counts(session, rollout_id)
+    if rollout.state is RolloutState.RUNNING:
+        members = _movable(session, rollout_id, rollout, counts, now=now)
+    else:
+        unended = frozenset(UpdateState) - UPDATE_ENDED
+        members = [_member(row, None) for row in rollout_work.updates(session, rollout_id, unended)]
     return next_moves(
         RolloutView(
             state=rollout.state,
             waves=rollout.waves,
-            members=[_member(update, blocked.get(update.id)) for update in updates],
+            members=members,
             max_parallel=rollout.max_parallel,
             threshold=rollout.threshold,
+            counts=counts,
         )
     )
+
+
+def _movable(
+    session: Session,
+    rollout_id: int,
+    rollout: RolloutRow,
+    counts: Mapping[int, Mapping[UpdateState, int]],
+    *,
+    now: datetime,
+) -> list[Member]:
+    """Who is being touched, and who of the wave at hand could begin to prepare or to cut over."""
+    wave = current_wave(rollout.waves)
+    if wave is None or rollout.waves[wave] is not WaveState.RUNNING:
+        return []
+    states = counts.get(wave, {})
+    if states.get(UpdateState.PENDING, 0):
+        # So many at a time, so that other writers get their turn in between.
+        pending = rollout_work.of_wave(
+            session, rollout_id, [UpdateState.PENDING], wave=wave, after=-1, limit=_MOST_ADMITTED
+        )
+        return [_member(row, None) for row in pending]
+    if states.get(UpdateState.PREPARING, 0) or not any(states.get(state, 0) for state in _READY):
+        return []
+    touched = [_member(row, None) for row in rollout_work.updates(session, rollout_id, _TOUCHED)]
+    free = rollout.max_parallel - len(touched)
+    return [*touched, *_candidates(session, rollout_id, wave, {m.customer for m in touched}, free=free, now=now)]
+
+
+def _candidates(
+    session: Session, rollout_id: int, wave: int, busy: set[str], *, free: int, now: datetime
+) -> Iterator[Member]:
+    """The first that are ready, and as many more as it takes to find `free` that can cut over."""
+    after, page = -1, max(_PAGE, 2 * free)
+    while True:
+        rows = rollout_work.of_wave(session, rollout_id, _READY, wave=wave, after=after, limit=page)
+        blocked = _blocked(session, rollout_id, rows, now=now) if rows else {}
+        for row in rows:
+            yield _member(row, blocked[row.id])
+            if blocked[row.id] is None and row.customer not in busy:
+                busy.add(row.customer)
+                free -= 1
+        if free <= 0 or len(rows) < page:
+            return
+        after = rows[-1].position
 
 
 def _member(update: UpdateRow, blocked: WaitsFor | None) -> Member:
@@ -108,8 +163,9 @@ def _waits(
     return None
 
 
-def _apply(ports: Ports, session: Session, rollout: Rollout, due: Moves, *, now: datetime) -> None:
-    by_id = {update.id: update for update in rollout.updates}
+def _apply(ports: Ports, session: Session, rollout_id: int, due: Moves, *, now: datetime) -> None:
+    rollout = rollout_work.to_move(session, rollout_id)
+    by_id = rollout_work.updates_to_move(session, [update_id for update_id, *_ in due.updates])
     for update_id, to, waits_for, ends_as in due.updates:
         update = by_id[update_id]
         move_update(
@@ -124,7 +180,7 @@ def _apply(ports: Ports, session: Session, rollout: Rollout, due: Moves, *, now:
         )
     if any(to is UpdateState.CUTTING_OVER for _, to, _, _ in due.updates):
         begin_work(session, rollout=rollout, now=now)
-    by_number = {wave.number: wave for wave in rollout.waves}
+    by_number = rollout_work.waves_to_move(session, rollout_id) if due.waves else {}
     for number, state in due.waves:
         wave = by_number[number]
         moves.move(session, wave, state, moves=WAVE_MOVES, now=now, by="releaser")
@@ -147,5 +203,4 @@ def _move_rollout(session: Session, rollout: Rollout, to: RolloutState, reason: 
 def under_way(ports: Ports) -> list[int]:
     """Ids of the rollouts whose rules have to be looked at."""
     with ports.database.reading() as session:
-        states = (RolloutState.RUNNING, RolloutState.ROLLING_BACK, RolloutState.STOPPING)
-        return list(rollout_work.in_states(session, *states))
+        return list(rollout_work.in_states(session, *UNDER_WAY))

@@ -6,13 +6,14 @@ costs as much as carrying them out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Table, bindparam, or_, select
-from sqlalchemy.orm import Session, joinedload, lazyload
+from sqlalchemy import CursorResult, Table, bindparam, func, or_, select
+from sqlalchemy.orm import Session, defer, joinedload, lazyload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from releaser.domain.rollout import AT_WORK, RolloutState, StepState, UpdateState, WaitsFor, WaveState
@@ -49,6 +50,7 @@ class UpdateRow:
     regulation: dict[str, Any]
 
 
+_AT_ONCE = 500
 _IN_STATES = select(Rollout.id).where(Rollout.state.in_(bindparam("states", expanding=True))).order_by(Rollout.id)
 _ROLLOUT = (
     select(Rollout.state, Rollout.max_parallel, Rollout.threshold, Wave.number, Wave.state.label("wave_state"))
@@ -74,8 +76,17 @@ _UPDATES = (
     .join(Module, Module.id == Target.module_id)
     .join(Installation, Installation.id == Target.installation_id)
     .join(Customer, Customer.id == Installation.customer_id)
-    .where(TargetUpdate.rollout_id == bindparam("rollout_id"))
+    .where(
+        TargetUpdate.rollout_id == bindparam("rollout_id"),
+        TargetUpdate.state.in_(bindparam("states", expanding=True)),
+    )
     .order_by(TargetUpdate.position)
+)
+_OF_WAVE = _UPDATES.where(TargetUpdate.wave == bindparam("wave"), TargetUpdate.position > bindparam("after"))
+_COUNTS = (
+    select(TargetUpdate.wave, TargetUpdate.state, func.count())
+    .where(TargetUpdate.rollout_id == bindparam("rollout_id"))
+    .group_by(TargetUpdate.wave, TargetUpdate.state)
 )
 _WITHOUT_TARGET = lazyload(TargetUpdate.target)
 _WITH_NAMES = (
@@ -111,9 +122,47 @@ def rollout(session: Session, rollout_id: int) -> RolloutRow | None:
     )
 
 
-def updates(session: Session, rollout_id: int) -> Sequence[UpdateRow]:
-    """The updates of a rollout, in their order."""
-    return [UpdateRow(*row) for row in session.execute(_UPDATES, {"rollout_id": rollout_id})]
+def counts(session: Session, rollout_id: int) -> dict[int, dict[UpdateState, int]]:
+    """How many updates of each wave are in which state."""
+    found: dict[int, dict[UpdateState, int]] = defaultdict(dict)
+    for wave, state, count in session.execute(_COUNTS, {"rollout_id": rollout_id}):
+        found[wave][state] = count
+    return found
+
+
+def updates(session: Session, rollout_id: int, states: Iterable[UpdateState]) -> Sequence[UpdateRow]:
+    """The updates of a rollout that are in one of `states`, in their order."""
+    given = {"rollout_id": rollout_id, "states": list(states)}
+    return [UpdateRow(*row) for row in session.execute(_UPDATES, given)]
+
+
+def of_wave(
+    session: Session, rollout_id: int, states: Iterable[UpdateState], *, wave: int, after: int, limit: int
+) -> Sequence[UpdateRow]:
+    """The first `limit` updates of a wave that are in one of `states` and stand behind position `after`, in their order."""
+    given = {"rollout_id": rollout_id, "states": list(states), "wave": wave, "after": after}
+    return [UpdateRow(*row) for row in session.execute(_OF_WAVE.limit(limit), given)]
+
+
+def to_move(session: Session, rollout_id: int) -> Rollout:
+    """The rollout itself, without its plan, which is as long as the rollout is large."""
+    return session.get_one(Rollout, rollout_id, options=[defer(Rollout.plan)])
+
+
+def waves_to_move(session: Session, rollout_id: int) -> dict[int, Wave]:
+    """The waves of a rollout by number."""
+    found = session.scalars(select(Wave).where(Wave.rollout_id == rollout_id))
+    return {wave.number: wave for wave in found}
+
+
+def updates_to_move(session: Session, ids: Sequence[int]) -> dict[int, TargetUpdate]:
+    """Updates with their targets, by their numbers."""
+    found: dict[int, TargetUpdate] = {}
+    for start in range(0, len(ids), _AT_ONCE):
+        some = ids[start : start + _AT_ONCE]
+        rows = session.scalars(select(TargetUpdate).where(TargetUpdate.id.in_(some)).options(_WITH_NAMES))
+        found |= {row.id: row for row in rows.unique()}
+    return found
 
 
 def update(session: Session, update_id: int) -> TargetUpdate | None:
