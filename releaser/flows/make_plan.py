@@ -377,7 +377,10 @@ def _drift(one: _Wanted, found: Sequence[Difference]) -> str:
         return ""
     known = f" (known since {one.since})" if one.since else ""
     by_hand = any(difference.kind is DriftKind.CONFIGURATION for difference in found)
-    return f"{'changed by hand' if by_hand else 'not as recorded'}{known}: {in_words(found)}"
+    kept = (
+        "; the update keeps what is not declared" if by_hand and _keeps_undeclared(one.assignment.desired.spec) else ""
+    )
+    return f"{'changed by hand' if by_hand else 'not as recorded'}{known}: {in_words(found)}{kept}"
 
 
 def _keeps_undeclared(spec: TargetSpec) -> bool:
