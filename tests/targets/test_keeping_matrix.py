@@ -13,6 +13,9 @@ import pytest
 from releaser.domain.spec import ContainerSpec
 from releaser.domain.target import Assignment
 from releaser.errors import OutsideError
+from releaser.targets.docker import cloning
+from releaser.targets.docker.client import Engine
+from releaser.targets.docker.scene import Found
 from tests.fakes.controller import Controller, GateError
 from tests.fakes.engine import Effect, FakeEngine, Fault, When
 from tests.targets.docker_world import World
@@ -122,3 +125,32 @@ def test_fault_in_the_way_back_ends_in_the_very_container_that_was_there(
         if fault in fake_engine.faults:
             return
     pytest.fail("the way back has more calls than were tried")
+
+
+class _Newer(FakeEngine):
+    """An engine of API 1.44, which takes all networks at once and tells older clients which MAC somebody set."""
+
+    def _version(self, *_: object) -> tuple[int, Any]:
+        return 200, {**super()._version()[1], "ApiVersion": "1.44"}
+
+
+def test_newer_engine_is_told_all_networks_in_one_request_and_asked_for_the_mac() -> None:
+    with _Newer() as engine:
+        engine.networks.update({"front", "back"})
+        image = engine.push("registry.test/shop", "1.0")
+        engine.images[f"registry.test/shop@{image}"].on_host = True
+        client = Engine(engine.address, control_timeout_s=5.0, pull_timeout_s=5.0)
+        assert client.api_version() == (1, 44)
+        payload = {**SET, "Image": f"registry.test/shop@{image}", "MacAddress": "02:00:00:00:00:07"}
+        first = client.create("own", payload)
+        client.connect("back", first, {"Aliases": ["shop"]})
+        found = Found(client.container(first) or {})
+        spec = ContainerSpec(name="own", restart="always", keep_undeclared=True)
+        made = cloning.body(client, spec, source=found, before=spec, aliases=())
+        made.payload["Image"] = payload["Image"]
+        second = cloning.create(client, "own-again", made)
+        asked = engine.containers[second].raw
+        client.close()
+    named = asked["NetworkingConfig"]["EndpointsConfig"]
+    assert {name: one.get("MacAddress") for name, one in named.items()} == {"front": "02:00:00:00:00:07", "back": None}
+    assert "MacAddress" not in asked

@@ -139,10 +139,15 @@ class Body:
     endpoints: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def request(self, *, all_networks: bool) -> dict[str, Any]:
-        """What is posted. Before API 1.44 only one network may be named; the others are connected afterwards."""
-        mode = self.payload["HostConfig"].get("NetworkMode")
+        """What is posted. Before API 1.44 only one network may be named; the others are connected afterwards.
+
+        Since then a MAC belongs to the network, and not to the container.
+        """
+        mode, payload = self.payload["HostConfig"].get("NetworkMode"), dict(self.payload)
         named = {name: one for name, one in self.endpoints.items() if all_networks or name == mode}
-        return {**self.payload, "NetworkingConfig": {"EndpointsConfig": named}} if named else self.payload
+        if all_networks and mode in named and payload.get("MacAddress"):
+            named[mode] = {**named[mode], "MacAddress": payload.pop("MacAddress")}
+        return {**payload, "NetworkingConfig": {"EndpointsConfig": named}} if named else payload
 
 
 def declared_body(spec: ContainerSpec, *, aliases: tuple[str, ...]) -> Body:
