@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from releaser.clock import SystemClock
-from releaser.domain.spec import ConfigurationFile, FilesSpec, HealthSpec, ServiceSpec
+from releaser.domain.spec import ConfigurationFile, FilesSpec, HealthSpec, ServiceSpec, of_kind
 from releaser.domain.target import Assignment, Desired
 from releaser.sources.source import ArtifactNotFoundError
 from releaser.targets.files.driver import FilesDriver
@@ -93,9 +93,8 @@ class FilesWorld:
             clock=SystemClock(),
             fetch=self.fetch,
             access=self.access,
-            probe=self.probe,
             shells=self.shells,
-            **{"control_timeout_s": 10.0, "send_timeout_s": 20.0, **settings},
+            **{"probe": self.probe, "control_timeout_s": 10.0, "send_timeout_s": 20.0, **settings},
         )
         self.drivers.append(made)
         return made
@@ -154,7 +153,9 @@ class FilesWorld:
 
     def update_of(self, installed: Desired, version: str, **changes: Any) -> Assignment:  # noqa: ANN401 -- passed on
         """Rollout 2 from what is installed to another version."""
-        return self.assignment(self.desired(version, replace(installed.spec, **changes)), installed, rollout=2)
+        return self.assignment(
+            self.desired(version, replace(of_kind(installed.spec, FilesSpec), **changes)), installed, rollout=2
+        )
 
     def running(self, spec: FilesSpec) -> tuple[str, str] | None:
         """Version and configuration that the service was started with; None while it is down."""

@@ -48,7 +48,7 @@ def zipped(*members: tuple[str, int, str]) -> bytes:
     return content.getvalue()
 
 
-def unpacked(tmp_path: Path, content: bytes, **how: Any) -> dict[str, str]:
+def unpacked(tmp_path: Path, content: bytes, **how: Any) -> dict[str, str]:  # noqa: ANN401 -- passed on
     """What the system's tar makes of what is sent: path -> text, `-> target`, or empty for folders."""
     packed, folder = tmp_path / "artifact", tmp_path / "out"
     packed.write_bytes(content)

@@ -366,9 +366,7 @@ class Work:
         if (state.active or state.starting) and scene.started[0] == tag:
             return f"{service.name} runs already"
         bound = int(spec.health.deadline_s) + 5
-        units = any(
-            one.path.startswith(("/etc/systemd/", "/usr/lib/systemd/", "/lib/systemd/")) for one in self._all_files()
-        )
+        units = any("/systemd/" in one.path for one in self._all_files())
         lines = [
             *(service.stop(spec.stop_grace_s) if state.active or state.starting else ()),
             *(service.reload() if units else ()),
