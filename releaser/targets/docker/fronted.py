@@ -93,14 +93,14 @@ class Fronted:
         return look(self._engine, of_slot(self._assignment, slot))
 
     def busy(self, slots: Sequence[int], *, new: bool) -> int | None:
-        """With how much the servers that are drained are still busy; None where no front tells."""
-        told = [front for spec, front in self._fronts() if spec.kind is FrontKind.HAPROXY]
-        if not told:
+        """With how much the servers that are drained are still busy; None where a front does not tell."""
+        before = self.update.before.front if self.update.before is not None else None
+        if any(one is not None and one.kind is not FrontKind.HAPROXY for one in (self.update.spec.front, before)):
             return None
         scenes = {slot: self.scene(slot) for slot in slots}
         leaving = [(slot, scene.new if new else scene.old) for slot, scene in scenes.items()]
         names = {self._server(slot, one) for slot, one in leaving if one is not None}
-        return sum(one.busy for front in told for name, one in front.servers().items() if name in names)
+        return sum(one.busy for _, front in self._fronts() for name, one in front.servers().items() if name in names)
 
     def missing(self, slots: Iterable[int]) -> list[int]:
         """The slots of which the front has no server."""

@@ -24,7 +24,10 @@ from releaser.targets.target import NameTakenError, PortTakenError
 BACKEND: Final = "app"
 API_PORT: Final = 9999
 _ROLE: Final = "front"
-_STOPS_IN_S: Final = 5
+_ANSWERS_IN_S: Final = 5.0
+_STOPS_IN_S: Final = 1
+# HAProxy's soft stop: it ends when what is under way has ended.
+_STOPS_BY: Final = "SIGUSR1"
 _TRIED_FOR_S: Final = 30.0
 _TRIED_EVERY_S: Final = 0.02
 _START: Final = 'printf "%s" "$FRONT" > /tmp/front.cfg && exec haproxy -db -f /tmp/front.cfg'
@@ -139,7 +142,7 @@ class KeptFront:
         return HAProxy(address=f"tcp://{address}:{API_PORT}", backend=BACKEND, clock=self._clock)
 
     def _await_answer(self) -> None:
-        ends = self._clock.monotonic() + _STOPS_IN_S
+        ends = self._clock.monotonic() + _ANSWERS_IN_S
         while True:
             try:
                 self.opened().check()
@@ -169,7 +172,12 @@ class KeptFront:
             Label.ROLE: _ROLE,
         }
         payload = create_payload(fixed)
-        payload |= {"Image": front.image, "Env": [f"FRONT={config}"], "Entrypoint": ["sh", "-c", _START]}
+        payload |= {
+            "Image": front.image,
+            "Env": [f"FRONT={config}"],
+            "Entrypoint": ["sh", "-c", _START],
+            "StopSignal": _STOPS_BY,
+        }
         return {**payload, "Labels": {key.value: value for key, value in labels.items()}}
 
 
