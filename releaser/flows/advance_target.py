@@ -22,7 +22,7 @@ from releaser.store.plain import load
 from releaser.store.rollouts import StepRecord, TargetUpdate
 from releaser.targets.target import Driver, EngineUnreachableError, FencedError, InconsistentError
 
-LEASE_FOR = timedelta(seconds=10)
+LEASE_FOR = timedelta(seconds=7)
 LOOK_AGAIN_FOR = timedelta(milliseconds=100)
 FAILING_PROBES = 3
 OFFLINE_FOR = timedelta(seconds=30)

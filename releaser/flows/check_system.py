@@ -17,11 +17,12 @@ from importlib.metadata import PackageNotFoundError, version
 from sqlalchemy import func, select
 
 from releaser.domain.calendar import zone_named
+from releaser.domain.rollout import UNDER_WAY
 from releaser.domain.target import DriverName
 from releaser.errors import OutsideError, ReleaserError
 from releaser.flows.ports import Facts, Ports
 from releaser.sources.source import ImageNotFoundError
-from releaser.store import alarms, installations, products, releases
+from releaser.store import alarms, installations, products, releases, rollout_work, workers
 from releaser.store.installations import Host, Target
 from releaser.store.migrations import numbers
 from releaser.store.moves import Move
@@ -47,6 +48,7 @@ def check_system(ports: Ports, *, probes: Mapping[str, Check], timeout_s: float 
     checks: dict[str, Check] = {
         "database": partial(_database, ports),
         "clock": partial(_clock, ports),
+        "engine": partial(_engine, ports),
         "time zones": _zones,
         "disk": partial(_disk, ports),
         **probes,
@@ -118,6 +120,27 @@ def _database(ports: Ports) -> str:
         counts = [session.scalar(select(func.count()).select_from(kind)) for kind in (Host, Target)]
     kind = "SQLite" if ports.database.is_sqlite else "PostgreSQL"
     return f"{kind}, schema {number}, writable; {counts[0]} hosts, {counts[1]} targets"
+
+
+def _engine(ports: Ports) -> str:
+    """Rows wait for ever when nobody looks at them."""
+    kind = "embedded" if ports.database.is_sqlite else "procrastinate"
+    if schema_number(ports.database) is None:
+        return f"{kind}; no worker has looked yet"
+    now = ports.clock.now()
+    with ports.database.reading() as session:
+        found = workers.facts(session, now=now)
+        waiting = len(rollout_work.in_states(session, *UNDER_WAY))
+    if found["working"]:
+        count = "1 worker looks" if found["working"] == 1 else f"{found['working']} workers look"
+        return f"{kind}; {count}, the last {found['looked_s']:.0f} s ago"
+    silent = "No worker looks" if found["looked_s"] is None else f"No worker has looked for {found['looked_s']:.0f} s"
+    if found["looked_s"] is not None or waiting:
+        waits = {0: "", 1: "; 1 rollout waits"}.get(waiting, f"; {waiting} rollouts wait")
+        raise NotAsNeededError(
+            f"{silent}{waits}.", permanent=False, advice="Start `releaser serve`, or `releaser worker`."
+        )
+    return f"{kind}; no worker looks, and no rollout waits"
 
 
 def _clock(ports: Ports) -> str:

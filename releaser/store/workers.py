@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import String, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -11,6 +12,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from releaser.store.base import Base
 
 FORGOTTEN_AFTER = timedelta(days=1)
+SILENT_AFTER = timedelta(seconds=20)
+"""Who says every five seconds that it looks, and did not for so long, does not look."""
 
 
 class WorkerRow(Base):
@@ -43,3 +46,16 @@ def leave(session: Session, owner: str) -> None:
 def everyone(session: Session) -> Sequence[WorkerRow]:
     """Who said that they look, the last first."""
     return session.scalars(select(WorkerRow).order_by(WorkerRow.looked_at.desc())).all()
+
+
+def facts(session: Session, *, now: datetime) -> dict[str, Any]:
+    """Who looks as plain data: `working` (how many), `engine` (theirs, or that of the last), `looked_s` since the last look.
+
+    `engine` and `looked_s` are None when nobody ever looked, or everybody ended in order.
+    """
+    rows = everyone(session)
+    if not rows:
+        return {"working": 0, "engine": None, "looked_s": None}
+    silent_for = max(0.0, (now - rows[0].looked_at).total_seconds())
+    working = sum(row.looked_at > now - SILENT_AFTER for row in rows)
+    return {"working": working, "engine": rows[0].engine, "looked_s": round(silent_for, 1)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from releaser.errors import OutsideError, RefusedError
+from releaser.store import workers
 from releaser.store.migrations import numbers
 from releaser.store.upgrade import schema_number
 from releaser.web.answers import FactsResponse
@@ -25,7 +26,11 @@ def healthz() -> FactsResponse:
 
 @router.get("/readyz", summary="Whether the database answers and has the schema of this program")
 def readyz(ports: Asked) -> FactsResponse:
-    """200 when the service can work; else 503 with the problem that keeps it from it."""
+    """200 when the service can work; else 503 with the problem that keeps it from it. `engine` tells who works.
+
+    `working` is how many workers look at what is due, `looked_s` how many seconds ago the last one did (null: none), `engine` its
+    kind. Pages are served without a worker too, so that nobody works is no reason to take this process out of use.
+    """
     try:
         number = schema_number(ports.database)
     except RefusedError as error:
@@ -36,4 +41,6 @@ def readyz(ports: Asked) -> FactsResponse:
             permanent=False,
             advice="Start the service once: it makes or steps up the schema.",
         )
-    return FactsResponse({"status": "ready", "schema": number})
+    with ports.database.reading() as session:
+        engine = workers.facts(session, now=ports.clock.now())
+    return FactsResponse({"status": "ready", "schema": number, "engine": engine})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
+
+from releaser.clock import Clock
 
 
 class Crew:
@@ -15,8 +16,9 @@ class Crew:
     A pool of the standard library would be waited for when the program ends, for as long as the longest step takes.
     """
 
-    def __init__(self, threads: int, *, name: str) -> None:
+    def __init__(self, threads: int, *, name: str, clock: Clock) -> None:
         """`threads` at work at once; they begin with the first piece of work."""
+        self._clock = clock
         self._waiting: queue.SimpleQueue[tuple[Callable[[], object], Future[None]] | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True) for number in range(threads)
@@ -44,10 +46,10 @@ class Crew:
                 break
         for _ in self._threads:
             self._waiting.put(None)
-        ends = time.monotonic() + timeout_s
+        ends = self._clock.monotonic() + timeout_s
         for thread in self._threads:
             if thread.is_alive():
-                thread.join(max(0.0, ends - time.monotonic()))
+                thread.join(max(0.0, ends - self._clock.monotonic()))
 
     def _work(self) -> None:
         while (given := self._waiting.get()) is not None:

@@ -19,7 +19,7 @@ from releaser.worker.crew import Crew
 from releaser.worker.ticks import DAYS_S, DRIFT_S, HEARTBEAT_S, Ticks
 
 _STOPS_S = 2.0
-_LEAST_REST_S = 0.02
+_LEAST_REST_S = 0.05
 
 
 class EmbeddedEngine:
@@ -34,7 +34,7 @@ class EmbeddedEngine:
         self._ticks = Ticks(ports, engine=self.name, retry_s=tick_s)
         self._lock = threading.Lock()
         self._tick_s = tick_s
-        self._crew = Crew(threads, name="target")
+        self._crew = Crew(threads, name="target", clock=ports.clock)
         self._due: list[tuple[datetime, int]] = []
         self._scheduled: set[int] = set()
         self._at_work: set[int] = set()

@@ -54,8 +54,8 @@ class QueuedEngine:
         self._bell = bell
         self._tick_s = tick_s
         self._ticks = Ticks(ports, engine=self.name, retry_s=tick_s)
-        self._targets = Crew(threads, name="target")
-        self._looks = Crew(_LOOKERS, name="look")
+        self._targets = Crew(threads, name="target", clock=ports.clock)
+        self._looks = Crew(_LOOKERS, name="look", clock=ports.clock)
         # A job that waits for its next look needs no thread.
         self._at_once = 4 * threads
         self._loop: asyncio.AbstractEventLoop | None = None

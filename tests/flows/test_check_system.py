@@ -19,7 +19,7 @@ from releaser.flows.check_system import check_system
 from releaser.flows.ports import Facts, Ports
 from releaser.sources.git_version import git_version
 from releaser.sources.source import ImageNotFoundError, RegistryUnreachableError
-from releaser.store import alarms, products
+from releaser.store import alarms, products, workers
 from releaser.store.moves import Move
 from releaser.store.session import Database
 from releaser.targets.target import Driver, EngineUnreachableError
@@ -94,6 +94,7 @@ def test_everything_is_looked_at_and_told(ports: Ports) -> None:
     assert {name: fact["ok"] for name, fact in facts.items()} == {
         "database": True,
         "clock": True,
+        "engine": True,
         "time zones": True,
         "disk": True,
         "git": True,
@@ -146,7 +147,7 @@ def test_empty_database_is_told_and_nothing_outside_is_asked(tmp_path: Path) -> 
     facts = checked(bare_ports(database, tmp_path))
     assert (facts["database"]["ok"], facts["clock"]["ok"]) == (False, True)
     assert "no tables" in facts["database"]["detail"]
-    assert list(facts) == ["database", "clock", "time zones", "disk", "mail"]
+    assert list(facts) == ["database", "clock", "engine", "time zones", "disk", "mail"]
     database.close()
 
 
@@ -167,3 +168,19 @@ def test_unreachable_database_is_told(tmp_path: Path) -> None:
 def test_missing_home_is_told(ports: Ports, tmp_path: Path) -> None:
     away = bare_ports(ports.database, tmp_path / "none", drivers=ports.drivers, registry=ports.registry)
     assert "cannot be read" in checked(away)["disk"]["detail"]
+
+
+def test_worker_that_looks_one_that_fell_silent_and_none_are_told(ports: Ports) -> None:
+    assert checked(ports)["engine"]["ok"], "nobody works and nothing waits"
+    now = ports.clock.now()
+    with ports.database.transaction() as session:
+        workers.note(session, "one", engine="embedded", numbers=[], now=now)
+        workers.note(session, "two", engine="embedded", numbers=[7], now=now - timedelta(seconds=75))
+    told = checked(ports)["engine"]
+    assert told["ok"]
+    assert "1 worker looks" in told["detail"]
+    with ports.database.transaction() as session:
+        workers.leave(session, "one")
+    told = checked(ports)["engine"]
+    assert (told["ok"], told["detail"]) == (False, "No worker has looked for 75 s.")
+    assert "releaser worker" in told["advice"]

@@ -5,7 +5,10 @@ from pathlib import Path
 
 from fastapi.testclient import TestClient
 
+from releaser.clock import SystemClock
 from releaser.flows.ports import Ports
+from releaser.store import workers
+from releaser.store.migrations import numbers
 from releaser.store.session import Database
 from releaser.store.upgrade import upgrade
 from tests.fakes.shared_app import AppOver
@@ -16,7 +19,13 @@ def test_service_with_its_schema_is_ready(make_ports: Callable[..., Ports], tmp_
     upgrade(database)
     with TestClient(AppOver(make_ports(database=database)), base_url="http://127.0.0.1") as client:
         assert client.get("/healthz").json() == {"status": "alive"}
-        assert client.get("/readyz").json()["status"] == "ready"
+        nobody = {"working": 0, "engine": None, "looked_s": None}
+        assert client.get("/readyz").json() == {"status": "ready", "schema": numbers()[-1], "engine": nobody}
+        with database.transaction() as session:
+            workers.note(session, "one", engine="embedded", numbers=[], now=SystemClock().now())
+        told = client.get("/readyz").json()["engine"]
+        assert (told["working"], told["engine"]) == (1, "embedded")
+        assert 0 <= told["looked_s"] < 20
     database.close()
 
 
