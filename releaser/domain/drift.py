@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from releaser.domain.target import Observation, Running
+from releaser.domain.target import Health, Observation, Running
 
 SECRET = "#"  # noqa: S105 -- the mark in front of a digest of a value
 MADE_BY = "made by"
 RUNNING = "running"
 US, SOMEBODY = "a rollout", "somebody else"
+_DOWN = frozenset({"created", "paused", "removing", "exited", "dead", "restarting"})
 _SHOWN = 8
 
 
@@ -50,7 +51,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What is known to run. `config_hash` is None where somebody else made the container that was taken over.
+    """What is known to run. `config_hash` is None where somebody else made what was taken over.
 
     `configuration` are the settings seen at the first look, None before it. `state` is one that a person accepted.
     """
@@ -76,7 +77,7 @@ def _differences(recorded: Recorded, seen: Observation) -> Iterator[Difference]:
     if serving is None:
         yield Difference(kind=DriftKind.MISSING, recorded=named)
     else:
-        if serving.state not in {RUNNING, recorded.state}:
+        if _is_down(serving) and serving.state != recorded.state:
             yield Difference(kind=DriftKind.STOPPED, what=serving.name, recorded=RUNNING, observed=serving.state)
         if recorded.digest and serving.digest not in {recorded.digest, None}:
             yield Difference(
@@ -92,15 +93,16 @@ def _differences(recorded: Recorded, seen: Observation) -> Iterator[Difference]:
 
 def _settings(recorded: Recorded, serving: Running) -> Iterator[Difference]:
     if recorded.config_hash is not None and serving.config_hash != recorded.config_hash:
-        by_us = serving.config_hash is not None
+        if serving.configuration.get(MADE_BY) == SOMEBODY:
+            # Every other setting would differ too, and tells nothing more.
+            yield Difference(kind=DriftKind.CONFIGURATION, what=MADE_BY, recorded=US, observed=SOMEBODY)
+            return
         yield Difference(
             kind=DriftKind.CONFIGURATION,
-            what="declaration" if by_us else MADE_BY,
-            recorded=recorded.config_hash if by_us else US,
-            observed=serving.config_hash or SOMEBODY,
+            what="configuration",
+            recorded=recorded.config_hash,
+            observed=serving.config_hash or "changed by hand",
         )
-        if not by_us:
-            return
     before = recorded.configuration
     if before is None:
         return
@@ -108,6 +110,11 @@ def _settings(recorded: Recorded, serving: Running) -> Iterator[Difference]:
         old, new = before.get(what, ""), serving.configuration.get(what, "")
         if old != new:
             yield Difference(kind=DriftKind.CONFIGURATION, what=what, recorded=old, observed=new)
+
+
+def _is_down(serving: Running) -> bool:
+    """By whatever word its driver calls it; one that is unhealthy runs."""
+    return serving.state in _DOWN or serving.health in {Health.EXITED, Health.MISSING}
 
 
 def in_words(found: Iterable[Difference]) -> str:

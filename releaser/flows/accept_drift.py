@@ -86,7 +86,7 @@ def _record(session: Session, target: Target, seen: Observation, *, now: datetim
         return
     if serving.config_hash == config_hash(load_spec(target.spec)):
         target.running_spec = target.spec
-    elif serving.config_hash is None or serving.config_hash != drifts.recorded(target).config_hash:
+    elif serving.config_hash != drifts.recorded(target).config_hash:
         # No declaration of ours tells what it is, so it counts as taken over.
         target.adopted = {"at": now.isoformat(), "by": "accept-drift", "container": serving.name}
     if serving.digest is not None and serving.digest != target.digest:
