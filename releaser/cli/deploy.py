@@ -151,7 +151,7 @@ def _plan_text(plan: Any) -> str:  # noqa: ANN401 -- facts
             t["to"],
             "already there" if t["already_installed"] else t["stop"],
             seconds(t["planned_stop_s"]),
-            "; ".join(filter(None, (t["warning"], t["drift"]))),
+            "; ".join(filter(None, (t["warning"], t["drift"], t["why"]))),
         )
         for t in plan["targets"]
     ]

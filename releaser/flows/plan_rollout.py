@@ -93,6 +93,7 @@ def _target_facts(target: PlannedTarget) -> Facts:
         "already_installed": target.already_installed,
         "stop": stop.value if target.seen or stop is not Stop.NONE else "unknown",
         "planned_stop_s": stop_for.total_seconds(),
+        "why": next((step.why for step in target.steps if step.why), "") if not target.already_installed else "",
         "steps": [{"name": s.name, "phase": s.phase.value, "stops": s.stops.value} for s in target.steps],
         "drift": target.drift,
         "warning": target.warning,

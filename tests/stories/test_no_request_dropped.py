@@ -88,6 +88,8 @@ def test_replicas_are_updated_and_bad_versions_gone_back_from_with_no_request_fa
         update = fronted_world.deploy(story.ports, "1.1")
         assert update["state"] == "succeeded"
         assert story.containers() == dict.fromkeys(slots, "1.1")
+        again = fronted_world.plan(story.ports, "1.1")
+        assert (again["unchanged"], again["targets"][0]["drift"]) == (True, "")
         sick = fronted_world.deploy(story.ports, "1.2")
         exits = fronted_world.deploy(story.ports, "1.3")
         assert (sick["state"], exits["state"]) == ("rolled_back", "rolled_back")

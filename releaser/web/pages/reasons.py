@@ -92,6 +92,9 @@ _FORMS = tuple(
         (r"(?P<what>[^:;]+): added", mark("{what}: added")),
         (r"(?P<what>[^:;]+): removed", mark("{what}: removed")),
         (r"revision (?P<n>\d+)", mark("revision {n}")),
+        (r"the front has no server of (?P<names>.+)", mark("the front knows nothing of {names}")),
+        (r"(?P<n>\d+) requests are still under way", mark("requests still under way: {n}")),
+        (r"(?P<n>\d+) requests are cut off after (?P<s>\S+) s", mark("requests cut off after {s} s: {n}")),
         (r"(?P<version>\S+) was yanked", mark("{version} was yanked")),
     )
 )
@@ -117,6 +120,16 @@ _STEPS = {
     "stop-new": mark("stop the new one"),
     "rename-back": mark("give the old one its name back"),
     "remove-new": mark("remove the new one"),
+    "hand-over": mark("stop the old one while the new one starts"),
+    "swap-in": mark("move the port to the new one"),
+    "swap-back": mark("move the port back to the old one"),
+    "front-check": mark("ask the front whether it can be steered"),
+    "front-create": mark("create the front"),
+    "front-start": mark("start the front"),
+    "front-stop": mark("stop the front"),
+    "front-put": mark("put the new one behind the front"),
+    "front-drain": mark("let the old one end its requests"),
+    "front-back": mark("put the old one behind the front again"),
 }
 
 
@@ -150,7 +163,12 @@ def _exited(found: re.Match[str], t: Translator) -> str:
 
 
 def step_of(name: str, t: Translator) -> str:
-    """A step of an update in the reader's words; what follows a colon is the name of something and stays."""
+    """A step of an update in the reader's words; what follows a colon is the name of something and stays.
+
+    `start-new#2-3` is for the replicas 2 and 3.
+    """
     step, colon, of = name.partition(":")
+    step, _, slots = step.partition("#")
     told = t(_STEPS[step]) if step in _STEPS else step.replace("-", " ")
+    told = t("{what}, replica {numbers}", what=told, numbers=slots.replace("-", "–")) if slots else told
     return f"{told}: {of}" if colon else told
