@@ -6,7 +6,7 @@ from releaser.domain.release import MOVES, ReleaseState
 from releaser.errors import RefusedError
 from releaser.flows.open_repository import open_repository
 from releaser.flows.ports import Facts, Ports
-from releaser.store import moves, products, releases
+from releaser.store import lines, moves, products, releases
 from releaser.store.releases import Release
 
 _DONE = frozenset({ReleaseState.PROMOTED, ReleaseState.PUBLISHED})
@@ -19,8 +19,8 @@ class NotACandidateError(RefusedError):
 def promote_release(ports: Ports, *, product: str, version: str, by: str) -> Facts:
     """Promote; a release that is promoted already is answered as it is, with `unchanged` true.
 
-    Raises `ProductNotFoundError`, `ReleaseNotFoundError`, `NotACandidateError`, `RefusedError` (rules `tag-changed` and
-    `images-changed`), and what the repository and the registry raise.
+    Raises `ProductNotFoundError`, `ReleaseNotFoundError`, `NotACandidateError`, `RefusedError` (rules `end-of-life`,
+    `tag-changed` and `images-changed`), and what the repository and the registry raise.
     """
     with ports.database.reading() as session:
         release = releases.get(session, products.get(session, product), version)
@@ -29,6 +29,7 @@ def promote_release(ports: Ports, *, product: str, version: str, by: str) -> Fac
             return {**facts, "unchanged": True}
         if release.state is not ReleaseState.CANDIDATE:
             raise _not_a_candidate(release.state, product, release.version)
+        lines.check_supported(session, release.product, release.line, now=ports.clock.now())
     _prove_tag(ports, release)
     _prove_images(ports, {image["image"]: image["digest"] for image in facts["images"]}, f"{product} {release.version}")
     now = ports.clock.now()

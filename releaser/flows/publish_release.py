@@ -9,7 +9,7 @@ from releaser.domain.version import VersionKind
 from releaser.errors import RefusedError
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.rewrite_release import rewrite_release
-from releaser.store import moves, products, releases
+from releaser.store import lines, moves, products, releases
 from releaser.store.releases import Release
 
 
@@ -22,7 +22,7 @@ def publish_release(ports: Ports, *, product: str, version: str, by: str, commit
 
     With `commit`, or where the product says so, the changelog is committed to the product's repository. The facts hold
     `supersedes` (the newest earlier release of the line, if any), `files` and `commits`.
-    Raises `ProductNotFoundError`, `ReleaseNotFoundError`, `NotPromotedError`, and what `rewrite_release` raises (the
+    Raises `ProductNotFoundError`, `ReleaseNotFoundError`, `NotPromotedError`, `RefusedError` (rule `end-of-life`), and what `rewrite_release` raises (the
     release is published then; the same command writes and commits the files).
     """
     now = ports.clock.now()
@@ -39,6 +39,7 @@ def publish_release(ports: Ports, *, product: str, version: str, by: str, commit
                     else "",
                     field="version",
                 )
+            lines.check_supported(session, release.product, release.line, now=now)
             moves.move(session, release, ReleaseState.PUBLISHED, moves=MOVES, now=now, by=by, published_at=now)
         facts = {**releases.facts(release), "unchanged": unchanged, "supersedes": _superseded(session, release)}
     written = rewrite_release(ports, product=product, version=facts["version"], by=by, commit=commit)

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from releaser.domain.line import LinePhase, LinePolicy, Support, SupportRule
 from releaser.domain.release import ReleaseState
 from releaser.domain.version import UnknownLineError, VersionKind, line_named, parse
+from releaser.errors import RefusedError
 from releaser.i18n import known_zone
 from releaser.store import products
 from releaser.store.base import Base
@@ -98,6 +99,18 @@ def of(session: Session, product: Product, name: str, *, now: datetime) -> Stand
             field="line",
         )
     return found
+
+
+def check_supported(session: Session, product: Product, name: str, *, now: datetime) -> None:
+    """Refuse (rule `end-of-life`) what would bring a new release out on a line that nobody supports any more."""
+    found = standing(session, product, now=now, among=[name]).get(name)
+    if found is not None and found.phase is LinePhase.END_OF_LIFE:
+        raise RefusedError(
+            f"Line {name} of {product.name} is at the end of its life, and gets no release any more.",
+            rule="end-of-life",
+            advice=f"Extend its support with `releaser line set {product.name} {name}`, or abandon the candidate.",
+            line=name,
+        )
 
 
 def _padded(name: str, product: Product) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from releaser.flows.promote_release import NotACandidateError, promote_release
 from releaser.flows.publish_release import NotPromotedError, publish_release
 from releaser.flows.render_changelog import render_changelog
 from releaser.flows.render_feed import FeedForm, render_feed
+from releaser.flows.set_line import Stated, set_line
 from releaser.flows.write_changelog import ChangelogNotWrittenError, write_changelog
 from releaser.flows.write_note import InvalidNoteError, write_note
 from releaser.flows.yank_release import MissingReasonError, yank_release
@@ -51,6 +53,25 @@ def test_image_that_changed_since_the_cut_is_refused(world: ReleaseWorld) -> Non
     with pytest.raises(RefusedError, match=r"shop:1\.1") as caught:
         promote(world)
     assert caught.value.rule == "images-changed"
+
+
+def test_line_whose_life_is_over_gets_no_release_whatever_was_cut_before(world: ReleaseWorld) -> None:
+    yesterday = world.clock.now().date() - timedelta(days=1)
+    promoted = promote(world)
+    set_line(world.ports, product="shop", line="1.1", stated=Stated(supported_until_on=yesterday), by="ann")
+    with pytest.raises(RefusedError, match=r"Line 1\.1 of shop is at the end of its life") as caught:
+        publish_release(world.ports, product="shop", version="1.1", by="ann")
+    assert (caught.value.rule, promoted["state"]) == ("end-of-life", "promoted")
+    set_line(world.ports, product="shop", line="1.1", stated=Stated(supported_until_on=None), by="ann")
+    assert publish_release(world.ports, product="shop", version="1.1", by="ann")["state"] == "published"
+
+
+def test_candidate_of_a_line_whose_life_is_over_is_not_promoted(world: ReleaseWorld) -> None:
+    yesterday = world.clock.now().date() - timedelta(days=1)
+    set_line(world.ports, product="shop", line="1.1", stated=Stated(supported_until_on=yesterday), by="ann")
+    with pytest.raises(RefusedError) as caught:
+        promote(world)
+    assert caught.value.rule == "end-of-life"
 
 
 @pytest.mark.parametrize("move", ["gone", "moved"])
