@@ -44,7 +44,7 @@ def backports_command(
     ] = None,
     product: ProductOption = "",
     repo: RepoOption = None,
-    tag_format: TagFormatOption = "",
+    tag_format: TagFormatOption = None,
     ticket_pattern: PatternOption = None,
     scheme: SchemeOption = Scheme.TWO_PART,
     no_cache: NoCacheOption = False,  # noqa: FBT002 -- a flag

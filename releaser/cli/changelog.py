@@ -83,7 +83,7 @@ def changelog_command(
         bool, Option("Tell what no release of the clone has yet, as VERSION where given.")
     ] = False,
     branch: Annotated[str, Option("The branch: of --unreleased, or that --commit goes to.")] = "",
-    tag_format: TagFormatOption = "",
+    tag_format: TagFormatOption = None,
     ticket_pattern: PatternOption = None,
     scheme: SchemeOption = Scheme.TWO_PART,
     no_cache: NoCacheOption = False,  # noqa: FBT002 -- a flag

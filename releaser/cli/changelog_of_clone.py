@@ -65,10 +65,10 @@ def written(asked: Asked, said: Told, to: Written) -> str:
         )
         for one in found
     ]
-    tags = (tag.name for tag in clone(asked.repo).refs().tags) if not asked.habits.tag_format else ()
+    tags = (tag.name for tag in clone(asked.repo).refs().tags) if asked.habits.tag_format is None else ()
     tag_format = (
         TagFormat(scheme=asked.habits.scheme, text=asked.habits.tag_format)
-        if asked.habits.tag_format
+        if asked.habits.tag_format is not None
         else guess_tag_format(tags, scheme=asked.habits.scheme)
     )
     gone = (

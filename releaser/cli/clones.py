@@ -19,7 +19,9 @@ from releaser.flows.read_in_place import Habits
 from releaser.sources.source import Progress
 
 RepoOption = Annotated[Path | None, Option("Read this clone as it is.", default=".")]
-TagFormatOption = Annotated[str, Option("How release tags are called, such as app-{version}.", default="guessed")]
+TagFormatOption = Annotated[
+    str | None, Option("How release tags are called, such as app-{version}.", default="guessed")
+]
 PatternOption = Annotated[
     list[str] | None,
     Option("How ticket keys look, in RE2 syntax; repeatable.", ("--ticket-pattern",), default=DEFAULT_PATTERN),
@@ -38,7 +40,7 @@ FEW_TAGS = 3
 def habits(
     *,
     scheme: Scheme,
-    tag_format: str,
+    tag_format: str | None,
     ticket_patterns: list[str] | None,
     paths: tuple[str, ...] = (),
     cached: bool = True,

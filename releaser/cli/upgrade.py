@@ -37,7 +37,7 @@ def upgrade_command(
     ],
     third: Annotated[str, Argument("Of a product, the version to upgrade to.", metavar="TO")] = "",
     repo: RepoOption = None,
-    tag_format: TagFormatOption = "",
+    tag_format: TagFormatOption = None,
     ticket_pattern: PatternOption = None,
     scheme: SchemeOption = Scheme.TWO_PART,
     no_cache: NoCacheOption = False,  # noqa: FBT002 -- a flag

@@ -41,7 +41,7 @@ class Habits:
     """
 
     scheme: Scheme = Scheme.TWO_PART
-    tag_format: str = ""
+    tag_format: str | None = None
     ticket_patterns: tuple[str, ...] = (DEFAULT_PATTERN,)
     paths: tuple[str, ...] = ()
     cached: bool = True
@@ -66,7 +66,7 @@ def read_in_place(
     `InvalidTicketPatternError`, and the errors of `sources.source`.
     """
     patterns = TicketPatterns(habits.ticket_patterns)
-    given = TagFormat(scheme=habits.scheme, text=habits.tag_format) if habits.tag_format else None
+    given = TagFormat(scheme=habits.scheme, text=habits.tag_format) if habits.tag_format is not None else None
     wanted = [parse(text, scheme=habits.scheme) for text in versions]
     refs = repository.refs()
     tag_format = given or guess_tag_format((tag.name for tag in refs.tags), scheme=habits.scheme)

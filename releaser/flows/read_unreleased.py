@@ -45,7 +45,7 @@ def read_unreleased(
     refs = repository.refs()
     tag_format = (
         TagFormat(scheme=habits.scheme, text=habits.tag_format)
-        if habits.tag_format
+        if habits.tag_format is not None
         else guess_tag_format((tag.name for tag in refs.tags), scheme=habits.scheme)
     )
     narrowed = narrow_repository(repository, habits.paths)

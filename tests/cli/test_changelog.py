@@ -81,6 +81,7 @@ def test_releases_that_are_asked_for_are_told(
         (("--all", "--from", "1.0"), "exclude each other"),
         (("--tag-format", "app-{version}"), "--tag-format"),
         (("--tag-format", "app"), "no {version}"),
+        (("--tag-format", ""), "no {version}"),
         (("--ticket-pattern", "("), "not understood"),
         (("--product", "shop"), "exclude each other"),
         (("--language", "xx"), "en or ru"),

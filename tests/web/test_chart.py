@@ -99,3 +99,12 @@ def test_branch_point_before_the_picture_is_not_drawn() -> None:
     before = {"commit": "a" * 40, "at": datetime(2020, 1, 1, tzinfo=UTC)}
     (row,) = drawn(100, 60, branched=before, begins_at=before["at"]).rows
     assert (row.branch_x, row.begin_x) == (None, LEFT)
+
+
+def test_releases_of_today_stand_before_today_and_on_their_line() -> None:
+    noon = datetime(TODAY.year, TODAY.month, TODAY.day, 12, tzinfo=UTC)
+    made = draw({**history(1, [release("3.4", noon), release("3.4.1", noon + timedelta(hours=6))])})
+    (row,) = made.rows
+    assert made.today_x is not None
+    assert row.begin_x <= row.marks[0].x
+    assert max(mark.x for mark in row.marks) <= made.today_x == row.end_x

@@ -89,6 +89,11 @@ def _start(on: date) -> datetime:
     return datetime(on.year, on.month, on.day, tzinfo=UTC)
 
 
+def _end(on: date) -> datetime:
+    """What is told by days lasts to the end of the day: what happens on it stands before that."""
+    return _start(on) + timedelta(seconds=_DAY_S)
+
+
 def draw(facts: dict[str, Any]) -> Chart:
     """The picture of what `show_history` tells."""
     window = facts["window"]
@@ -96,7 +101,7 @@ def draw(facts: dict[str, Any]) -> Chart:
     tracks = ([facts["trunk"]] if facts["trunk"] else []) + facts["tracks"]
     rows = tuple(_row(track, HEAD + ROW * number + ROW * 2 // 3, scale, facts) for number, track in enumerate(tracks))
     length = window["to"] - window["from"]
-    today = _start(facts["today"])
+    today = _end(facts["today"])
     return Chart(
         width=WIDTH,
         height=HEAD + ROW * len(rows) + FOOT,
@@ -111,12 +116,12 @@ def draw(facts: dict[str, Any]) -> Chart:
 def _row(track: dict[str, Any], y: int, scale: _Scale, facts: dict[str, Any]) -> Row:
     is_trunk = track["line"] is None
     support = track["supported_until_on"]
-    end = _start(track["ends_on"])
+    end = _end(track["ends_on"])
     # The main branch goes on, and so does a line of which somebody said that it lives; of others only the releases are known.
     goes_on = is_trunk or (support is None and track["is_said"] and track["phase"] != "end-of-life")
-    solid = max(end, _start(facts["today"])) if goes_on else _start(support) if support else end
+    solid = max(end, _end(facts["today"])) if goes_on else _end(support) if support else end
     branched = track["branched"]
-    ended = _start(support) if support else None
+    ended = _end(support) if support else None
     return Row(
         track=track,
         y=y,
