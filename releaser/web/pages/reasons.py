@@ -71,6 +71,15 @@ _FORMS = tuple(
             rf"{_NAME} is up, (?P<url>\S+) answers (?P<status>\d+)(?: and the engine's check passes)?",
             mark("{name} is up, {url} answers {status}"),
         ),
+        (
+            r"(?P<name>.+) is active, (?P<url>\S+) answers (?P<status>\d+)",
+            mark("{name} is up, {url} answers {status}"),
+        ),
+        (r"(?P<name>.+) is active for (?P<up>\S+) of (?P<whole>\S+) s", mark("{name} is up for {up} of {whole} s")),
+        (
+            r"(?P<name>.+) stayed active for (?P<whole>\S+) s \(no probe\)",
+            mark("{name} stayed up for {whole} s (no check and no probe)"),
+        ),
         (rf"{_NAME} is up for (?P<up>\S+) of (?P<whole>\S+) s", mark("{name} is up for {up} of {whole} s")),
         (
             rf"{_NAME} stayed up for (?P<whole>\S+) s \(no check and no probe\)",
@@ -130,6 +139,20 @@ _STEPS = {
     "front-put": mark("put the new one behind the front"),
     "front-drain": mark("let the old one end its requests"),
     "front-back": mark("put the old one behind the front again"),
+    "unpack": mark("unpack the new version"),
+    "stage-configuration": mark("lay the new configuration ready"),
+    "validate": mark("have the new files validated"),
+    "back-up": mark("keep everything as it is"),
+    "stop-service": mark("stop the service"),
+    "place-configuration": mark("put the new configuration in place"),
+    "switch-link": mark("switch to the new version"),
+    "start-service": mark("start the service"),
+    "clean-up": mark("remove what is no longer needed"),
+    "stop-new-service": mark("stop the new version"),
+    "restore-configuration": mark("put the old configuration back"),
+    "switch-link-back": mark("switch back to the old version"),
+    "start-old-service": mark("start the old version"),
+    "discard-new": mark("remove the new version"),
 }
 
 
