@@ -10,6 +10,7 @@ from releaser.domain.spec import ContainerSpec
 from releaser.targets.docker import declaring
 from releaser.targets.docker.container import Body
 from releaser.targets.docker.keeping import joined, kept, only_one_can_have, overlaid, own_ulimits
+from releaser.targets.docker.looking import settings
 
 ID = "f9b84072dde426340a6fcb905646497fe9537cdf288b5c7fa1ee61bc907f4dd1"
 OTHER = "0" * 64
@@ -175,3 +176,28 @@ def test_what_looks_like_a_secret_is_never_declared(name: str, value: str, secre
     shown = str(declaring.undeclared(found, spec))
     assert (declaring.HIDDEN in shown) is secret
     assert not (secret and value in shown and len(value) > 1)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"Cmd": ["serve", "--password=hunter2x"]},
+        {"Entrypoint": ["/run", "--token", "hunter2x"]},
+        {"Healthcheck": {"Test": ["CMD", "curl", "http://me:hunter2x@127.0.0.1/"]}},
+        {"host": {"LogConfig": {"Type": "splunk", "Config": {"splunk-token": "hunter2x"}}}},
+        {
+            "host": {
+                "Mounts": [{"Type": "volume", "Target": "/m", "VolumeOptions": {"DriverConfig": {"o": "hunter2x"}}}]
+            }
+        },
+    ],
+)
+def test_secret_in_a_command_or_an_option_is_neither_declared_nor_shown(config: dict[str, Any]) -> None:
+    raw = inspected(**config)
+    found = body(raw)
+    spec = declaring.declared(raw, found)
+    assert (
+        "hunter2x"
+        not in f"{spec} {declaring.undeclared(found, spec)} {declaring.in_words(found, spec)} {settings(raw)}"
+    )
+    assert "hunter2x" in str(overlaid(found, before=spec, now=spec).payload), "the secret itself is kept"

@@ -26,6 +26,7 @@ _SECRET_VALUE: Final = re.compile(r"://[^/\s:@]*:[^/\s@]+@|-----BEGIN|^\$(?:2[ab
 _COMPOSE: Final = "com.docker.compose."
 _MB: Final = 2**20
 _SECOND_NS: Final = 1_000_000_000
+_TOLD: Final = 20
 _CONTAINER: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
 _BIND: Final = re.compile(r"(?P<source>[^:]+):(?P<target>/[^:]*)(?::(?P<mode>ro|rw))?")
 _VARIABLE: Final = re.compile(r"[^=\x00\s]+")
@@ -144,6 +145,13 @@ def undeclared(body: Body, spec: ContainerSpec) -> tuple[Kept, ...]:
     return tuple(sorted(_undeclared(body, spec), key=lambda one: one.name))
 
 
+def in_words(body: Body, spec: ContainerSpec) -> str:
+    """The names of what is kept besides the declaration, for the journal; never a value."""
+    names = list(dict.fromkeys(one.name for one in undeclared(body, spec)))
+    more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
+    return f"; kept besides what is declared: {', '.join(names[:_TOLD])}{more}" if names else ""
+
+
 def _undeclared(body: Body, spec: ContainerSpec) -> Iterator[Kept]:
     said = create_payload(spec)
     payload, host = body.payload, body.payload["HostConfig"]
@@ -180,8 +188,8 @@ def _plain(there: Json, said: Json) -> Iterator[Kept]:
         if name.startswith("Attach"):
             continue
         text = value if isinstance(value, str) else json.dumps(value)
-        hidden = name in {"Cmd", "Entrypoint", "Healthcheck", "LogConfig"} and is_secret("", text)
-        yield Kept(name=name, value=HIDDEN if hidden or is_secret("", text) else text)
+        # A word of a command or an option may name a secret as well as be one.
+        yield Kept(name=name, value=HIDDEN if is_secret(text, text) else text)
 
 
 def _of_networks(body: Body, spec: ContainerSpec) -> Iterator[Kept]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from releaser.domain.spec import ContainerSpec, Cutover, Order, of_kind
 from releaser.domain.target import Assignment, Desired
-from releaser.targets.docker import cloning, cutover
+from releaser.targets.docker import cloning, cutover, declaring
 from releaser.targets.docker.client import Engine
 from releaser.targets.docker.container import (
     Body,
@@ -118,7 +118,8 @@ class Work:
             new_name(self._assignment), self._assignment.desired, made, why=Made.RELEASE, replaces=_remember(scene)
         )
         self._remove_unfinished(scene)
-        return f"created {new_name(self._assignment)} from {self._assignment.desired.reference}"
+        kept = declaring.in_words(made, self._spec) if self._spec.keep_undeclared else ""
+        return f"created {new_name(self._assignment)} from {self._assignment.desired.reference}{kept}"
 
     def _make(self, name: str, wanted: Desired, made: Body, *, why: Made, replaces: Replaced | None) -> None:
         """Create and connect; if the engine says the name is taken, by us in a call that "failed", that one is finished."""
