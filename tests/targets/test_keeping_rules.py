@@ -160,7 +160,7 @@ def test_declared_network_that_is_dropped_is_left_and_a_new_one_joined() -> None
         ("DB_PASSWORD", "x", True),
         ("API_KEY", "x", True),
         ("URL", "postgres://me:pw@db/shop", True),
-        ("CERT", "-----BEGIN PRIVATE KEY-----", True),
+        ("CERT", "-----BEGIN" + " CERTIFICATE-----", True),
         ("BLOB", "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXowMTIzNDU2Nzg5", True),
         ("SENTRY_DSN", "x", True),
         ("MODE", "production", False),
@@ -201,3 +201,9 @@ def test_secret_in_a_command_or_an_option_is_neither_declared_nor_shown(config: 
         not in f"{spec} {declaring.undeclared(found, spec)} {declaring.in_words(found, spec)} {settings(raw)}"
     )
     assert "hunter2x" in str(overlaid(found, before=spec, now=spec).payload), "the secret itself is kept"
+
+
+def test_other_container_made_anew_is_no_change_of_this_one() -> None:
+    one, other = (inspected(host={"NetworkMode": f"container:{number * 64}"}) for number in "12")
+    assert settings(one) == settings(other)
+    assert settings(one)["NetworkMode"] == '"container:another"'

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ _READABLE: Final = frozenset(
 )  # fmt: skip
 _NOT_SETTINGS: Final = frozenset({"Image", "Env", "Labels", "Hostname", "HostConfig", "NetworkingConfig"})
 _LONGEST: Final = 200
+_AN_ID: Final = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 EMPTY: Final[tuple[object, ...]] = (None, "", 0, False, [], {}, [0, 0], -1)
 
 
@@ -57,7 +59,8 @@ def _fields(values: Json, *, leave: frozenset[str]) -> Iterator[tuple[str, str]]
     for name, value in values.items():
         if name in leave or value in EMPTY:
             continue
-        text = json.dumps(value, sort_keys=True)
+        # Another container that is made anew is another id, but no change here.
+        text = _AN_ID.sub("another", json.dumps(value, sort_keys=True))
         if name not in _READABLE:
             text = secret(text)
         yield name, text if len(text) <= _LONGEST else secret(text)
