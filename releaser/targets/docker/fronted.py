@@ -8,7 +8,7 @@ left behind is known. Containers are dealt with several at a time, the front one
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final
@@ -94,12 +94,18 @@ class Fronted:
 
     def busy(self, slots: Sequence[int], *, new: bool) -> int | None:
         """With how much the servers that are drained are still busy; None where a front does not tell."""
-        before = self.update.before.front if self.update.before is not None else None
-        if any(one is not None and one.kind is not FrontKind.HAPROXY for one in (self.update.spec.front, before)):
+        if not self._tells:
             return None
         scenes = {slot: self.scene(slot) for slot in slots}
         leaving = [(slot, scene.new if new else scene.old) for slot, scene in scenes.items()]
-        names = {self._server(slot, one) for slot, one in leaving if one is not None}
+        return self._at_work({self._server(slot, one) for slot, one in leaving if one is not None})
+
+    @property
+    def _tells(self) -> bool:
+        before = self.update.before.front if self.update.before is not None else None
+        return all(one is None or one.kind is FrontKind.HAPROXY for one in (self.update.spec.front, before))
+
+    def _at_work(self, names: Collection[str]) -> int:
         return sum(one.busy for _, front in self._fronts() for name, one in front.servers().items() if name in names)
 
     def missing(self, slots: Iterable[int]) -> list[int]:
@@ -117,7 +123,8 @@ class Fronted:
         spec = self.update.spec.front
         if spec is None or spec.kind is FrontKind.TRAEFIK:
             return "there is no front to be told"
-        self.each(slots, partial(self._work, names=(StepName.ATTACH_ALIAS,)))
+        if self.update.spec.aliases:
+            self.each(slots, partial(self._work, names=(StepName.ATTACH_ALIAS,)))
         front = self._open(spec)
         self._remind(front, [slot for slot in self.update.filled if slot not in slots])
         told = []
@@ -141,16 +148,16 @@ class Fronted:
                 front.put(self._server(slot, holder), self._address(holder, spec))
 
     def _drain(self, slots: Sequence[int]) -> str:
-        return self._drained(slots, [(slot, self.scene(slot).old) for slot in slots], new=False)
+        return self._drained([(slot, self.scene(slot).old) for slot in slots])
 
-    def _drained(self, slots: Sequence[int], leaving: Sequence[tuple[int, Found | None]], *, new: bool) -> str:
+    def _drained(self, leaving: Sequence[tuple[int, Found | None]]) -> str:
         """Nothing new for them; most are idle in a moment, for the others the gate waits."""
         names = [self._server(slot, one) for slot, one in leaving if one is not None]
         for _, front in self._fronts():
             for name in names:
                 front.drain(name)
         ends = self._clock.monotonic() + _WAITS_S
-        while (busy := self.busy(slots, new=new)) and self._clock.monotonic() < ends:
+        while (busy := self._at_work(names) if self._tells else 0) and self._clock.monotonic() < ends:
             self._clock.sleep(_LOOKS_EVERY_S)
         left = f", {busy} still at work" if busy else ""
         return f"draining {', '.join(names) or 'nobody'}{left}"
@@ -192,7 +199,7 @@ class Fronted:
             for slot, scene in scenes.items():
                 if scene.old is not None and scene.old.is_up and self._had(slot):
                     front.put(self._server(slot, scene.old), self._address(scene.old, before))
-        return self._drained(slots, [(slot, scene.new) for slot, scene in scenes.items()], new=True)
+        return self._drained([(slot, scene.new) for slot, scene in scenes.items()])
 
     def _remind_back(self, front: Front, before: FrontSpec, slots: Sequence[int]) -> None:
         names = set(front.servers())
