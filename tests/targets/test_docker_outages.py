@@ -121,6 +121,19 @@ def test_runtime_refuses_to_start_error_is_permanent(fake_world: World, fake_eng
     assert caught.value.permanent
 
 
+def test_container_ends_while_its_restart_is_switched_off_the_update_goes_on(
+    fake_world: World, fake_engine: FakeEngine
+) -> None:
+    installed = fake_world.installed("1.0", fake_world.spec())
+    fake_engine.fail(
+        Fault(kind="update", effect=Effect.REFUSE, message="Cannot update: cannot update a stopped container: unknown")
+    )
+    assignment = fake_world.update_of(installed, "1.1")
+    fake_world.controller().update(assignment)
+    assert fake_engine.faults == []
+    assert fake_world.driver().observe(assignment).runs(assignment.desired)
+
+
 def test_somebody_pauses_the_new_one_verdict_is_unhealthy(fake_world: World, fake_engine: FakeEngine) -> None:
     spec = fake_world.spec()
     installed = fake_world.installed("1.0", spec)

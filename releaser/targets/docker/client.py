@@ -25,7 +25,7 @@ from releaser.clock import SystemClock
 from releaser.errors import InvalidError
 from releaser.targets.docker.faults import from_pull, from_status
 from releaser.targets.docker.transport import bare_client, demultiplexed, innermost, is_timeout
-from releaser.targets.target import EngineTimeoutError, EngineUnreachableError
+from releaser.targets.target import EngineRefusedError, EngineTimeoutError, EngineUnreachableError
 
 Json = Mapping[str, Any]
 _Shape = TypeVar("_Shape", dict[str, Any], list[Json])
@@ -33,6 +33,7 @@ _SCHEMES = ("unix://", "tcp://")
 _FIRST_VERSION = "1.24"
 _LOG_BYTES = 16_384
 _CLOCK = SystemClock()
+_ENDED_MEANWHILE = "cannot update a stopped container"
 
 
 class Engines:
@@ -151,7 +152,14 @@ class Engine:
 
     def set_restart(self, container_id: str, policy: Json) -> None:
         """Change the restart policy."""
-        self._call("POST", f"/containers/{quote(container_id, safe='')}/update", body={"RestartPolicy": policy})
+        path, body = f"/containers/{quote(container_id, safe='')}/update", {"RestartPolicy": policy}
+        try:
+            self._call("POST", path, body=body)
+        except EngineRefusedError as error:
+            # It ended in the midst of the call. One that has ended takes the policy for its next start.
+            if _ENDED_MEANWHILE not in error.detail:
+                raise
+            self._call("POST", path, body=body)
 
     def remove(self, container_id: str, *, volumes: bool) -> None:
         """Remove, running or not; gone already is as good. `volumes` takes its anonymous volumes along."""
