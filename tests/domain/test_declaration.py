@@ -183,6 +183,7 @@ OTHER = DeclaredInstallation(name="other", customer="acme", product="shop")
         ({"ports": ("127.0.0.1", 80)}, {"ports": ("127.0.0.1", 80)}, True),
         ({"ports": ("127.0.0.1", 80)}, {"ports": (EVERYWHERE, 80)}, True),
         ({"ports": ("::", 80)}, {"ports": ("127.0.0.1", 80)}, True),
+        ({"ports": ("", 80)}, {"ports": ("127.0.0.1", 80)}, True),
         ({"ports": ("127.0.0.1", 80)}, {"ports": ("127.0.0.2", 80)}, False),
         ({"ports": ("127.0.0.1", 80)}, {"ports": ("127.0.0.1", 81)}, False),
         ({"ports": ("127.0.0.1", 0)}, {"ports": ("127.0.0.1", 0)}, False),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from releaser.domain.adoption import Adoptable, Basis, guess
+from releaser.domain.declaration.spec_rules import spec_faults
 from releaser.domain.drift import (
     MADE_BY,
     SOMEBODY,
@@ -18,7 +19,7 @@ from releaser.domain.drift import (
     differences,
     in_words,
 )
-from releaser.domain.spec import ContainerSpec
+from releaser.domain.spec import ContainerSpec, Cutover, FrontKind, FrontSpec, PortBinding
 from releaser.domain.target import Health, Observation, Role, Running
 from releaser.domain.version import InvalidVersionError, Scheme
 
@@ -129,3 +130,18 @@ def test_version_that_runs_is_known_or_guessed(
 def test_version_that_is_said_has_to_be_one() -> None:
     with pytest.raises(InvalidVersionError):
         guess(FOUND, scheme=Scheme.TWO_PART, given="newest", by_digest=None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fits"),
+    [
+        ({}, True),
+        ({"ports": (PortBinding(container_port=80, host_port=80, host_ip=""),)}, True),
+        ({"replicas": 2}, False),
+        ({"cutover": Cutover.NETWORK_SWAP}, False),
+        ({"front": FrontSpec(kind=FrontKind.HAPROXY, port=80, group="web", address="unix:///run/haproxy")}, False),
+    ],
+)
+def test_what_is_copied_from_one_container_goes_to_one(changes: dict[str, Any], fits: bool) -> None:  # noqa: FBT001
+    spec = ContainerSpec(name="shop", keep_undeclared=True, **changes)
+    assert all(place != ("keep_undeclared",) for place, _, _ in spec_faults(spec)) is fits

@@ -415,5 +415,5 @@ def _places(spec: TargetSpec) -> Iterator[tuple[Place, str]]:
 
 def _overlapping(address: str, held: Iterable[tuple[str, str]]) -> str | None:
     """Who publishes the same port where `address` would."""
-    everywhere = {"0.0.0.0", "::"}  # nosec B104  # noqa: S104 -- compared with, not listened on
+    everywhere = {"", "0.0.0.0", "::"}  # nosec B104  # noqa: S104 -- compared with, not listened on
     return next((who for ip, who in held if ip == address or ip in everywhere or address in everywhere), None)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from releaser.domain.declaration.declared import Place
 from releaser.domain.declaration.files_rules import files_faults
 from releaser.domain.declaration.front_rules import front_faults
-from releaser.domain.spec import ContainerSpec, FilesSpec, HealthSpec, PortBinding, TargetSpec
+from releaser.domain.spec import ContainerSpec, Cutover, FilesSpec, HealthSpec, PortBinding, TargetSpec
 
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
 _VARIABLE = re.compile(r"[^=\x00\s]+")
@@ -32,6 +32,14 @@ def spec_faults(spec: TargetSpec) -> Iterator[tuple[Place, str, str]]:
 
 
 def _container(spec: ContainerSpec) -> Iterator[tuple[Place, str, str]]:
+    if spec.keep_undeclared and (
+        spec.front is not None or spec.replicas != 1 or spec.cutover is not Cutover.STOP_FIRST
+    ):
+        yield (
+            ("keep_undeclared",),
+            "What is kept is copied from one container to one, so it goes neither with replicas nor with another cutover.",
+            "Declare all of the container and leave keep_undeclared out, or leave out replicas, front and cutover.",
+        )
     if not _CONTAINER.fullmatch(spec.name):
         yield ("name",), f"'{spec.name[:80]}' is no container's name.", "Use letters, digits and . _ -, two at least."
     for group in ("networks", "aliases"):
