@@ -51,7 +51,7 @@ def advance_target(ports: Ports, *, update_id: int) -> datetime | None:
     try:
         if isinstance(claimed.action, RunStep):
             detail = claimed.driver.apply(claimed.action.step, claimed.assignment)
-            return _done(ports, update_id, claimed.action.step, detail)
+            return _done(ports, update_id, claimed, claimed.action.step, detail)
         return _looked(ports, update_id, claimed, _look(claimed))
     except FencedError:
         return None
@@ -159,7 +159,7 @@ def _mine(session: Session, ports: Ports, update_id: int) -> TargetUpdate | None
     return update if update is not None and update.active and update.lease_owner == ports.owner else None
 
 
-def _done(ports: Ports, update_id: int, step: Step, detail: str) -> datetime | None:
+def _done(ports: Ports, update_id: int, claimed: _Claimed, step: Step, detail: str) -> datetime | None:
     """Record that a step was carried out and seen; from then on what its gate looks at has its time to become healthy."""
     now = ports.clock.now()
     with ports.database.transaction() as session:
@@ -170,7 +170,20 @@ def _done(ports: Ports, update_id: int, step: Step, detail: str) -> datetime | N
         update.not_before_at = None
         if step.gate and update.state is UpdateState.CUTTING_OVER:
             update.deadline_at = gate_deadline(update, now=now)
+        _move_on(session, ports, update, replace(claimed.view, done=claimed.view.done | {step.name}), claimed, now=now)
     return now
+
+
+def _move_on(
+    session: Session, ports: Ports, update: TargetUpdate, view: UpdateView, claimed: _Claimed, *, now: datetime
+) -> None:
+    """Move at once where nothing else is left to do in this state, unless somebody else moved the update meanwhile."""
+    if update.state is not view.state:
+        return
+    action = next_action(replace(view, verdict=None, deadline_at=update.deadline_at), now=now)
+    if isinstance(action, MoveTo):
+        _move(session, update, action, driver=claimed.driver, now=now)
+        ports.wake()
 
 
 def _looked(ports: Ports, update_id: int, claimed: _Claimed, verdict: Verdict) -> datetime | None:
@@ -187,6 +200,8 @@ def _looked(ports: Ports, update_id: int, claimed: _Claimed, verdict: Verdict) -
             rollout_work.finish_step(session, update, look.gate + _PASSED, verdict.reason, now=now)
             if update.state is UpdateState.CUTTING_OVER:
                 update.deadline_at = cutover_deadline(update, now=now)
+            view = replace(claimed.view, passed=claimed.view.passed | {look.gate})
+            _move_on(session, ports, update, view, claimed, now=now)
             return now
         _mind_the_soak(update, verdict, now=now)
         action = next_action(

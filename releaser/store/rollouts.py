@@ -94,6 +94,7 @@ class TargetUpdate(Base):
     __tablename__ = "target_updates"
     __table_args__ = (
         UniqueConstraint("rollout_id", "target_id"),
+        Index("ix_target_updates_wave_state", "rollout_id", "wave", "state"),
         Index(
             "uq_target_updates_one_active",
             "target_id",
@@ -104,7 +105,7 @@ class TargetUpdate(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    rollout_id: Mapped[int] = mapped_column(ForeignKey("rollouts.id"), index=True)
+    rollout_id: Mapped[int] = mapped_column(ForeignKey("rollouts.id"))
     target_id: Mapped[int] = mapped_column(ForeignKey("targets.id"), index=True)
     wave: Mapped[int]
     position: Mapped[int]

@@ -37,11 +37,16 @@ BEGIN
     IF NEW.active AND NEW.state IN (@BEGIN_WORK@) THEN
         PERFORM releaser_wake_target(NEW.target_id, NEW.id);
     END IF;
-    IF NEW.state IN (@ARRIVED@) THEN
+    -- A wave cuts over when the last of it is prepared.
+    IF NEW.state IN (@ARRIVED@) AND NOT (NEW.state = 'prepared' AND EXISTS (
+        SELECT FROM target_updates AS other
+        WHERE other.rollout_id = NEW.rollout_id AND other.wave = NEW.wave AND other.state IN ('pending', 'preparing')
+    )) THEN
         PERFORM releaser_wake_rollout(NEW.rollout_id);
     END IF;
+    -- Whose request it solves is told together with those that are done in the same second.
     IF NEW.state = 'succeeded' THEN
-        PERFORM releaser_wake('looks', 'outbox', 'outbox', '{}');
+        PERFORM releaser_wake('looks', 'outbox', 'outbox', '{}', clock_timestamp() + interval '1 second');
     END IF;
     RETURN NULL;
 END;

@@ -20,6 +20,8 @@ from typing import Any, TypeVar
 import structlog
 from procrastinate import App, PsycopgConnector
 from procrastinate.worker import Worker
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
 
 from releaser.bell import Bell
 from releaser.flows.ports import Ports
@@ -116,6 +118,8 @@ class QueuedEngine:
             began = self._loop.time()
             try:
                 await self._work()
+                if not self._ticks.stopping.is_set():
+                    _log.warning("the queue's connection was lost", again_s=rest_s)
             except Exception as error:  # noqa: BLE001 -- whatever it was, rows are the truth and we begin anew
                 _log.warning("the queue cannot be worked on", reason=str(error), again_s=rest_s)
             rest_s = _AGAIN_S if self._loop.time() - began > _MOST_AGAIN_S else min(2 * rest_s, _MOST_AGAIN_S)
@@ -125,7 +129,13 @@ class QueuedEngine:
     async def _work(self) -> None:
         """Carry out jobs until stopped, or until the database is gone."""
         connector = PsycopgConnector(
-            conninfo=wakes.conninfo(self._ports.database), min_size=1, max_size=4, timeout=_MOST_AGAIN_S, num_workers=1
+            pool_factory=_pool,
+            conninfo=wakes.conninfo(self._ports.database),
+            configure=_configured,
+            min_size=1,
+            max_size=4,
+            timeout=_MOST_AGAIN_S,
+            num_workers=1,
         )
         await connector.open_async()
         try:
@@ -190,6 +200,16 @@ class QueuedEngine:
     def later(self, seconds: float) -> datetime:
         """The instant so many seconds from now."""
         return self._ports.clock.now() + timedelta(seconds=seconds)
+
+
+async def _configured(connection: AsyncConnection) -> None:
+    """Each query is a transaction of its own, and needs no BEGIN and COMMIT around it."""
+    await connection.set_autocommit(True)
+
+
+def _pool(**given: Any) -> AsyncConnectionPool:  # noqa: ANN401 -- whatever a pool takes
+    """Connections are not tried before each use: when one is dead all are, and we begin anew."""
+    return AsyncConnectionPool(**{**given, "check": None})
 
 
 async def _carried_out(crew: Crew, work: Callable[[], _Found]) -> _Found:

@@ -722,8 +722,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_target_updates")),
         sa.UniqueConstraint("rollout_id", "target_id", name=op.f("uq_target_updates_rollout_id_target_id")),
     )
-    op.create_index(op.f("ix_target_updates_rollout_id"), "target_updates", ["rollout_id"], unique=False)
     op.create_index(op.f("ix_target_updates_target_id"), "target_updates", ["target_id"], unique=False)
+    op.create_index("ix_target_updates_wave_state", "target_updates", ["rollout_id", "wave", "state"], unique=False)
     op.create_index(
         "uq_target_updates_one_active",
         "target_updates",
