@@ -69,6 +69,7 @@ def test_what_makes_sense_has_no_faults(spec: ContainerSpec) -> None:
         (replace(SPEC, front=replace(HAPROXY, drain_s=-1)), ("front", "drain_s"), "no time to drain"),
         (replace(SPEC, front=replace(HAPROXY, drain_s=float("nan"))), ("front", "drain_s"), "no time to drain"),
         (replace(SPEC, front=replace(HAPROXY, drain_s=60)), ("front", "drain_s"), "the health check's deadline"),
+        (replace(SPEC, keep_undeclared=True), ("keep_undeclared",), "from the declaration alone"),
         (replace(SPEC, ports=FIXED), ("ports", 0), "cannot share the fixed host port 80"),
         (replace(SPEC, networks=("host",)), ("networks", 0), "cannot tell replicas apart"),
         (

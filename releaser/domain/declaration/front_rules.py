@@ -27,6 +27,11 @@ def front_faults(spec: ContainerSpec) -> Iterator[Fault]:
         yield ("parallel",), f"{spec.parallel} at a time, of {spec.replicas}.", "Use 1, or up to all replicas."
     if spec.replicas > 1 and spec.front is None:
         yield ("replicas",), "Nothing shares the requests among replicas.", "Declare a front, or leave out replicas."
+    if spec.keep_undeclared and (spec.front is not None or spec.replicas > 1):
+        detail = (
+            "Replicas are made from the declaration alone: there may be no container before them to keep anything from."
+        )
+        yield ("keep_undeclared",), detail, "Declare what is to be kept, and leave out keep_undeclared."
     if spec.front is not None:
         for place, detail, advice in _front(spec.front):
             yield ("front", *place), detail, advice
