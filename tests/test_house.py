@@ -121,9 +121,9 @@ def test_clocks_are_read_in_one_file() -> None:
 
 def test_environment_is_read_above_assembly_only() -> None:
     above = {"settings.py", "assembly.py", "worker.py", "cli", "web", "demo"}
-    # Hands the surroundings down to git, which needs them, and decides nothing by them.
-    hands_down = Path("sources/git_start.py")
-    assert found(reads_environment, except_in=lambda path: path.parts[0] in above or path == hands_down) == []
+    # Hand the surroundings down to git and to ssh, which need them, and decide nothing by them.
+    hands_down = {Path("sources/git_start.py"), Path("targets/files/shell.py")}
+    assert found(reads_environment, except_in=lambda path: path.parts[0] in above or path in hands_down) == []
 
 
 def test_only_the_worker_loop_survives_every_error() -> None:

@@ -13,7 +13,6 @@ import ipaddress
 import os
 import re
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -22,6 +21,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx2
 
+from releaser.clock import Clock, SystemClock
 from releaser.domain.changelog.text import plain
 from releaser.sources.source import ArtifactNotFoundError, ArtifactRefusedError, ArtifactUnreachableError
 
@@ -43,11 +43,13 @@ class ArtifactFiles:
         timeout_s: float = 10,
         fetch_timeout_s: float = 300,
         transport: httpx2.BaseTransport | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._folder = folder
         self._timeout_s = timeout_s
         self._fetch_timeout_s = fetch_timeout_s
         self._transport = transport
+        self._clock = clock or SystemClock()
 
     def resolve(self, address: str) -> str:
         """The SHA-256 of what the address stands for; see `Artifacts`."""
@@ -104,7 +106,7 @@ class ArtifactFiles:
         """Remove what was not used for long, and what a killed process left half."""
         for one in self._folder.iterdir():
             with contextlib.suppress(OSError):
-                age_s = time.time() - one.stat().st_mtime
+                age_s = self._clock.now().timestamp() - one.stat().st_mtime
                 if age_s > (3600 if one.suffix == ".part" else KEPT_FOR_S):
                     one.unlink()
 
@@ -153,12 +155,12 @@ class ArtifactFiles:
             ) from error
 
     def _over_http(self, address: str) -> Iterator[bytes]:
-        ends = time.monotonic() + self._fetch_timeout_s
+        ends = self._clock.monotonic() + self._fetch_timeout_s
         try:
             proxied = urlsplit(address).scheme == "https"
             with httpx2.Client(timeout=self._timeout_s, transport=self._transport, trust_env=proxied) as client:
                 for chunk in _bounded(self._answered(client, address), address):
-                    if time.monotonic() > ends:
+                    if self._clock.monotonic() > ends:
                         raise _unreachable(address, f"it was not fetched within {self._fetch_timeout_s:g} s")
                     yield chunk
         except httpx2.TimeoutException as error:

@@ -1,6 +1,6 @@
 """Targets that are files on a host: an unpacked archive behind a link, files of configuration, and a service that is restarted.
 
 `driver.FilesDriver` is the door. Behind it: `steps` (what is done, in which order; pure), `archive` (what may be unpacked),
-`scene` (what is there), `work` (each step, carried out), `scripts` (the words a host's shell is told), `service` (how a service is
+`scene` (what is there), `work` (each step, carried out), `scripts` (the words a host's shell is told), `daemon` (how a service is
 stopped, started and looked at), `gate` (is it healthy) and `shell` (how a host is reached: this machine, or another by ssh).
 """

@@ -28,6 +28,7 @@ class FilesDriver:
         limits: Limits = Limits(),  # noqa: B008 -- frozen
         control_timeout_s: float = 5.0,
         send_timeout_s: float = 300.0,
+        lock_wait_s: int = scripts.LOCK_WAIT_S,
         probe: Probe = http_probe,
         shells: Shells | None = None,
     ) -> None:
@@ -37,6 +38,7 @@ class FilesDriver:
         # A look runs a service's own status command, which has its own few seconds.
         self._timeout_s = control_timeout_s + 10
         self._send_timeout_s = send_timeout_s
+        self._lock_wait_s = lock_wait_s
         self._probe = probe
         self._shells = shells or Shells(access=access, connect_timeout_s=control_timeout_s)
 
@@ -96,6 +98,7 @@ class FilesDriver:
             limits=self._limits,
             timeout_s=self._timeout_s,
             send_timeout_s=self._send_timeout_s,
+            lock_wait_s=self._lock_wait_s,
         )
         return work.carry_out(name)
 

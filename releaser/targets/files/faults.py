@@ -18,7 +18,7 @@ BUSY: Final = 92
 NOT_DONE: Final = 93
 _NOT_FOUND: Final = 127
 
-_DISK_FULL = re.compile(r"no space left on device|disk quota exceeded|file too large", re.IGNORECASE)
+_DISK_FULL = re.compile(r"no space left on device|disk quota exceeded|wrote only \d+ of \d+ bytes", re.IGNORECASE)
 _DENIED = re.compile(r"permission denied|operation not permitted|read-only file system|must be root", re.IGNORECASE)
 _STRANGER = re.compile(
     r"host key verification failed|remote host identification has changed|host key is known", re.IGNORECASE

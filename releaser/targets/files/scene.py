@@ -17,9 +17,9 @@ from typing import Final
 from releaser.domain.spec import FilesSpec, config_hash, of_kind
 from releaser.domain.target import Assignment, Desired, Health, Observation, Role, Running
 from releaser.targets.files import scripts
+from releaser.targets.files.daemon import Service, ServiceState, pid_in
 from releaser.targets.files.faults import from_script
 from releaser.targets.files.scripts import Places
-from releaser.targets.files.service import Service, ServiceState, pid_in
 from releaser.targets.files.shell import Shell
 from releaser.targets.target import FencedError
 
@@ -156,11 +156,11 @@ def paths_of(assignment: Assignment) -> tuple[str, ...]:
     return tuple(dict.fromkeys(file.path for spec in specs for file in spec.configuration))
 
 
-def look(shell: Shell, assignment: Assignment, *, timeout_s: float, settled: bool = False) -> Scene:
-    """Everything of the target; with `settled` a script in its midst ends first. Raises `FencedError`."""
+def look(shell: Shell, assignment: Assignment, *, timeout_s: float, settled_s: int | None = None) -> Scene:
+    """Everything of the target; with `settled_s` a script in its midst has so long to end. Raises `FencedError`."""
     places = Places.of(of_kind(assignment.desired.spec, FilesSpec), assignment)
     services, paths = services_of(assignment), paths_of(assignment)
-    answer = shell.run(scripts.look(places, services, paths, settled=settled), timeout_s=timeout_s)
+    answer = shell.run(scripts.look(places, services, paths, settled_s=settled_s), timeout_s=timeout_s)
     if answer.code:
         raise from_script(answer.code, answer.err, what="show its files", address=shell.address)
     told: dict[str, list[str]] = {}

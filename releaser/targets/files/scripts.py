@@ -14,8 +14,8 @@ from typing import Final
 from releaser.domain.spec import ConfigurationFile, FilesSpec
 from releaser.domain.target import Assignment
 from releaser.targets.files.archive import MARK
+from releaser.targets.files.daemon import Service
 from releaser.targets.files.faults import BUSY, FENCED
-from releaser.targets.files.service import Service
 
 LOCK_WAIT_S: Final = 10
 TOOLS: Final = (
@@ -82,26 +82,26 @@ def ground(places: Places) -> list[str]:
     return [*_GROUND, f"root={q(places.root)}; own=$root/.releaser"]
 
 
-def fenced(places: Places, generation: int) -> list[str]:
+def fenced(places: Places, generation: int, *, lock_wait_s: int) -> list[str]:
     """How every script begins that changes something: take the lock, and pass the fence or leave it to the younger one."""
     return [
         *ground(places),
         *_PUT,
         'mkdir -p "$own" "$root/releases"; chmod 700 "$own"',
         'exec 9>>"$own/lock"',
-        f"flock -w {LOCK_WAIT_S} 9 || exit {BUSY}",
+        f"flock -w {lock_wait_s} 9 || exit {BUSY}",
         'found=$(cat "$own/generation" 2>/dev/null || echo 0)',
         f'[ "$found" -le {generation} ] || {{ say generation "$found"; exit {FENCED}; }}',
         f'[ "$found" -ge {generation} ] || keep "$own/generation" {generation}',
     ]
 
 
-def look(places: Places, services: Sequence[Service], paths: Sequence[str], *, settled: bool) -> list[str]:
-    """Say everything there is. With `settled` what another script is in the middle of ends first."""
-    wait = [f'[ ! -e "$own/lock" ] || {{ exec 9>>"$own/lock"; flock -w {LOCK_WAIT_S} 9 || exit {BUSY}; exec 9>&-; }}']
+def look(places: Places, services: Sequence[Service], paths: Sequence[str], *, settled_s: int | None) -> list[str]:
+    """Say everything there is. With `settled_s` what another script is in the middle of has so long to end."""
+    wait = [f'[ ! -e "$own/lock" ] || {{ exec 9>>"$own/lock"; flock -w {settled_s} 9 || exit {BUSY}; exec 9>&-; }}']
     lines = [
         *ground(places),
-        *(wait if settled else ()),
+        *(wait if settled_s is not None else ()),
         'say now "$(date +%s)"',
         'say generation "$(cat "$own/generation" 2>/dev/null || :)"',
         'say current "$(readlink "$root/current" 2>/dev/null || :)"',
@@ -125,7 +125,7 @@ def unpack(places: Places, name: str, mark: str) -> list[str]:
         f"new={q(places.unpacking)}; release=$root/releases/{q(name)}",
         f'[ ! -e "$release" ] || [ -f "$release/{MARK}" ] || {{ echo "$release is not of this service" >&2; exit 93; }}',
         'rm -rf "$new"; mkdir -p "$new"',
-        'tar -x -f - -C "$new" --no-same-owner',
+        'tar -x -f - -C "$new" --no-same-owner || { rm -rf "$new"; exit 1; }',
         f'printf "%s\\n" {q(mark)} >"$new/{MARK}"',
         'chmod 755 "$new"; sync -f "$new"',
         'mv -T "$new" "$release"; sync "$root/releases"',

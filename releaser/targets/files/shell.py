@@ -15,6 +15,7 @@ import subprocess  # nosec B404 -- scripts of our own, words quoted
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -143,8 +144,8 @@ class Shell:
         finally:
             if feeding is not None:
                 feeding.end()
-        if feeding is not None and feeding.fault is not None:
-            raise feeding.fault
+        if feeding is not None:
+            feeding.check()
         return code
 
 
@@ -152,31 +153,34 @@ class _Feeding:
     """Writes the standard input of a process beside it, so that a host that does not read cannot hold us up."""
 
     def __init__(self, process: subprocess.Popen[bytes], feed: Feed) -> None:
-        self.fault: BaseException | None = None
         self._process = process
-        self._feed = feed
-        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
-        self._thread.start()
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="feed")
+        self._done = self._worker.submit(self._run, feed)
+        self._done.add_done_callback(self._end_process)
 
-    def _run(self) -> None:
+    def _run(self, feed: Feed) -> None:
         stdin = self._process.stdin
-        if stdin is None:
-            return
-        try:
-            self._feed(stdin)
-            stdin.close()
-        except BrokenPipeError:
-            pass  # the script has ended before; how it ended is its answer
-        except BaseException as error:  # noqa: BLE001 -- raised again where the process is awaited
-            self.fault = error
+        if stdin is not None:
+            # Whoever stops reading has ended, and how it ended is its answer.
+            with contextlib.suppress(BrokenPipeError):
+                feed(stdin)
+                stdin.close()
+
+    def _end_process(self, done: Future[None]) -> None:
+        """What cannot be written to its end is not to be taken for whole."""
+        if done.exception() is not None:
             self._process.kill()
 
     def end(self) -> None:
-        """Wait for the thread; by now nobody reads any more, so it ends."""
-        self._thread.join(timeout=10)
+        """Wait for the writer: by now nobody reads any more, so it ends."""
+        self._worker.shutdown()
         if self._process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.close()
+
+    def check(self) -> None:
+        """Raise what kept the writer from its end."""
+        self._done.result()
 
 
 class Shells:

@@ -18,6 +18,7 @@ from releaser.domain.spec import ConfigurationFile, FilesSpec, config_hash, of_k
 from releaser.domain.target import Assignment, Desired
 from releaser.targets.files import archive, scripts
 from releaser.targets.files.archive import Limits
+from releaser.targets.files.daemon import Service
 from releaser.targets.files.faults import FENCED, from_script, one_line
 from releaser.targets.files.scene import (
     RELEASES,
@@ -33,7 +34,6 @@ from releaser.targets.files.scene import (
     shape_of,
 )
 from releaser.targets.files.scripts import Places
-from releaser.targets.files.service import Service
 from releaser.targets.files.shell import Answer, Feed, Shell
 from releaser.targets.files.steps import StepName
 from releaser.targets.target import ConfigurationRefusedError, InconsistentError, NameTakenError
@@ -61,6 +61,7 @@ class Work:
         limits: Limits,
         timeout_s: float,
         send_timeout_s: float,
+        lock_wait_s: int,
     ) -> None:
         self._shell = shell
         self._assignment = assignment
@@ -68,6 +69,7 @@ class Work:
         self._limits = limits
         self._timeout_s = timeout_s
         self._send_timeout_s = send_timeout_s
+        self._lock_wait_s = lock_wait_s
         self._desired, self._previous = assignment.desired, assignment.previous
         self._spec = of_kind(self._desired.spec, FilesSpec)
         self._before = of_kind(self._previous.spec, FilesSpec) if self._previous is not None else None
@@ -313,14 +315,19 @@ class Work:
         return f"{self._places.tag}-back"
 
     def _look(self) -> Scene:
-        return look(self._shell, self._assignment, timeout_s=self._timeout_s + scripts.LOCK_WAIT_S, settled=True)
+        return look(
+            self._shell, self._assignment, timeout_s=self._timeout_s + self._lock_wait_s, settled_s=self._lock_wait_s
+        )
 
     def _do(
         self, lines: Sequence[str], *, what: str, feed: Feed | None = None, timeout_s: float | None = None
     ) -> Answer:
         """Change something, under the lock and past the fence."""
-        script = [*scripts.fenced(self._places, self._assignment.generation), *lines]
-        bound = (timeout_s or self._timeout_s) + scripts.LOCK_WAIT_S
+        script = [
+            *scripts.fenced(self._places, self._assignment.generation, lock_wait_s=self._lock_wait_s),
+            *lines,
+        ]
+        bound = (timeout_s or self._timeout_s) + self._lock_wait_s
         answer = self._shell.run(script, timeout_s=bound, feed=feed)
         if answer.code == FENCED:
             found = answer.out.rpartition("\t")[2].strip()
