@@ -13,12 +13,14 @@ import pytest
 from releaser.domain.declaration import DeclaredInstallation
 from releaser.errors import ConflictError, InvalidError, OutsideError, RefusedError, ReleaserError
 from releaser.flows.accept_drift import NoDriftError, accept_drift
+from releaser.flows.add_ticket import add_ticket
 from releaser.flows.adopt_installation import ModuleUnclearError, NothingToAdoptError, ToAdopt, adopt_installation
 from releaser.flows.export_declaration import export_declaration
 from releaser.flows.look_for_drift import LOOK_EVERY_FOR, look_for_drift
 from releaser.flows.ports import Facts
 from releaser.flows.show_installation import show_installation
 from releaser.flows.unpin_installation import NotPinnedError, unpin_installation
+from releaser.store import products, thread
 from releaser.store.schema import metadata
 from releaser.store.session import Database
 from releaser.targets.docker.client import Engine
@@ -462,3 +464,13 @@ def test_other_process_sees_the_same(vendor: Vendor) -> None:
     other = replace(vendor, ports=replace(vendor.ports, owner="second"))
     look(other)
     assert drift(vendor, "acme-own") == drift(other, "acme-own") != []
+
+
+def test_thread_of_the_request_shows_the_one_off_and_the_pin(vendor: Vendor) -> None:
+    add_ticket(vendor.ports, product="shop", key="SHOP-7", title="Printer", by="olga", customer="acme")
+    one_off(vendor, "1.1")
+    with vendor.ports.database.reading() as session:
+        facts = thread.show(session, products.get(session, "shop"), "SHOP-7")
+    assert [(one["one_off"], one["reason"]) for one in facts["rollouts"]] == [(True, "its printer needs it")]
+    pinned = {one["installation"]: one["pinned_for"] for one in facts["installations"]}
+    assert pinned == {"acme-cloud": None, "acme-own": "SHOP-7", "globex-own": None}
