@@ -74,7 +74,8 @@ def _entering(update: TargetUpdate, to: UpdateState, *, now: datetime) -> dict[s
         return {"deadline_at": now + TIDY_FOR}
     if to is _U.ROLLING_BACK:
         return {"deadline_at": now + ROLL_BACK_FOR, "soak_until_at": None}
-    return {"deadline_at": None}
+    # Until the rollout moves it on nobody works at it; then anybody may, not only who prepared it.
+    return {"deadline_at": None, "lease_until_at": now}
 
 
 def gate_deadline(update: TargetUpdate, *, now: datetime) -> datetime:

@@ -211,6 +211,11 @@ def renew(session: Session, update_ids: Iterable[int], *, owner: str, until: dat
     )
 
 
+def let_go(session: Session, update_id: int, *, owner: str, now: datetime) -> None:
+    """Let anybody go on with what this owner worked on; it may itself, as if it had never let go."""
+    renew(session, [update_id], owner=owner, until=now)
+
+
 def lease_owners(session: Session) -> Sequence[str]:
     """Who holds leases of active updates."""
     return session.scalars(

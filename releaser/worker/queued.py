@@ -187,6 +187,7 @@ class QueuedEngine:
                     return None
                 rest_s = (again - self._ports.clock.now()).total_seconds()
                 if rest_s > LONGEST_LOOK_S:
+                    await self.look(lambda ticks: ticks.let_go(update_id))
                     return again
                 await self._rest(rest_s)
         return None

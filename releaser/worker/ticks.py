@@ -100,6 +100,11 @@ class Ticks:
             with self._lock:
                 self._acting.discard(update_id)
 
+    def let_go(self, update_id: int) -> None:
+        """Let another process go on with a target once it has rested."""
+        with self.ports.database.transaction() as session:
+            rollouts.let_go(session, update_id, owner=self.ports.owner, now=self.ports.clock.now())
+
     def outbox(self) -> bool:
         """Send what is due, to customers and to release managers, and tell requests whose fix arrived."""
         sent = deliver_notices(self.ports) + mail_alerts(self.ports)
