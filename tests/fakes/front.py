@@ -15,6 +15,8 @@ class FakeFront:
         self.group: dict[str, Server] = {}
         self.history: list[frozenset[str]] = []
         self.calls: list[str] = []
+        self.cut: list[str] = []
+        """Who was taken out while it still got requests."""
         self.gone = False
         self.fails_at = 0
         """The call that changes something and goes wrong, counted from 1; 0 for none."""
@@ -60,7 +62,9 @@ class FakeFront:
 
     def remove(self, name: str) -> None:
         def removed() -> None:
-            self.group.pop(name, None)
+            one = self.group.pop(name, None)
+            if one is not None and one.state is ServerState.READY:
+                self.cut.append(name)
 
         self._change("remove", removed)
 

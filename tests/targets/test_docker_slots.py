@@ -299,6 +299,7 @@ def test_anything_goes_wrong_anywhere_target_ends_whole(fake_world: World, watch
             watched.front.fails_at = 0
             assert_whole(fake_world, watched, attempt, wanted)
             assert watched.lost == [] or "kill" in effect
+            assert watched.front.cut == []
         except Exception as error:
             raise AssertionError(f"{told}: {error}") from error
 
@@ -308,6 +309,7 @@ def begin(world: World, watched: Watched, bases: dict[tuple[int, int], Base], re
     engine, front = watched.engine, watched.front
     engine.faults.clear()
     front.fails_at = 0
+    front.cut.clear()
     if (replicas, parallel) not in bases:
         engine.containers.clear()
         front.restart()

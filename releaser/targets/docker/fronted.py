@@ -96,9 +96,18 @@ class Fronted:
         """With how much the servers that are drained are still busy; None where a front does not tell."""
         if not self._tells:
             return None
-        scenes = {slot: self.scene(slot) for slot in slots}
-        leaving = [(slot, scene.new if new else scene.old) for slot, scene in scenes.items()]
-        return self._at_work({self._server(slot, one) for slot, one in leaving if one is not None})
+        return self._at_work(self._leaving(slots, new=new))
+
+    def _leaving(self, slots: Sequence[int], *, new: bool) -> set[str]:
+        """The servers of these slots that are to go: all but that of the container that stays, whoever put them there."""
+        names = {name for _, front in self._fronts() for name in front.servers()}
+        going = set()
+        for slot in slots:
+            scene = self.scene(slot)
+            stays = (scene.old if self._had(slot) else None) if new else scene.new
+            kept = self._server(slot, stays) if stays is not None else ""
+            going |= {name for name in names if name != kept and self._pattern(slot).fullmatch(name)}
+        return going
 
     @property
     def _tells(self) -> bool:
@@ -148,19 +157,18 @@ class Fronted:
                 front.put(self._server(slot, holder), self._address(holder, spec))
 
     def _drain(self, slots: Sequence[int]) -> str:
-        return self._drained([(slot, self.scene(slot).old) for slot in slots])
+        return self._drained(self._leaving(slots, new=False))
 
-    def _drained(self, leaving: Sequence[tuple[int, Found | None]]) -> str:
+    def _drained(self, names: Collection[str]) -> str:
         """Nothing new for them; most are idle in a moment, for the others the gate waits."""
-        names = [self._server(slot, one) for slot, one in leaving if one is not None]
         for _, front in self._fronts():
-            for name in names:
+            for name in sorted(names):
                 front.drain(name)
         ends = self._clock.monotonic() + _WAITS_S
         while (busy := self._at_work(names) if self._tells else 0) and self._clock.monotonic() < ends:
             self._clock.sleep(_LOOKS_EVERY_S)
         left = f", {busy} still at work" if busy else ""
-        return f"draining {', '.join(names) or 'nobody'}{left}"
+        return f"draining {', '.join(sorted(names)) or 'nobody'}{left}"
 
     def _stop_old(self, slots: Sequence[int]) -> str:
         """Out of the front, stopped, set aside; the new one has the name from then on. Nothing is removed."""
@@ -199,7 +207,7 @@ class Fronted:
             for slot, scene in scenes.items():
                 if scene.old is not None and scene.old.is_up and self._had(slot):
                     front.put(self._server(slot, scene.old), self._address(scene.old, before))
-        return self._drained([(slot, scene.new) for slot, scene in scenes.items()])
+        return self._drained(self._leaving(slots, new=True))
 
     def _remind_back(self, front: Front, before: FrontSpec, slots: Sequence[int]) -> None:
         names = set(front.servers())
