@@ -23,8 +23,8 @@ from releaser.sources.artifacts import ArtifactFiles
 from releaser.sources.declaration import parse_declaration, to_yaml
 from releaser.store import products, releases
 from releaser.store.releases import Release
-from releaser.store.schema import metadata
 from releaser.store.session import Database
+from releaser.store.upgrade import upgrade
 from releaser.targets.files.driver import FilesDriver
 from tests.fakes.bare_ports import bare_ports
 from tests.fakes.clock import FakeClock
@@ -99,8 +99,9 @@ class FilesVendor(Vendor):
 
 
 @pytest.fixture
-def vendor(tmp_path: Path, database: Database) -> Iterator[FilesVendor]:
-    metadata.create_all(database.engine)
+def vendor(tmp_path: Path) -> Iterator[FilesVendor]:
+    database = Database(f"sqlite:///{tmp_path / 'store.db'}")
+    upgrade(database)
     world = FilesWorld(folder=tmp_path)
     artifacts = ArtifactFiles(tmp_path / "kept")
 

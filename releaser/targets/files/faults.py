@@ -28,7 +28,7 @@ _NO_KEY = re.compile(r"permission denied \(|no such identity|too many authentica
 
 def from_ssh(said: str, *, address: str) -> ReleaserError:
     """The error for a connection that did not come about, or broke off."""
-    line = one_line(said) or "without a word"
+    line = sentence(one_line(said) or "without a word")
     if _STRANGER.search(said):
         return EngineRefusedError(
             f"The key of the host at {address} is not the known one: {line}",
@@ -53,7 +53,7 @@ def from_ssh(said: str, *, address: str) -> ReleaserError:
 
 def from_script(code: int, said: str, *, what: str, address: str) -> ReleaserError:
     """The error for a script that ended badly."""
-    line = one_line(said) or f"it ended with {code}, without a word"
+    line = sentence(one_line(said) or f"it ended with {code}, without a word")
     if _DISK_FULL.search(said):
         return DiskFullError(
             f"There is no room left on the host at {address}: {line}",
@@ -83,6 +83,11 @@ def from_script(code: int, said: str, *, what: str, address: str) -> ReleaserErr
             address=address,
         )
     return EngineRefusedError(f"The host at {address} could not {what}: {line}", permanent=False, address=address)
+
+
+def sentence(text: str) -> str:
+    """What somebody else said, with an end to it."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def one_line(text: str, *, limit: int = 500) -> str:

@@ -19,7 +19,7 @@ from releaser.domain.target import Assignment, Desired
 from releaser.targets.files import archive, scripts
 from releaser.targets.files.archive import Limits
 from releaser.targets.files.daemon import Service
-from releaser.targets.files.faults import FENCED, from_script, one_line
+from releaser.targets.files.faults import FENCED, from_script, one_line, sentence
 from releaser.targets.files.scene import (
     RELEASES,
     Configured,
@@ -165,7 +165,7 @@ class Work:
         said = one_line(told.get("said", ""))
         if told.get("code") != "0":
             raise ConfigurationRefusedError(
-                f"The validator refused the new files (it ended with {told.get('code')}): {said or 'without a word'}",
+                f"The validator refused the new files (it ended with {told.get('code')}): {sentence(said or 'without a word')}",
                 permanent=True,
                 advice="Correct the configuration or the release; nothing was stopped.",
                 target=self._assignment.target,
