@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from releaser.domain.declaration import Declaration, InvalidDeclarationError, check, sparse
-from releaser.domain.spec import PortBinding, Volume
+from releaser.domain.spec import ContainerSpec, PortBinding, Volume
 from releaser.sources.declaration import (
     DeclarationNotFoundError,
     parse_declaration,
@@ -29,10 +29,15 @@ def test_example_is_read_makes_sense_and_survives_a_round_trip() -> None:
     assert parse_declaration(to_yaml(sparse(declaration))) == declaration
 
 
+def spec_in(text: str) -> ContainerSpec:
+    spec = parse_declaration(text).installations[0].targets[0].spec
+    assert isinstance(spec, ContainerSpec)
+    return spec
+
+
 def test_texts_are_taken_as_written() -> None:
     text = TARGET % "environment: {A: 1.10, B: no, C: 22:00, D: 0x1F, E: 2026-03-02, F: ''}"
-    (installation,) = parse_declaration(text).installations
-    assert dict(installation.targets[0].spec.environment) == {
+    assert dict(spec_in(text).environment) == {
         "A": "1.10",
         "B": "no",
         "C": "22:00",
@@ -51,7 +56,7 @@ def test_unquoted_hours_and_country_of_a_regulation_are_understood() -> None:
 
 def test_short_forms_of_ports_and_volumes_are_written_out() -> None:
     text = TARGET % "ports: ['80', 8080:80, '[::1]:53:53/udp'], volumes: ['data:/var/lib', '/srv:/data:ro']"
-    spec = parse_declaration(text).installations[0].targets[0].spec
+    spec = spec_in(text)
     assert spec.ports == (
         PortBinding(container_port=80, host_port=0),
         PortBinding(container_port=80, host_port=8080),

@@ -74,7 +74,7 @@ def test_train_is_frozen_cut_by_exception_and_leaves_the_rest_to_the_next(world:
         bell.ring()
         awaited(lambda: any(one["carries"] for one in list_plans(world.ports, product="shop")))
     finally:
-        worker.stop(timeout_s=10)
+        worker.stop()
     ways = {one["ticket"]: one for one in list_plans(world.ports, product="shop")}
     assert (ways["SHOP-2"]["landed_in"], ways["SHOP-2"]["carries"]) == ("1.1", 0)
     assert (str(ways["SHOP-7"]["planned_for"]), ways["SHOP-7"]["version"]) == ("2026-03-24", "1.2")

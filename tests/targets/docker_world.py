@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from releaser.clock import SystemClock
-from releaser.domain.spec import ContainerSpec, HealthSpec, Order, PortBinding
+from releaser.domain.spec import AnySpec, ContainerSpec, HealthSpec, Order, PortBinding
 from releaser.domain.target import Assignment, Desired
 from releaser.targets.docker.client import Engine
 from releaser.targets.docker.driver import DockerDriver
@@ -62,7 +62,7 @@ class World:
         ports = (PortBinding(container_port=PORT, host_port=port),)
         return ContainerSpec(name=name, ports=ports, order=order, health=health, stop_grace_s=3, **more)
 
-    def desired(self, version: str, spec: ContainerSpec) -> Desired:
+    def desired(self, version: str, spec: AnySpec) -> Desired:
         """What shall run."""
         return Desired(version=version, image=self.repository, digest=self.digests[version], spec=spec)
 

@@ -156,8 +156,9 @@ def test_other_image_under_our_labels_verdict_is_unhealthy(fake_world: World, fa
 
 
 def test_configuration_other_than_wanted_verdict_is_unhealthy(fake_world: World) -> None:
-    installed = fake_world.installed("1.0", fake_world.spec())
-    other = replace(installed, spec=replace(installed.spec, environment={"MODE": "other"}))
+    spec = fake_world.spec()
+    installed = fake_world.installed("1.0", spec)
+    other = replace(installed, spec=replace(spec, environment={"MODE": "other"}))
     verdict = fake_world.driver().verify(fake_world.assignment(other), wanted=other)
     assert (verdict.health, "configuration" in verdict.reason) == (Health.UNHEALTHY, True)
 
