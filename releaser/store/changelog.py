@@ -31,7 +31,7 @@ from releaser.domain.release import ReleaseState
 from releaser.domain.ticket import TicketLink, TicketRelation
 from releaser.domain.version import TagFormat
 from releaser.i18n import DEFAULT_LANGUAGE
-from releaser.store import embargoes, fragments
+from releaser.store import embargoes, fragments, undoing
 from releaser.store.commits import Commit, ReleaseCommit, TicketCommit
 from releaser.store.plain import load
 from releaser.store.releases import FROM_FRAGMENT, Note, Release
@@ -96,7 +96,7 @@ def _by_hand(session: Session, release: Release, language: str) -> dict[str, Not
 
 def commits_of(session: Session, ids: Sequence[int]) -> dict[int, tuple[ChangelogCommit, ...]]:
     """Release -> the commits that are new in it, newest first."""
-    links = _links(session, ids)
+    links, undone = _links(session, ids), undoing.of_releases(session, ids)
     commits: dict[int, list[ChangelogCommit]] = {release_id: [] for release_id in ids}
     rows = session.execute(
         select(
@@ -125,6 +125,7 @@ def commits_of(session: Session, ids: Sequence[int]) -> dict[int, tuple[Changelo
                 standing=row.standing,
                 is_merge=row.is_merge,
                 breaking=row.breaking,
+                undoing=undone.get(row.id),
             )
         )
     return {release_id: tuple(found) for release_id, found in commits.items()}

@@ -18,10 +18,12 @@ from typing import NamedTuple
 from releaser.domain.changelog.entries import (
     SHORT_ID,
     TITLES,
+    ChangelogCommit,
     ChangelogRelease,
     Entry,
     Section,
     breaking_of,
+    entry_of,
     is_own,
     said_by,
     says_merge,
@@ -36,7 +38,7 @@ from releaser.domain.changelog.rendering import (
     json_pieces,
 )
 from releaser.domain.changelog.text import escape_markdown, escape_markdown_lines, plain, to_html
-from releaser.domain.history import History, Standing, TaggedRelease
+from releaser.domain.history import History, Standing, TaggedRelease, Undoing
 from releaser.domain.history.history import UNMARKED, Marks
 from releaser.domain.history.texts import subjects_of
 from releaser.i18n import DEFAULT_LANGUAGE, Translator, translator
@@ -53,6 +55,15 @@ class _News(NamedTuple):
     release: TaggedRelease
     commits: list[int]
     marks: dict[int, Marks]
+    undoing: dict[int, Undoing]
+    """What it takes back, or brings back, of what shipped: by commit."""
+
+    def keys(self, commit: int, history: History) -> tuple[str, ...]:
+        """The tickets of a commit, each once."""
+        keys = history.named.get(commit, _NAMES_NONE)[0]
+        if commit not in self.undoing:
+            return keys
+        return tuple(dict.fromkeys((*keys, *(link.key for link in self.undoing[commit].tickets))))
 
 
 Block = Sequence[TaggedRelease]
@@ -110,7 +121,9 @@ def _news(history: History, block: Block) -> tuple[list[_News], list[str]]:
     found = []
     for release in block:
         commits = history.new_in(release)
-        found.append(_News(release, commits, history.marked(release, commits)))
+        marks = history.marked(release, commits)
+        reverts = [one for one, told_of in marks.items() if told_of.standing is Standing.REVERT]
+        found.append(_News(release, commits, marks, history.undoing(reverts) if reverts else {}))
     return found, history.columns.messages.of([commit for news in found for commit in news.commits])
 
 
@@ -120,10 +133,11 @@ def _json(history: History, block: Block, ids: Sequence[str]) -> Iterator[str]:
     texts = JSONEncoder(ensure_ascii=False, separators=("\n", ":"))
     found, messages = _news(history, block)
     subjects = iter(texts.encode(subjects_of(messages))[1:-1].split("\n"))
-    for release, commits, marks in found:
+    for news in found:
+        release, commits, marks, undoing = news
         lines = [
             f'{{"id": "{ids[commit]}", "subject": {subject}, "tickets": '
-            f"{encoded(named[commit][0]) if commit in named else '[]'}, {_NOTHING if commit not in marks else _marks(marks[commit])}}}"
+            f"{encoded(news.keys(commit, history)) if commit in named or commit in undoing else '[]'}, {_NOTHING if commit not in marks else _marks(marks[commit])}}}"
             for commit, subject in zip(commits, islice(subjects, len(commits)), strict=True)
         ]
         head = {
@@ -247,7 +261,7 @@ def _chapters(history: History, writing: _Writing, ids: Sequence[str], block: Bl
     texts = iter(messages)
     placed = [lines.place(news, list(islice(texts, len(news.commits)))) for news in found]
     written = lines.written()
-    for (release, _, _), sections in zip(found, placed, strict=True):
+    for (release, *_), sections in zip(found, placed, strict=True):
         told_release = ChangelogRelease(
             version=release.version.text,
             tag=release.tag,
@@ -288,11 +302,16 @@ class _Lines:
                 continue
             if says_merge(subject) and commit in merges and self._is_plain_merge(commit, message, news):
                 continue
+            if commit in news.undoing:
+                entry = self._undoing(commit, message, news)
+                self._whole[len(texts)] = self.writing.entry(entry)
+                found.setdefault(entry.section, []).append(len(texts))
+                texts.append(entry.text)
+                behind.append("")
+                continue
             keys, fixes = named.get(commit, _NAMES_NONE)
             section, text, is_breaking = said_by(subject, keys, fixes=fixes)
             start = ids[commit][:SHORT_ID]
-            if standing is Standing.REVERT:
-                section = Section.CHANGED
             warning = breaking_of(message) if "BREAKING" in message else ""
             if warning or is_breaking:
                 entry = Entry(
@@ -304,20 +323,28 @@ class _Lines:
             behind.append(f" ({before_id(keys) if keys else ''}{opening}{start}{closing})")
         return found
 
+    def _undoing(self, commit: int, message: str, news: _News) -> Entry:
+        """The long way: few commits take back what shipped."""
+        tickets = self.history.links.get(commit, ())
+        told_one = ChangelogCommit(
+            id=self._ids[commit], subject="", tickets=tickets, message=message, undoing=news.undoing[commit]
+        )
+        return entry_of(told_one)
+
     def _is_plain_merge(self, commit: int, message: str, news: _News) -> bool:
         """Whether the merge, whose subject says nothing, warns of nothing and brings no ticket that no commit beside it names."""
         if "BREAKING" in message and breaking_of(message):
             return False
-        keys = self.history.named.get(commit, _NAMES_NONE)[0]
+        keys = news.keys(commit, self.history)
         return not keys or self._named_beside(news).issuperset(keys)
 
     def _named_beside(self, news: _News) -> set[str]:
         """The tickets that commits of the release name which are told and no merges."""
         if self._beside[0] is not news:
             named, merges, marks = self.history.named, self.history.graph.more, news.marks
-            beside = [one for one in news.commits if one in named and one not in merges]
+            beside = [one for one in news.commits if (one in named or one in news.undoing) and one not in merges]
             told_ones = [one for one in beside if marks.get(one, UNMARKED).standing not in _UNTOLD]
-            self._beside = news, {key for one in told_ones for key in named[one][0]}
+            self._beside = news, {key for one in told_ones for key in news.keys(one, self.history)}
         return self._beside[1]
 
     def _before_id(self, keys: tuple[str, ...]) -> str:

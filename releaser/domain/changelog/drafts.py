@@ -6,6 +6,9 @@ keeps the ticket out), else the ticket's title where it may be shown, else the c
 text of their own where there is one for them: a trailer `Internal-note: ...`, a title that customers must not see, or a
 ticket that is kept from customers.
 
+What takes back a change that shipped, or brings it back, is told in every language as just that, by what was said of
+the change: its trailer, the ticket's title, its subject. A commit beside it that does more for the ticket tells it instead.
+
 What customers have to do is told by `Action-needed: ...` (or `Action-needed-ru: ...`) in a commit or in a fragment. Who reads a
 language with an action of its own gets a note in it, be its text in another one; who does not, the action there is.
 """
@@ -17,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from releaser.domain.changelog.entries import ChangelogCommit, Entry, Section, entry_of, keys_of
+from releaser.domain.changelog.entries import ChangelogCommit, Entry, Section, entry_of, keys_of, turned
 from releaser.domain.changelog.fragments import Fragment
 from releaser.domain.changelog.notes import ReleaseNote
 from releaser.domain.changelog.text import escape_markdown, language_of, plain, shortened
@@ -71,9 +74,10 @@ def draft_internal(
         if texts or is_silent or title:
             leading, entry = _leading(found, key)
             default = title or _subject_text(leading, entry)
+            told = texts or ({language_of(default): default} if entry.turn is None else _turned({}, default, entry))
             drafts += [
                 ReleaseNote(ticket=key, section=entry.section, language=language, text=escape_markdown(shortened(text)))
-                for language, text in (texts or {language_of(default): default}).items()
+                for language, text in told.items()
             ]
     return tuple(drafts)
 
@@ -81,10 +85,10 @@ def draft_internal(
 def _by_ticket(commits: Iterable[ChangelogCommit]) -> dict[str, list[ChangelogCommit]]:
     found: dict[str, list[ChangelogCommit]] = {}
     for commit in commits:
-        if not commit.is_merge and commit.standing in {Standing.SHOWN, Standing.REVERT}:
+        if (not commit.is_merge or commit.undoing) and commit.standing in {Standing.SHOWN, Standing.REVERT}:
             for key in keys_of(commit):
                 found.setdefault(key, []).append(commit)
-    return found
+    return {key: [one for one in told if one.undoing is None] or told for key, told in found.items()}
 
 
 def _by_fragment(fragments: Iterable[Fragment]) -> dict[str, list[Fragment]]:
@@ -154,6 +158,11 @@ def _notes_of(key: str, commits: list[ChangelogCommit], title: str, fragments: I
     leading, entry = _leading(commits, key)
     default = title or _subject_text(leading, entry)
     texts = told or {language_of(default): default}
+    if leading.undoing is not None and not told:
+        before = _trailers_in((leading.undoing.message,), "release-note")
+        if _is_silent(before):
+            return []
+        texts = _turned(before, default, entry)
     return [
         ReleaseNote(
             ticket=key,
@@ -167,6 +176,12 @@ def _notes_of(key: str, commits: list[ChangelogCommit], title: str, fragments: I
     ]
 
 
+def _turned(before: Mapping[str, str], default: str, entry: Entry) -> dict[str, str]:
+    """What is told of a change that is taken back, or brought back, in every language; `before` is what was told of it."""
+    any_text = before.get(DEFAULT_LANGUAGE) or next(iter(before.values()), default)
+    return {one: turned(before.get(one, any_text), entry.turn, translator(one)) for one in LANGUAGES}
+
+
 def _leading(commits: list[ChangelogCommit], key: str) -> tuple[ChangelogCommit, Entry]:
     leading = min(commits, key=lambda commit: (not _fixes(commit, key), _WEIGHT[entry_of(commit).section]))
     return leading, entry_of(leading)
@@ -178,7 +193,8 @@ def _fixes(commit: ChangelogCommit, key: str) -> bool:
 
 def _subject_text(commit: ChangelogCommit, entry: Entry) -> str:
     text = entry.text
-    if commit.standing is not Standing.REVERT and text[:1].islower() and text.split(" ", 1)[0].isalpha():
+    is_told_whole = commit.standing is Standing.REVERT and commit.undoing is None
+    if not is_told_whole and entry.turn is None and text[:1].islower() and text.split(" ", 1)[0].isalpha():
         return text[:1].upper() + text[1:]
     return text
 
@@ -198,9 +214,13 @@ def _with_action(text: str, actions: Mapping[str, str], language: str, *, betwee
 
 def _trailers(commits: Iterable[ChangelogCommit], name: str) -> dict[str, str]:
     """Language -> the first trailer of that name in it."""
+    return _trailers_in((commit.message for commit in commits), name)
+
+
+def _trailers_in(messages: Iterable[str], name: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for commit in commits:
-        for match in _TRAILER.finditer(commit.message) if ":" in commit.message else ():
+    for message in messages:
+        for match in _TRAILER.finditer(message) if ":" in message else ():
             text = plain(match["text"])
             if match["name"].lower() == name and text:
                 language = (match["language"] or "").lower() or ("en" if language_of(text) == "en" else "ru")

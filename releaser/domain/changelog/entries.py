@@ -17,9 +17,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from releaser.domain.changelog.text import plain, shortened
-from releaser.domain.history import Change, History, Standing, TaggedRelease
+from releaser.domain.history import Change, History, Standing, TaggedRelease, Undoing
 from releaser.domain.ticket import TicketLink, TicketRelation
-from releaser.i18n import mark
+from releaser.i18n import Translator, mark
 
 SHORT_ID = 10
 """Digits of an id that people are shown."""
@@ -37,6 +37,17 @@ class Section(StrEnum):
 
     # An enumeration's own is written in Python, and every line of a changelog is put under a section.
     __hash__ = str.__hash__
+
+
+class Turn(StrEnum):
+    """What a revert does to a change that shipped: it takes it back, or brings it back."""
+
+    REVERTED = "reverted"
+    AGAIN = "again"
+
+
+TURNED = {Turn.REVERTED: mark("Reverted: {what}"), Turn.AGAIN: mark("Again: {what}")}
+"""How that is told, in front of what it is about."""
 
 
 class Sources(StrEnum):
@@ -61,7 +72,8 @@ TITLES = {
 class ChangelogCommit:
     """One commit that is new in a release. All text is untrusted; `message` is empty where only the subject is kept.
 
-    `breaking` is what the message says of what it breaks (see `breaking_of`), for where the message is not kept.
+    `breaking` is what the message says of what it breaks (see `breaking_of`), for where the message is not kept. `undoing`
+    is what it takes back or brings back of what shipped.
     """
 
     id: str
@@ -73,6 +85,7 @@ class ChangelogCommit:
     is_merge: bool = False
     message: str = ""
     breaking: str = ""
+    undoing: Undoing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +93,7 @@ class Entry:
     """One line of a changelog. `text` is plain, untrusted text, or Markdown where `is_markdown`.
 
     `warning` is the plain text of what it breaks, where more is said of it; `corrected_on` the day its text was corrected
-    after it was published.
+    after it was published; `turn` that the text names what was taken back, or brought back.
     """
 
     section: Section
@@ -91,6 +104,7 @@ class Entry:
     is_markdown: bool = False
     warning: str = ""
     corrected_on: date | None = None
+    turn: Turn | None = None
 
 
 UNKNOWN = {
@@ -173,6 +187,7 @@ def commit_of(change: Change) -> ChangelogCommit:
         is_merge=len(commit.parents) > 1,
         message=commit.message,
         breaking=breaking_of(commit.message),
+        undoing=change.undoing,
     )
 
 
@@ -211,8 +226,9 @@ def is_plain_merge(commit: ChangelogCommit) -> bool:
 
 
 def keys_of(commit: ChangelogCommit) -> tuple[str, ...]:
-    """The tickets a commit names, each once."""
-    return tuple(dict.fromkeys(link.key for link in commit.tickets))
+    """The tickets a commit names, each once; behind them those that it takes back or brings back."""
+    undone = commit.undoing.tickets if commit.undoing else ()
+    return tuple(dict.fromkeys(link.key for link in (*commit.tickets, *undone)))
 
 
 class Said(NamedTuple):
@@ -276,6 +292,8 @@ def _known_prefix(head: str) -> _Prefix | None:
 
 def entry_of(commit: ChangelogCommit) -> Entry:
     """The changelog's line for a commit."""
+    if commit.undoing is not None:
+        return undoing_entry(commit, commit.undoing)
     keys = keys_of(commit)
     fixes = any(link.relation is TicketRelation.FIXES for link in commit.tickets)
     said = said_by(commit.subject, keys, fixes=fixes)
@@ -288,6 +306,34 @@ def entry_of(commit: ChangelogCommit) -> Entry:
         is_breaking=bool(warning or said.is_breaking),
         warning=warning,
     )
+
+
+def undoing_entry(commit: ChangelogCommit, undoing: Undoing) -> Entry:
+    """The line for what takes back, or brings back, what shipped: by what that was, not by what git calls it."""
+    keys = keys_of(commit)
+    fixes = any(link.relation is TicketRelation.FIXES for link in undoing.tickets)
+    said = said_by(undoing.subject, keys, fixes=fixes)
+    own = said_by(undoing.own, keys, fixes=False).text if undoing.own else ""
+    warning = commit.breaking or breaking_of(commit.message)
+    return Entry(
+        section=said.section if undoing.is_again else Section.CHANGED,
+        text=" \u2013 ".join(filter(None, (said.text, own))) or commit.id[:SHORT_ID],
+        tickets=keys,
+        commit=commit.id,
+        is_breaking=bool(warning or (undoing.is_again and said.is_breaking)),
+        warning=warning,
+        turn=Turn.AGAIN if undoing.is_again else Turn.REVERTED,
+    )
+
+
+def turned(text: str, turn: Turn | None, t: Translator) -> str:
+    """The text with what was done to it in front."""
+    return t(TURNED[turn], what=text) if turn is not None else text
+
+
+def is_turned(text: str, t: Translator) -> bool:
+    """Whether a text tells that a change was taken back, or brought back."""
+    return text.startswith(tuple(t(words, what="") for words in TURNED.values()))
 
 
 def _without_keys(text: str, keys: tuple[str, ...]) -> str:

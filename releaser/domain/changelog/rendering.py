@@ -19,6 +19,7 @@ from releaser.domain.changelog.entries import (
     by_section,
     entries_of,
     keys_of,
+    turned,
 )
 from releaser.domain.changelog.text import (
     begins_block,
@@ -167,6 +168,7 @@ def _remarks(release: ChangelogRelease, t: Translator) -> list[str]:
 def entry_markdown(entry: Entry, t: Translator) -> str:
     """An entry as an item of a list, without its bullet."""
     text = indented(plain_lines(entry.text)) if entry.is_markdown else escape_markdown(entry.text)
+    text = turned(text, entry.turn, t)
     if entry.is_breaking:
         text = f"**{t('Breaking:')}** {text}"
     if entry.warning:
@@ -185,7 +187,7 @@ def entry_markdown(entry: Entry, t: Translator) -> str:
 
 def entry_text(entry: Entry, t: Translator) -> str:
     """An entry as plain text, without its bullet."""
-    text = to_text(entry.text) if entry.is_markdown else entry.text
+    text = turned(to_text(entry.text) if entry.is_markdown else entry.text, entry.turn, t)
     if entry.is_breaking:
         text = f"{t('Breaking:')} {text}"
     if entry.warning:

@@ -2,7 +2,8 @@
 
 Rules: what a person wrote for this release wins; else a fix picked to another line has the note of its ticket there, the
 newest a person wrote; else the draft. Customers are told nothing of a ticket under embargo, in any language, and never what
-was written for internal readers, who see all of it. An empty text keeps a ticket out of the notes.
+was written for internal readers, who see all of it. What takes a fix back, or brings it back, has a note of its own, and
+none is had from elsewhere for it. An empty text keeps a ticket out of the notes.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from releaser.domain.changelog.entries import ChangelogRelease, Section
+from releaser.domain.changelog.entries import ChangelogRelease, Section, is_turned, keys_of
 from releaser.domain.changelog.notes import Audience, ReleaseNote
+from releaser.i18n import translator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +78,11 @@ def _inherit(
 ) -> None:
     """Put what persons wrote of these tickets for other releases in the place of drafts."""
     own = {ticket: {place for place, note in notes.items() if note.is_written} for ticket, notes in by_ticket.items()}
+    turned = {ticket for ticket, notes in by_ticket.items() if any(map(_is_turned, notes.values()))}
     for note in sorted(elsewhere, key=lambda one: one.written_at):
         place = (note.audience, note.language)
+        if note.ticket in turned or _is_turned(note):
+            continue
         if note.is_written and note.ticket in by_ticket and place not in own[note.ticket]:
             notes = by_ticket[note.ticket]
             drafted = notes.get(place) or next(iter(notes.values()))
@@ -88,6 +93,10 @@ def _inherit(
                 is_breaking=drafted.is_breaking,
                 corrected_at=note.written_at if is_later else None,
             )
+
+
+def _is_turned(note: KeptNote) -> bool:
+    return is_turned(note.text, translator(note.language))
 
 
 def _of_audience(audience: Audience, notes: Mapping[tuple[Audience, str], KeptNote]) -> list[KeptNote]:
@@ -123,10 +132,6 @@ def without_tickets(
         return release
     return replace(
         release,
-        commits=tuple(
-            one
-            for one in release.commits
-            if one.id not in commits and hidden.isdisjoint(link.key for link in one.tickets)
-        ),
+        commits=tuple(one for one in release.commits if one.id not in commits and hidden.isdisjoint(keys_of(one))),
         written=tuple(one for one in release.written if hidden.isdisjoint(one.tickets)),
     )

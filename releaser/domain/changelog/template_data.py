@@ -19,6 +19,7 @@ from releaser.domain.changelog.entries import (
     by_section,
     entries_of,
     keys_of,
+    turned,
 )
 from releaser.domain.changelog.rendering import Form
 from releaser.domain.changelog.text import indented, plain, plain_lines, to_html, to_text
@@ -55,7 +56,7 @@ def _release(release: ChangelogRelease, form: Form, t: Translator) -> dict[str, 
             {
                 "name": section.value,
                 "title": t(TITLES[section]),
-                "entries": [_entry(entry, form) for entry in entries],
+                "entries": [_entry(entry, form, t) for entry in entries],
             }
             for section, entries in sections.items()
         ],
@@ -69,10 +70,10 @@ def _number(text: str) -> Any:  # noqa: ANN401 -- text, or text that is marked a
     return {"$safe": shown} if _NUMBER.fullmatch(shown) else shown
 
 
-def _entry(entry: Entry, form: Form) -> dict[str, Any]:
+def _entry(entry: Entry, form: Form, t: Translator) -> dict[str, Any]:
     return {
-        "text": _text(entry, form),
-        "plain": to_text(entry.text) if entry.is_markdown else entry.text,
+        "text": _text(entry, form, t),
+        "plain": turned(to_text(entry.text) if entry.is_markdown else entry.text, entry.turn, t),
         "tickets": [plain(key) for key in entry.tickets],
         "commit": entry.commit,
         "short": entry.commit[:SHORT_ID],
@@ -82,9 +83,9 @@ def _entry(entry: Entry, form: Form) -> dict[str, Any]:
     }
 
 
-def _text(entry: Entry, form: Form) -> Any:  # noqa: ANN401 -- text, or text that is marked as safe
+def _text(entry: Entry, form: Form, t: Translator) -> Any:  # noqa: ANN401 -- text, or text that is marked as safe
     if not entry.is_markdown:
-        return entry.text
+        return turned(entry.text, entry.turn, t)
     if form is Form.HTML:
         return {"$safe": to_html(entry.text).strip()}
     return {"$safe": indented(plain_lines(entry.text))} if form is Form.MARKDOWN else to_text(entry.text)

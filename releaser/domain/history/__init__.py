@@ -35,6 +35,7 @@ from releaser.domain.history.views import (
     TagTrouble,
     TicketCommit,
     TicketHistory,
+    Undoing,
     UnreadTag,
     Via,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "TicketCommit",
     "TicketHistory",
     "TicketTable",
+    "Undoing",
     "UnreadTag",
     "Via",
     "members",

@@ -24,6 +24,7 @@ from releaser.domain.history.releases import NewCommits
 from releaser.domain.history.said import ELSEWHERE, UNNAMED
 from releaser.domain.history.texts import Messages, Reader, subject_of
 from releaser.domain.history.tickets import Tickets
+from releaser.domain.history.undoing import bottom_of, undoing_of
 from releaser.domain.history.views import (
     Carried,
     Change,
@@ -32,7 +33,9 @@ from releaser.domain.history.views import (
     OnLine,
     Pick,
     Revert,
+    Standing,
     TaggedRelease,
+    Undoing,
     Via,
 )
 from releaser.domain.ticket import TicketLink, TicketRelation
@@ -215,6 +218,7 @@ class History(Tickets):
 
     def _changes(self, commits: Sequence[int], rank: int, previous: int | None) -> tuple[Change, ...]:
         marked = self.marking.of(commits, rank=rank, previous=previous)
+        undoing = self.undoing(one for one, marks in marked.items() if marks.standing is Standing.REVERT)
         return tuple(
             Change(
                 commit=shown,
@@ -222,10 +226,26 @@ class History(Tickets):
                 picked_from=marks.picked_from,
                 reverted_by=marks.reverted_by,
                 reverts=tuple(self.graph.ids[one] for one in self.force.reverts_of.get(commit, ())),
+                undoing=undoing.get(commit),
             )
             for commit, shown in zip(commits, self.commits(commits), strict=True)
             for marks in (marked.get(commit, UNMARKED),)
         )
+
+    def undoing(self, reverts: Iterable[int]) -> dict[int, Undoing]:
+        """What reverts take back or bring back, by revert; all at once, for what they are about is read again."""
+        named, wanted = self.index.relations.reverts, list(reverts)
+        found = {one: bottom_of(one, lambda at: [revert.reverted for revert in named.get(at, ())]) for one in wanted}
+        places = list(dict.fromkeys([*wanted, *(change for changes, _ in found.values() for change in changes)]))
+        texts = dict(zip(places, self.columns.messages.of(places) if places else (), strict=True))
+        told = {}
+        for one, (changes, is_again) in found.items():
+            # A merge is taken back with what it brought, which names the tickets.
+            targets = () if is_again else self.force.reverts_of.get(one, ())
+            links = [link for change in (*changes, *targets) for link in self.links.get(change, ())]
+            messages = [texts[change] for change in changes if texts[change] != OUTSIDE]
+            told[one] = undoing_of(subject_of(texts[one]), messages, links, is_again=is_again)
+        return told
 
     def marked(self, release: TaggedRelease, commits: Sequence[int]) -> dict[int, Marks]:
         """What `changes` says of the commits new in a release besides themselves; of those left out it is `UNMARKED`.

@@ -124,12 +124,27 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Undoing:
+    """What a revert of something that shipped does: `subject` names what it takes back, or brings back if `is_again`.
+
+    `own` is what the revert says of itself, empty when it only quotes; `tickets` are those of what it is about, `message`
+    is that change's whole message where it is at hand.
+    """
+
+    subject: str
+    own: str
+    tickets: tuple[TicketLink, ...]
+    is_again: bool
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One commit that is new in a release.
 
     `reverted_by` is the revert in force in this release, else one in force in any other; `reverts` the ids it takes
     back itself; `picked_from` its nearest source, which may be missing here (of a revert that quotes the trailer of a pick,
-    the source of that pick: evidence only, such a revert is no copy).
+    the source of that pick: evidence only, such a revert is no copy). `undoing` is told where it stands as `REVERT`.
     """
 
     commit: Commit
@@ -137,6 +152,7 @@ class Change:
     picked_from: str | None
     reverted_by: str | None
     reverts: tuple[str, ...]
+    undoing: Undoing | None = None
 
 
 class Via(StrEnum):
