@@ -7,20 +7,20 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from releaser.domain.plan import RolloutOptions
-from releaser.store import drifts, pins
+from releaser.store import drifts, pins, rollout_work
 from releaser.store.plain import load
 from releaser.store.rollouts import TargetUpdate
 
 
 def settle_target(session: Session, update: TargetUpdate, *, made_anew: bool, now: datetime) -> None:
     """In the caller's transaction. `made_anew`: what runs was made by this update, so it is looked at afresh."""
-    target, rollout = update.target, update.rollout
+    target, rollout = update.target, rollout_work.to_move(session, update.rollout_id)
     if made_anew:
         target.configuration, target.looked_at = None, None
         if target.adopted is not None:
             target.adopted = {**target.adopted, "updated": True}
         drifts.end(session, target, drifts.SETTLED, now=now, reason=f"rollout {rollout.id}")
-    options = load(RolloutOptions, rollout.plan.get("options", {}))
+    options = load(RolloutOptions, rollout_work.options(session, update.rollout_id))
     if options.one_off:
         pins.pin(
             session,

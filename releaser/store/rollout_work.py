@@ -149,6 +149,11 @@ def to_move(session: Session, rollout_id: int) -> Rollout:
     return session.get_one(Rollout, rollout_id, options=[defer(Rollout.plan)])
 
 
+def options(session: Session, rollout_id: int) -> dict[str, Any]:
+    """What a rollout was asked to do besides, out of its plan (`domain.plan.RolloutOptions` as plain data)."""
+    return session.scalar(select(Rollout.plan["options"]).where(Rollout.id == rollout_id)) or {}
+
+
 def waves_to_move(session: Session, rollout_id: int) -> dict[int, Wave]:
     """The waves of a rollout by number."""
     found = session.scalars(select(Wave).where(Wave.rollout_id == rollout_id))
