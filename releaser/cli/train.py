@@ -69,8 +69,12 @@ def _trains_text(facts: dict[str, Any]) -> str:
 
 def _phase_text(facts: dict[str, Any]) -> str:
     current = facts["current"]
-    phase = facts["phase"].replace("_", " ")
-    return f"{phase}, before the train of {current['on']}" if current and facts["freezes"] else "no freeze declared"
+    if not facts["freezes"]:
+        return "no freeze declared"
+    if current is None:
+        return "open, the first train is far away"
+    side = "after" if current["state"] == "late" else "before"
+    return f"{facts['phase'].replace('_', ' ')}, {side} the train of {current['on']}"
 
 
 @train.command("shift", epilog="Example: releaser train shift shop 2030-05-31 2030-06-03 --reason 'the fair'")

@@ -11,7 +11,7 @@ from releaser.domain.train import Because, Decision, Timetable, Train, TrainStat
 from releaser.domain.train_text import late_reason, reason
 from releaser.errors import InvalidError, RefusedError
 from releaser.flows.ports import Facts
-from releaser.i18n import Translator, translator
+from releaser.i18n import Phrase, Translator, mark, translator
 from releaser.store import trains
 from releaser.store.products import Product
 
@@ -39,9 +39,11 @@ def timetable_of(session: Session, product: Product, *, now: datetime, past: int
     table = trains.timetable(session, product, now=now, back=timedelta(days=product.cadence_days * past))
     if table is None:
         raise RefusedError(
-            f"Product '{product.name}' has no trains: no first one is declared.",
+            Phrase(mark("Product '{product}' has no trains: no first one is declared."), product=product.name),
             rule="no-rhythm",
-            advice="Declare first_train_on with `releaser apply`.",
+            advice=Phrase(
+                mark("Declare {setting} with `{command}`."), setting="first_train_on", command="releaser apply"
+            ),
             field="product",
         )
     return table

@@ -6,7 +6,7 @@ from collections import Counter
 
 from sqlalchemy.orm import Session
 
-from releaser.domain.freeze import phases_of
+from releaser.domain.freeze import Phase, phases_of
 from releaser.domain.train import PREVIEW, Timetable, Train, TrainRules
 from releaser.errors import InvalidError
 from releaser.flows.find_train import timetable_of, train_facts
@@ -85,10 +85,8 @@ assert all(name in TrainRules.__dataclass_fields__ for name in _FREEZE)  # noqa:
 
 
 def _phase(table: Timetable, t: Translator) -> Facts:
-    """The phase of the next train that has not thawed, and which train that is."""
-    running = [one for one in (*table.left(2), *table.coming(3)) if not one.skipped]
-    for train in running:
-        phases = phases_of(train, table.rhythm)
-        if (phases.thaw_at or train.departs_at) > table.now:
-            return {"phase": phases.at(table.now).value, "current": train_facts(table, train, t=t)}
-    return {"phase": "open", "current": None}
+    """The current train, the one that a cut made now leaves with, and its phase; None while the first is far away."""
+    train = table.of_cut
+    if train is None:
+        return {"phase": Phase.OPEN.value, "current": None}
+    return {"phase": phases_of(train, table.rhythm).at(table.now).value, "current": train_facts(table, train, t=t)}

@@ -96,7 +96,7 @@ def timetable(session: Session, product: Product, *, now: datetime, back: timede
     return Timetable(
         rhythm=known,
         decisions=decisions(session, product.id),
-        cuts=cuts(session, product.id, since=now - back - 8 * timedelta(days=known.cadence_days)),
+        cuts=cuts(session, product, since=now - back - 8 * timedelta(days=known.cadence_days)),
         versions=[parse(one, scheme=product.scheme) for one in versions],
         scheme=product.scheme,
         now=now,
@@ -180,18 +180,21 @@ def revisions(session: Session, product_id: int) -> dict[date, int]:
     return {row[0]: row[1] for row in session.execute(query)}
 
 
-def cuts(session: Session, product_id: int, *, since: datetime | None = None) -> list[Cut]:
+def cuts(session: Session, product: Product, *, since: datetime | None = None) -> list[Cut]:
     """The stable releases that were not abandoned, those cut or tagged before `since` left out where they tell no slot."""
     at = func.coalesce(Release.tagged_at, Release.cut_at, Release.published_at)
     query = select(Release.version, at.label("at"), Release.planned_on).where(
-        Release.product_id == product_id,
+        Release.product_id == product.id,
         Release.kind == VersionKind.STABLE,
         Release.state != ReleaseState.ABANDONED,
         at.is_not(None),
     )
     if since is not None:
         query = query.where(or_(Release.planned_on.is_not(None), at >= since))
-    return [Cut(version=row.version, at=row.at, slot_on=row.planned_on) for row in session.execute(query)]
+    return [
+        Cut(version=parse(row.version, scheme=product.scheme), at=row.at, slot_on=row.planned_on)
+        for row in session.execute(query)
+    ]
 
 
 def stables_out(session: Session, product_id: int, *, collected: bool) -> frozenset[str]:

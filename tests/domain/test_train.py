@@ -357,7 +357,7 @@ def test_train_that_is_none_is_told_with_the_next_ones(named: str) -> None:
 def table(
     decisions: Decisions | None = None, *, cuts: tuple[Cut, ...] = (), now: datetime = NOVEMBER, **rules: object
 ) -> Timetable:
-    known = ["3.3", "3.4", "3.4.1", *(cut.version for cut in cuts)]
+    known = ["3.3", "3.4", "3.4.1", *(cut.version.text for cut in cuts)]
     return Timetable(
         rhythm=rhythm(**rules),  # type: ignore[arg-type]
         decisions=decisions or {},
@@ -369,7 +369,7 @@ def table(
 
 
 def test_stable_cut_before_its_train_is_shown_with_it() -> None:
-    cut = Cut(version="3.5", at=at("2026-11-01T00:00"), slot_on=FIRST)
+    cut = Cut(version=parse("3.5", scheme=Scheme.TWO_PART), at=at("2026-11-01T00:00"), slot_on=FIRST)
     assert [one.expected for one in table(cuts=(cut,)).coming(2)] == ["3.5", "3.6"]
 
 
@@ -423,18 +423,138 @@ def test_cut_belongs_to_the_train_it_leaves_with(now: str, taken: list[str], exp
     assert (str(train.slot_on) if train else None) == expected
 
 
+def cuts(*given: tuple[str, str]) -> list[Cut]:
+    return [Cut(version=parse(version, scheme=Scheme.TWO_PART), at=at(when)) for version, when in given]
+
+
 def test_releases_from_before_the_rhythm_leave_the_first_train_its_number() -> None:
-    before = [Cut(version=f"1.{n}", at=at("2026-10-24T00:00") + timedelta(minutes=n)) for n in range(3)]
-    assert versions_given(rhythm(), {}, before) == {}, "ten days before the first train"
-    evening = [Cut(version=f"1.{n}", at=at("2026-11-02T00:00") + timedelta(minutes=n)) for n in range(3)]
-    assert versions_given(rhythm(), {}, evening) == {day("2026-11-03"): "1.2"}, "only the last can be the first train's"
+    before = cuts(("1.0", "2026-10-24T00:00"), ("1.1", "2026-11-02T18:00"))
+    assert versions_given(rhythm(), before, now=at("2026-11-02T20:00")) == {}, "the first train is still to come"
+    assert versions_given(rhythm(), before, now=at("2026-11-04T00:00")) == {}, "and nothing was tagged since"
 
 
-def test_stables_tagged_elsewhere_belong_to_the_nearest_train_and_never_to_a_later_one() -> None:
-    weekly = [Cut(version=f"1.{n}", at=at("2026-11-02T00:00") + timedelta(days=7 * n)) for n in range(6)]
-    assert versions_given(rhythm(), {}, weekly) == {
-        day("2026-11-03"): "1.0",
-        day("2026-11-17"): "1.1",
-        day("2026-12-01"): "1.3",
-        day("2026-12-15"): "1.5",
+def test_stables_tagged_elsewhere_belong_to_the_last_train_whose_day_had_come_and_the_highest_is_its() -> None:
+    weekly = cuts(
+        ("1.0", "2026-11-02T00:00"),
+        ("1.2", "2026-11-03T09:00"),
+        ("1.1", "2026-11-16T23:59"),
+        ("1.3", "2026-11-17T00:00"),
+        ("1.9", "2026-11-24T00:00"),
+        ("1.10", "2026-11-25T00:00"),
+    )
+    assert versions_given(rhythm(), weekly, now=at("2026-12-24T00:00")) == {
+        day("2026-11-03"): "1.2",
+        day("2026-11-17"): "1.10",
     }
+
+
+def test_tag_dated_in_the_future_gives_no_train_to_come_its_number() -> None:
+    (claimed,) = cuts(("3.5", "2030-01-01T00:00"))
+    shown = table(cuts=(claimed,), now=at("2026-11-21T00:00"))
+    assert shown.given == {day("2026-11-17"): "3.5"}
+    assert shown.coming(1)[0].expected == "3.6", "a train that is still to come has a number that is published already"
+
+
+def test_shift_of_the_next_train_makes_the_missed_one_not_late_again() -> None:
+    now = at("2026-11-12T00:00")
+    following = day("2026-11-17")
+    later = {following: said(TrainState.SHIFTED, day("2026-11-28"))}
+    skipped = {following: said(TrainState.SKIPPED)}
+    assert [table(one, now=now).late for one in ({}, later, skipped)] == [None, None, None]
+    assert table(later, now=now).coming(1)[0].expected == table(now=now).coming(1)[0].expected == "3.5"
+
+
+def test_late_stable_is_taken_no_longer_once_the_following_train_left() -> None:
+    moved = {FIRST: said(TrainState.SHIFTED, day("2026-11-16"))}
+    shown = table(moved, now=at("2026-11-16T18:00"))
+    assert (shown.late and shown.late.slot_on, shown.late_until) == (FIRST, at("2026-11-17T12:00"))
+    assert table(moved, now=at("2026-11-17T12:00")).is_over(train_at(rhythm(), FIRST, moved))
+
+
+def test_cut_made_before_a_first_train_that_was_shifted_still_leaves_with_it() -> None:
+    moved = {FIRST: said(TrainState.SHIFTED, day("2026-11-12"))}
+    train = train_of_cut(rhythm(), moved, taken=(), now=at("2026-10-25T00:00"))
+    assert train is not None
+    assert train.slot_on == FIRST, "a shift made the release the one of no train"
+
+
+_STEPS = st.lists(st.tuples(st.integers(0, 12), st.sampled_from(TrainState), st.integers(-20, 40)), max_size=5)
+_TAGGED = st.lists(st.tuples(st.integers(-2000, 200), st.booleans()), max_size=8)
+
+
+@given(here=RHYTHMS, now=NOWS, steps=_STEPS, tagged=_TAGGED)
+def test_decisions_renumber_no_other_train(
+    here: Rhythm, now: datetime, steps: list[tuple[int, TrainState, int]], tagged: list[tuple[int, bool]]
+) -> None:
+    known = [parse(f"1.{place}", scheme=Scheme.TWO_PART) for place in range(len(tagged) + 1)]
+    found = tuple(
+        Cut(
+            version=version,
+            at=now + timedelta(hours=min(0, hours)),
+            slot_on=here.slot(here.number(now.date()) + abs(hours) % 5) if ours else None,
+        )
+        for version, (hours, ours) in zip(known[1:], sorted(tagged), strict=True)
+    )
+
+    def seen(decisions: Decisions) -> Timetable:
+        return Timetable(rhythm=here, decisions=decisions, cuts=found, versions=known, scheme=Scheme.TWO_PART, now=now)
+
+    decisions: dict[date, Decision] = {}
+    for number, state, away in steps:
+        before = seen(decisions)
+        train = before.coming(13)[number]
+        if state is TrainState.SKIPPED and train.slot_on in before.given:
+            continue  # the flow refuses it
+        on = train.slot_on + timedelta(days=away) if state is TrainState.SHIFTED else None
+        decision = said(state, on, when=now)
+        try:
+            after_it = decided(here, decisions, train, decision)
+        except RefusedError:
+            continue
+        decisions = {**decisions, train.slot_on: decision}
+        _renumbered_none(before, seen(decisions), train, after_it)
+
+
+def _renumbered_none(before: Timetable, after: Timetable, train: Train, decided_so: Train) -> None:
+    """No train has another number; but a skipped one hands its own to the next, and takes it back when restored."""
+    was, now = _numbers(before), _numbers(after)
+    assert before.given == after.given, "a decision gave a release to another train"
+    if train.skipped == decided_so.skipped:
+        for slot_on in was.keys() & now.keys():
+            # Where the calendar is not known, a person's day makes numbers known.
+            assert (None in (was[slot_on], now[slot_on]) and train.certain != decided_so.certain) or (
+                was[slot_on] == now[slot_on]
+            ), f"the train of {slot_on} had the number {was[slot_on]} and has {now[slot_on]}"
+        return
+    assert [one for one in was if one < train.slot_on] == [one for one in now if one < train.slot_on]
+    for slot_on in was.keys() & now.keys():
+        if slot_on < train.slot_on or slot_on in before.given:
+            assert was[slot_on] == now[slot_on], f"the train of {slot_on} was renumbered by a decision of a later one"
+    free_was, free_now = (
+        [told for slot_on, told in one.items() if told and slot_on not in before.given] for one in (was, now)
+    )
+    assert all(one == other for one, other in zip(free_was, free_now, strict=False)), "a number is left out"
+
+
+def _numbers(table: Timetable) -> dict[date, str | None]:
+    trains = sorted((*table.left(5), *table.coming(26)), key=lambda one: one.slot_on)
+    return {one.slot_on: one.expected for one in trains}
+
+
+@given(here=RHYTHMS, now=NOWS, hours=st.lists(st.integers(-3000, 0), max_size=8))
+def test_train_to_come_never_has_a_number_that_is_published_already(
+    here: Rhythm, now: datetime, hours: list[int]
+) -> None:
+    known = [parse(f"1.{place}", scheme=Scheme.TWO_PART) for place in range(len(hours) + 1)]
+    shown = Timetable(
+        rhythm=here,
+        decisions={},
+        cuts=[Cut(version=one, at=now + timedelta(hours=n)) for one, n in zip(known[1:], sorted(hours), strict=True)],
+        versions=known,
+        scheme=Scheme.TWO_PART,
+        now=now,
+    )
+    today = now.astimezone(ZoneInfo(here.zone)).date()
+    published = {one.text for one in known}
+    for train in shown.coming(5):
+        assert train.on <= today or train.expected not in published

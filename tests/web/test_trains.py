@@ -66,7 +66,11 @@ def test_product_without_trains_says_so(make_ports: Callable[..., Ports]) -> Non
         products.get(session, "portal").first_train_on = None
     with TestClient(AppOver(ports), base_url="http://127.0.0.1") as client:
         assert "no rhythm" in client.get("/products/portal/trains").text
-        assert client.get("/products/portal/trains.ics").status_code == 403
+        calendar = client.get("/products/portal/trains.ics")
+        assert calendar.status_code == 404, "a calendar that is not there is refused as if it were forbidden"
+        assert "no first one is declared" in calendar.text
+        page = client.get("/products/portal/trains.ics?lang=ru", headers={"Accept": "text/html"})
+        assert (page.status_code, "первый выпуск не объявлен" in page.text) == (404, True)
         assert client.get("/products/nobody/trains").status_code == 404
 
 

@@ -6,65 +6,78 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from releaser.domain.train.timetable import around, left
-from releaser.domain.train.train import DayOff, Decisions, Rhythm, Train
+from releaser.domain.calendar import zone_named
+from releaser.domain.train.timetable import around
+from releaser.domain.train.train import DayOff, Decisions, Rhythm, Train, train_at
+from releaser.domain.version import Version
 
 
 def train_of_cut(rhythm: Rhythm, decisions: Decisions, *, taken: Collection[date], now: datetime) -> Train | None:
-    """The train that a stable cut made at `now` leaves with; `taken` are slots whose stable is cut already.
+    """The current train: the one that a stable cut made at `now` leaves with; `taken` are slots whose stable is there already.
 
-    The next train; but until halfway to it the one that left without a stable, whose cut is late. None while the first train
-    is farther away than a cadence.
+    The next train; but for a while the one that left without a stable, whose cut is late (`late_until`). None while the first
+    train is farther away than a cadence.
     """
-    return next((one for one in _trains_of_cut(rhythm, decisions, taken, now) if one.slot_on not in taken), None)
-
-
-def _trains_of_cut(rhythm: Rhythm, decisions: Decisions, taken: Collection[date], now: datetime) -> list[Train]:
-    """The trains that a cut may leave with, the nearest first; those that are taken among them, but for the one that left."""
     ahead = sum(slot_on >= now.date() for slot_on in taken)
     running = [one for one in around(rhythm, decisions, now=now, before=2, after=3 + ahead) if not one.skipped]
     before = [one for one in running if one.departs_at <= now][-1:]
     after = [one for one in running if one.departs_at > now]
-    if not after or (not before and after[0].departs_at - now > timedelta(days=rhythm.cadence_days)):
-        return []
-    late = [one for one in before if one.slot_on not in taken and now < late_until(one, after[0])]
-    return [*late, *after]
+    if not after or (not before and _first_at(rhythm, after[0]) - now > timedelta(days=rhythm.cadence_days)):
+        return None
+    late = [one for one in before if now < late_until(rhythm, one)]
+    return next((one for one in (*late, *after) if one.slot_on not in taken), None)
 
 
-def late_until(train: Train, following: Train) -> datetime:
-    """Until when a stable may still be cut for a train that left without one: halfway to the following."""
-    return train.departs_at + (following.departs_at - train.departs_at) / 2
+def _first_at(rhythm: Rhythm, train: Train) -> datetime:
+    """When the first train leaves or would have: a shift does not make its stable the one of no train."""
+    return min(train.departs_at, train_at(rhythm, train.slot_on, {}).departs_at)
+
+
+def late_until(rhythm: Rhythm, train: Train) -> datetime:
+    """Until when a stable may still be cut for a train that left without one: halfway to the following, which must not have left.
+
+    The rhythm and the calendar tell how far that is. What people decide of the following train does not count: a train that
+    was too late for a stable would get one again, and every number after it would change.
+    """
+    slot = train_at(rhythm, train.slot_on, {})
+    ahead = around(rhythm, {}, now=slot.departs_at, after=2)
+    following = next((one for one in ahead if one.departs_at > slot.departs_at and not one.skipped), None)
+    away = following.departs_at - slot.departs_at if following is not None else timedelta(days=rhythm.cadence_days)
+    return train.departs_at + away / 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
     """A stable release: when it was cut or tagged, and the slot that was written down with it."""
 
-    version: str
+    version: Version
     at: datetime
     slot_on: date | None = None
 
 
-def versions_given(rhythm: Rhythm, decisions: Decisions, cuts: Iterable[Cut]) -> dict[date, str]:
+def versions_given(rhythm: Rhythm, cuts: Iterable[Cut], *, now: datetime) -> dict[date, str]:
     """Slot -> the stable release that belongs to its train.
 
-    What was cut elsewhere, and so tells no slot, belongs to the nearest train, as long as none came first. Products have
-    releases before they have a rhythm: of those only the last can belong to the first train, if it was cut shortly before.
+    What was cut elsewhere, and so tells no slot, belongs to the last train whose day by the rhythm and the calendar had come:
+    never to one that is days ahead, and whatever people decide of trains, so that no decision gives a release to another
+    train. Of several the highest is the train's. What was there before the first train belongs to none.
     """
-    ordered = sorted(cuts, key=lambda cut: cut.at)
-    given = {cut.slot_on: cut.version for cut in ordered if cut.slot_on is not None}
-    elsewhere = [cut for cut in ordered if cut.slot_on is None]
-    early = [cut for cut in elsewhere if not left(rhythm, decisions, now=cut.at, count=1)]
-    for cut in elsewhere:
-        if cut not in early or (cut is early[-1] and _is_shortly_before_the_first(rhythm, decisions, cut.at)):
-            for train in _trains_of_cut(rhythm, decisions, given.keys(), cut.at)[:1]:
-                given.setdefault(train.slot_on, cut.version)
-    return given
+    found: dict[date, Version] = {}
+    recorded: dict[date, Version] = {}
+    for cut in sorted(cuts, key=lambda cut: cut.at):
+        if cut.slot_on is not None:
+            recorded[cut.slot_on] = cut.version
+        # Anybody can write any date into a tag: what is there now was not made later.
+        elif (slot_on := _last_slot(rhythm, min(cut.at, now))) is not None:
+            found[slot_on] = max(cut.version, found.get(slot_on, cut.version))
+    return {slot_on: version.text for slot_on, version in {**found, **recorded}.items()}
 
 
-def _is_shortly_before_the_first(rhythm: Rhythm, decisions: Decisions, at: datetime) -> bool:
-    first = next(iter(_trains_of_cut(rhythm, decisions, (), at)), None)
-    return first is not None and first.departs_at - at <= timedelta(days=rhythm.cadence_days) / 2
+def _last_slot(rhythm: Rhythm, at: datetime) -> date | None:
+    """The slot of the last train whose day had come, as the rhythm and the calendar have it."""
+    today = at.astimezone(zone_named(rhythm.zone)).date()
+    come = [one for one in around(rhythm, {}, now=at, before=1, after=1) if one.on <= today and not one.skipped]
+    return come[-1].slot_on if come else None
 
 
 def numbered(
@@ -82,7 +95,7 @@ def numbered(
     known = True
     for train in trains:
         known = known and (train.certain or on_day_off is not DayOff.SKIP)
-        number = given.get(train.slot_on)
+        number = None if train.skipped else given.get(train.slot_on)
         if number is None and known and not train.skipped:
             number = next_number()
         found.append(replace(train, expected=number))

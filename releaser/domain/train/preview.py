@@ -27,7 +27,7 @@ class Timetable:
     @cached_property
     def given(self) -> Mapping[date, str]:
         """Slot -> the stable release that was cut for its train."""
-        return versions_given(self.rhythm, self.decisions, self.cuts)
+        return versions_given(self.rhythm, self.cuts, now=self.now)
 
     def coming(self, count: int = PREVIEW) -> tuple[Train, ...]:
         """The next trains, with the numbers they are expected to give."""
@@ -43,8 +43,7 @@ class Timetable:
     @cached_property
     def late_until(self) -> datetime | None:
         """Until when the late train's stable may be cut."""
-        following = self.after(self.late) if self.late is not None else None
-        return late_until(self.late, following) if self.late is not None and following is not None else None
+        return self._until(self.late) if self.late is not None else None
 
     def left(self, count: int) -> tuple[Train, ...]:
         """The last trains that left, with the numbers they gave; one whose cut may still come late has the next number."""
@@ -64,7 +63,7 @@ class Timetable:
 
     @cached_property
     def of_cut(self) -> Train | None:
-        """The train that a stable cut made now leaves with."""
+        """The current train everywhere: the one that a stable cut made now leaves with; None while the first is far away."""
         return train_of_cut(self.rhythm, self.decisions, taken=self.given.keys(), now=self.now)
 
     def after(self, train: Train) -> Train | None:
@@ -74,8 +73,12 @@ class Timetable:
 
     def is_over(self, train: Train) -> bool:
         """Whether nothing can be added to a train any more: it was skipped, or left and it is too late to cut for it."""
-        following = self.after(train)
-        return train.skipped or (following is not None and self.now >= late_until(train, following))
+        return train.skipped or self.now >= self._until(train)
+
+    def _until(self, train: Train) -> datetime:
+        """Until when a train's stable may be cut: at the latest until the following leaves."""
+        until, following = late_until(self.rhythm, train), self.after(train)
+        return min(until, following.departs_at) if following is not None else until
 
     @cached_property
     def slots(self) -> Mapping[str, date]:

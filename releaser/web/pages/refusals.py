@@ -16,6 +16,10 @@ _FORMS = tuple(
         (r"There is no product '(?P<product>[^']*)'\.", mark("There is no product '{product}'.")),
         (rf"{_PRODUCT} has no release (?P<version>\S+)\.", mark("Product '{product}' has no release {version}.")),
         (rf"{_PRODUCT} has no line (?P<line>\S+)\.", mark("Product '{product}' has no line {line}.")),
+        (
+            rf"{_PRODUCT} has no trains: no first one is declared\.",
+            mark("Product '{product}' has no trains: no first one is declared."),
+        ),
         (rf"{_PRODUCT} knows no ticket '(?P<ticket>[^']*)'\.", mark("Product '{product}' knows no ticket '{ticket}'.")),
         (r"No product knows a ticket '(?P<ticket>[^']*)'\.", mark("No product knows a ticket '{ticket}'.")),
         (r"There is no rollout (?P<id>\d+)\.", mark("There is no rollout {id}.")),
@@ -23,6 +27,7 @@ _FORMS = tuple(
         (r"There is nothing at this address\.", mark("There is nothing at this address.")),
         (r"Its newest: (?P<versions>.+)\.", mark("Its newest: {versions}.")),
         (r"Known products: (?P<products>.+)\.", mark("Known products: {products}.")),
+        (r"Declare (?P<setting>\w+) with `(?P<command>[^`]+)`\.", mark("Declare {setting} with `{command}`.")),
         (r"See `(?P<command>[^`]+)`\.", mark("See `{command}`.")),
         (
             r"Check the key; a commit that names it counts after `(?P<command>[^`]+)`\.",

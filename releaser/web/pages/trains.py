@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from releaser.domain.train import PREVIEW
-from releaser.errors import OutsideError, RefusedError
+from releaser.errors import NotFoundError, OutsideError, RefusedError
 from releaser.flows.freeze_state import freeze_state
 from releaser.flows.list_exceptions import list_exceptions
 from releaser.flows.list_plans import list_plans
@@ -27,10 +27,19 @@ MOST_TICKETS = 200
 FARTHEST = 260
 
 
+class CalendarNotFoundError(NotFoundError):
+    """The product has no trains, so there is no calendar of them at this address."""
+
+
 @router.get("/products/{name}/trains.ics")
 def calendar(ports: Asked, reader: Reading, name: str) -> Response:
-    """The next 26 trains and as many that left, for calendars; one entry per train for good."""
-    content = render_trains(ports, product=name, language=reader.language)
+    """The next 26 trains and as many that left, for calendars; one entry per train for good. Without a rhythm there is none."""
+    try:
+        content = render_trains(ports, product=name, language=reader.language)
+    except RefusedError as error:
+        if error.rule != "no-rhythm":
+            raise
+        raise CalendarNotFoundError(error.detail, advice=error.advice) from error
     return Response(content, media_type="text/calendar; charset=utf-8", headers={"Vary": "Accept-Language, Cookie"})
 
 
