@@ -51,7 +51,8 @@ class Measured:
         for phase in ("before", "during", "after"):
             self.asked += facts[phase]["asked"]
             self.failed += facts[phase]["failed"]
-        self.gaps.append(facts["during"]["gap_ms"])
+        # The first answer after a gap may come when the work is done already.
+        self.gaps.append(max(facts["during"]["gap_ms"], facts["after"]["gap_ms"]))
         self.before_p99.append(facts["before"]["p99_ms"])
         self.p99.append(facts["during"]["p99_ms"])
 

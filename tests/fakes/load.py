@@ -74,7 +74,6 @@ class Asking:
 
     def _enter(self, name: str) -> None:
         self._phase = self._named(name)
-        self._last = time.perf_counter()
 
     def _end(self) -> None:
         self._over = True
