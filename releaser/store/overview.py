@@ -19,7 +19,7 @@ from releaser.domain.notice import NoticeState, NoticeTopic
 from releaser.domain.release import ReleaseState
 from releaser.domain.rollout import ENDED, RolloutState, UpdateState
 from releaser.domain.version import VersionKind
-from releaser.store import installations, notices, rollouts
+from releaser.store import installations, notices, rollouts, undoing
 from releaser.store.commits import Commit, ReleaseCommit, TicketCommit
 from releaser.store.customers import Customer
 from releaser.store.installations import Installation, Target
@@ -266,7 +266,8 @@ def tickets_of(session: Session, release: Release, *, limit: int = 200) -> list[
         .order_by(TicketCommit.ticket, ReleaseCommit.position)
     )
     named: dict[str, list[Any]] = defaultdict(list)
-    for row in session.execute(query):
+    undone = undoing.rows_of(session, release.id)
+    for row in (*session.execute(query), *undone):
         named[row.ticket].append(row)
     # A merge that names a ticket says nothing more than the commits it brings, where these name it as well.
     own = {key: [row for row in rows if not row.is_merge] or rows for key, rows in named.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
@@ -42,6 +42,42 @@ def of_releases(session: Session, release_ids: Sequence[int]) -> dict[int, Undoi
         )
         for one, (changes, is_again) in found.items()
     }
+
+
+class TicketRow(NamedTuple):
+    """A ticket that a revert takes back, or brings back, beside those that commits name themselves."""
+
+    ticket: str
+    relation: str
+    sha: str
+    subject: str
+    is_merge: bool
+    standing: Standing
+    reverted_by: str
+
+
+def rows_of(session: Session, release_id: int) -> list[TicketRow]:
+    """The tickets of what shipped and was taken back, or brought back, in a release."""
+    found = of_releases(session, [release_id])
+    query = (
+        select(Commit.id, Commit.sha, Commit.is_merge, ReleaseCommit.reverted_by)
+        .join(ReleaseCommit, ReleaseCommit.commit_id == Commit.id)
+        .where(ReleaseCommit.release_id == release_id, ReleaseCommit.standing == Standing.REVERT)
+        .order_by(ReleaseCommit.position)
+    )
+    return [
+        TicketRow(
+            ticket=link.key,
+            relation=link.relation.value,
+            sha=row.sha,
+            subject=found[row.id].subject,
+            is_merge=row.is_merge,
+            standing=Standing.SHOWN if found[row.id].is_again else Standing.REVERT,
+            reverted_by=row.reverted_by,
+        )
+        for row in session.execute(query)
+        for link in found[row.id].tickets
+    ]
 
 
 def _named(session: Session, reverts: Iterable[int]) -> tuple[_Named, dict[int, str]]:

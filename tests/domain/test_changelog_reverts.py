@@ -89,8 +89,29 @@ def test_revert_with_words_of_its_own_keeps_them() -> None:
     made = (
         shipped().commit("odd", "again", message="Too slow for now\n\nThis reverts commit {again}.").tag("1.7", "odd")
     )
+    release = told(made.history(), "1.7")
+    assert "* Too slow for now \u2013 Reverted: nine (T-9, " in render([release], form=Form.TEXT)
+
+
+def test_fix_by_taking_back_is_a_fix_of_its_own_ticket() -> None:
+    message = "Fixes T-20: let agents connect\n\nThis reverts commit {again}."
+    release = told(shipped().commit("odd", "again", message=message).tag("1.7", "odd").history(), "1.7")
+    (entry,) = entries_of(release)
+    assert (entry.section, entry.own, entry.tickets) == (
+        Section.FIXED,
+        "Fixes T-20: let agents connect",
+        ("T-20", "T-9"),
+    )
+    found = {(one.ticket, one.language): one.text for one in draft_notes(release.commits)}
+    assert "Reverted" not in found["T-20", "en"]
+    assert found["T-9", "en"] == "Reverted: nine"
+
+
+@pytest.mark.parametrize("subject", ["Revert {again}", "Reverting commit {again}.", "Revert shop/app#8565 (#8637)", "T-9 nine", "T-9 nine (#12)"])
+def test_revert_that_says_nothing_of_its_own_is_told_once(subject: str) -> None:
+    made = shipped().commit("odd", "again", message=f"{subject}\n\nThis reverts commit {{again}}.").tag("1.7", "odd")
     (entry,) = entries_of(told(made.history(), "1.7"))
-    assert (entry.text, entry.tickets) == ("nine \u2013 Too slow for now", ("T-9",))
+    assert (entry.text, entry.own) == ("nine", "")
 
 
 def test_reverted_merge_is_told_by_its_title_and_the_tickets_it_brought() -> None:

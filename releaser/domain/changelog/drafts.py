@@ -73,8 +73,8 @@ def draft_internal(
         title = plain(private_titles.get(key, ""))
         if texts or is_silent or title:
             leading, entry = _leading(found, key)
-            default = title or _subject_text(leading, entry)
-            told = texts or ({language_of(default): default} if entry.turn is None else _turned({}, default, entry))
+            default = title or _subject_text(leading, entry, key)
+            told = texts or (_turned({}, default, entry) if _turns(leading, key) else {language_of(default): default})
             drafts += [
                 ReleaseNote(ticket=key, section=entry.section, language=language, text=escape_markdown(shortened(text)))
                 for language, text in told.items()
@@ -88,7 +88,7 @@ def _by_ticket(commits: Iterable[ChangelogCommit]) -> dict[str, list[ChangelogCo
         if (not commit.is_merge or commit.undoing) and commit.standing in {Standing.SHOWN, Standing.REVERT}:
             for key in keys_of(commit):
                 found.setdefault(key, []).append(commit)
-    return {key: [one for one in told if one.undoing is None] or told for key, told in found.items()}
+    return {key: [one for one in told if not _turns(one, key)] or told for key, told in found.items()}
 
 
 def _by_fragment(fragments: Iterable[Fragment]) -> dict[str, list[Fragment]]:
@@ -156,9 +156,9 @@ def _notes_of(key: str, commits: list[ChangelogCommit], title: str, fragments: I
     if _is_silent(told):
         return []
     leading, entry = _leading(commits, key)
-    default = title or _subject_text(leading, entry)
+    default = title or _subject_text(leading, entry, key)
     texts = told or {language_of(default): default}
-    if leading.undoing is not None and not told:
+    if leading.undoing is not None and not told and _turns(leading, key):
         before = _trailers_in((leading.undoing.message,), "release-note")
         if _is_silent(before):
             return []
@@ -176,6 +176,12 @@ def _notes_of(key: str, commits: list[ChangelogCommit], title: str, fragments: I
     ]
 
 
+def _turns(commit: ChangelogCommit, key: str) -> bool:
+    """Whether a commit takes the ticket's change back, or brings it back: what has own words may do more for its own ticket."""
+    undoing = commit.undoing
+    return undoing is not None and (not undoing.own or key in {link.key for link in undoing.tickets})
+
+
 def _turned(before: Mapping[str, str], default: str, entry: Entry) -> dict[str, str]:
     """What is told of a change that is taken back, or brought back, in every language; `before` is what was told of it."""
     any_text = before.get(DEFAULT_LANGUAGE) or next(iter(before.values()), default)
@@ -191,10 +197,12 @@ def _fixes(commit: ChangelogCommit, key: str) -> bool:
     return any(link.key == key and link.relation is TicketRelation.FIXES for link in commit.tickets)
 
 
-def _subject_text(commit: ChangelogCommit, entry: Entry) -> str:
-    text = entry.text
+def _subject_text(commit: ChangelogCommit, entry: Entry, key: str) -> str:
+    if _turns(commit, key):
+        return entry.text
+    text = entry.own or entry.text
     is_told_whole = commit.standing is Standing.REVERT and commit.undoing is None
-    if not is_told_whole and entry.turn is None and text[:1].islower() and text.split(" ", 1)[0].isalpha():
+    if not is_told_whole and text[:1].islower() and text.split(" ", 1)[0].isalpha():
         return text[:1].upper() + text[1:]
     return text
 

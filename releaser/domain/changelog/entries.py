@@ -93,7 +93,8 @@ class Entry:
     """One line of a changelog. `text` is plain, untrusted text, or Markdown where `is_markdown`.
 
     `warning` is the plain text of what it breaks, where more is said of it; `corrected_on` the day its text was corrected
-    after it was published; `turn` that the text names what was taken back, or brought back.
+    after it was published; `turn` that the text names what was taken back, or brought back; `own` are
+    the words of what did that, where it says more than that.
     """
 
     section: Section
@@ -105,6 +106,7 @@ class Entry:
     warning: str = ""
     corrected_on: date | None = None
     turn: Turn | None = None
+    own: str = ""
 
 
 UNKNOWN = {
@@ -313,11 +315,13 @@ def undoing_entry(commit: ChangelogCommit, undoing: Undoing) -> Entry:
     keys = keys_of(commit)
     fixes = any(link.relation is TicketRelation.FIXES for link in undoing.tickets)
     said = said_by(undoing.subject, keys, fixes=fixes)
-    own = said_by(undoing.own, keys, fixes=False).text if undoing.own else ""
+    own = said_by(undoing.own, keys, fixes=any(link.relation is TicketRelation.FIXES for link in commit.tickets))
+    section = said.section if undoing.is_again else Section.CHANGED
     warning = commit.breaking or breaking_of(commit.message)
     return Entry(
-        section=said.section if undoing.is_again else Section.CHANGED,
-        text=" \u2013 ".join(filter(None, (said.text, own))) or commit.id[:SHORT_ID],
+        section=own.section if undoing.own else section,
+        text=said.text or commit.id[:SHORT_ID],
+        own=own.text,
         tickets=keys,
         commit=commit.id,
         is_breaking=bool(warning or (undoing.is_again and said.is_breaking)),
@@ -326,9 +330,10 @@ def undoing_entry(commit: ChangelogCommit, undoing: Undoing) -> Entry:
     )
 
 
-def turned(text: str, turn: Turn | None, t: Translator) -> str:
-    """The text with what was done to it in front."""
-    return t(TURNED[turn], what=text) if turn is not None else text
+def turned(text: str, turn: Turn | None, t: Translator, *, own: str = "") -> str:
+    """The text with what was done to it in front, and before that the own words of who did it."""
+    told = t(TURNED[turn], what=text) if turn is not None else text
+    return f"{own} \u2013 {told}" if own else told
 
 
 def is_turned(text: str, t: Translator) -> bool:

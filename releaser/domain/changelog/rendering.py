@@ -168,7 +168,7 @@ def _remarks(release: ChangelogRelease, t: Translator) -> list[str]:
 def entry_markdown(entry: Entry, t: Translator) -> str:
     """An entry as an item of a list, without its bullet."""
     text = indented(plain_lines(entry.text)) if entry.is_markdown else escape_markdown(entry.text)
-    text = turned(text, entry.turn, t)
+    text = turned(text, entry.turn, t, own=escape_markdown(entry.own))
     if entry.is_breaking:
         text = f"**{t('Breaking:')}** {text}"
     if entry.warning:
@@ -187,7 +187,7 @@ def entry_markdown(entry: Entry, t: Translator) -> str:
 
 def entry_text(entry: Entry, t: Translator) -> str:
     """An entry as plain text, without its bullet."""
-    text = turned(to_text(entry.text) if entry.is_markdown else entry.text, entry.turn, t)
+    text = turned(to_text(entry.text) if entry.is_markdown else entry.text, entry.turn, t, own=entry.own)
     if entry.is_breaking:
         text = f"{t('Breaking:')} {text}"
     if entry.warning:

@@ -73,7 +73,7 @@ def _number(text: str) -> Any:  # noqa: ANN401 -- text, or text that is marked a
 def _entry(entry: Entry, form: Form, t: Translator) -> dict[str, Any]:
     return {
         "text": _text(entry, form, t),
-        "plain": turned(to_text(entry.text) if entry.is_markdown else entry.text, entry.turn, t),
+        "plain": turned(to_text(entry.text) if entry.is_markdown else entry.text, entry.turn, t, own=entry.own),
         "tickets": [plain(key) for key in entry.tickets],
         "commit": entry.commit,
         "short": entry.commit[:SHORT_ID],
@@ -85,7 +85,7 @@ def _entry(entry: Entry, form: Form, t: Translator) -> dict[str, Any]:
 
 def _text(entry: Entry, form: Form, t: Translator) -> Any:  # noqa: ANN401 -- text, or text that is marked as safe
     if not entry.is_markdown:
-        return turned(entry.text, entry.turn, t)
+        return turned(entry.text, entry.turn, t, own=entry.own)
     if form is Form.HTML:
         return {"$safe": to_html(entry.text).strip()}
     return {"$safe": indented(plain_lines(entry.text))} if form is Form.MARKDOWN else to_text(entry.text)

@@ -6,10 +6,11 @@ back itself counts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from releaser.domain.history.reverts import named_subject, names
+from releaser.domain.history.reverts import named_subject, names, without_number
 from releaser.domain.history.texts import subject_of
 from releaser.domain.history.views import Undoing
 from releaser.domain.ticket import TicketLink
@@ -17,6 +18,11 @@ from releaser.domain.ticket import TicketLink
 MOST_TOLD = 3
 """So many changes are named by one revert."""
 _Named = TypeVar("_Named")
+_MERE = re.compile(
+    r"(?:(?:this )?revert(?:s|ed|ing)?|back(?:ed|s|ing)?[ -]?out)"
+    r"(?: (?:the|merge|commits?|[0-9a-f]{7,64}|\(?[\w./-]*#[0-9]{1,9}\)?))*[:.\s]*$",
+    re.IGNORECASE,
+)
 
 
 def bottom_of(revert: _Named, reverts_of: Callable[[_Named], Iterable[_Named]]) -> tuple[list[_Named], bool]:
@@ -38,11 +44,18 @@ def undoing_of(subject: str, messages: Sequence[str], links: Iterable[TicketLink
     told = [one for one in what if one] or [unquoted(subject)]
     return Undoing(
         subject="; ".join(told[:MOST_TOLD]) + ("; \u2026" if len(told) > MOST_TOLD else ""),
-        own="" if named_subject(subject) is not None else subject,
+        own=subject if _says_more(subject, told) else "",
         tickets=tuple({link.key: link for link in links}.values()),
         is_again=is_again,
         message=messages[0] if messages else "",
     )
+
+
+def _says_more(subject: str, told: Iterable[str]) -> bool:
+    """Whether a revert's subject tells more than that it is one, and of what."""
+    if named_subject(subject) is not None or _MERE.match(subject):
+        return False
+    return without_number(subject) not in {without_number(one) for one in told}
 
 
 def unquoted(subject: str) -> str:
