@@ -107,7 +107,10 @@ def test_fix_by_taking_back_is_a_fix_of_its_own_ticket() -> None:
     assert found["T-9", "en"] == "Reverted: nine"
 
 
-@pytest.mark.parametrize("subject", ["Revert {again}", "Reverting commit {again}.", "Revert shop/app#8565 (#8637)", "T-9 nine", "T-9 nine (#12)"])
+@pytest.mark.parametrize(
+    "subject",
+    ["Revert {again}", "Reverting commit {again}.", "[T-9] Revert shop/app#8565 (#8637)", "T-9 nine", "T-9 nine (#12)"],
+)
 def test_revert_that_says_nothing_of_its_own_is_told_once(subject: str) -> None:
     made = shipped().commit("odd", "again", message=f"{subject}\n\nThis reverts commit {{again}}.").tag("1.7", "odd")
     (entry,) = entries_of(told(made.history(), "1.7"))

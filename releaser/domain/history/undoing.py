@@ -19,7 +19,8 @@ MOST_TOLD = 3
 """So many changes are named by one revert."""
 _Named = TypeVar("_Named")
 _MERE = re.compile(
-    r"(?:(?:this )?revert(?:s|ed|ing)?|back(?:ed|s|ing)?[ -]?out)"
+    # Ticket keys may stand before it.
+    r"(?:\[[^\[\]]{1,60}\][\s:-]*)*(?:(?:this )?revert(?:s|ed|ing)?|back(?:ed|s|ing)?[ -]?out)"
     r"(?: (?:the|merge|commits?|[0-9a-f]{7,64}|\(?[\w./-]*#[0-9]{1,9}\)?))*[:.\s]*$",
     re.IGNORECASE,
 )
