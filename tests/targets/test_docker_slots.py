@@ -293,7 +293,9 @@ def test_anything_goes_wrong_anywhere_target_ends_whole(fake_world: World, watch
         update = fake_world.update_of(base.desired, version, replicas=after)
         effect = break_something(dice, watched.engine, watched.front)
         killed = dice.random() < 0.4
-        told = f"KILL_SEED={seed}, sample {number}: {before}->{after} by {parallel}, {version}, {effect}, killed {killed}"
+        told = (
+            f"KILL_SEED={seed}, sample {number}: {before}->{after} by {parallel}, {version}, {effect}, killed {killed}"
+        )
         try:
             attempt, wanted = run(fake_world, watched, update, killed=killed, back=dice.random() < 0.3)
             watched.front.fails_at = 0

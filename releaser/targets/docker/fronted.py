@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from ipaddress import ip_address
 from typing import Final
 
 from releaser.clock import Clock
@@ -277,7 +278,8 @@ class Fronted:
         settings = found.raw["NetworkSettings"]
         for binding in (settings.get("Ports") or {}).get(f"{front.port}/tcp") or ():
             host = binding.get("HostIp") or ""
-            return f"{'127.0.0.1' if host in {'', '0.0.0.0', '::'} else host}:{binding['HostPort']}"  # noqa: S104 -- compared
+            everywhere = not host or ip_address(host).is_unspecified
+            return f"{'127.0.0.1' if everywhere else host}:{binding['HostPort']}"
         networks = settings.get("Networks") or {}
         first = next((name for name in of_kind(self.update.spec, ContainerSpec).networks if name in networks), "")
         ordered = [networks.get(first) or {}, *networks.values()]
