@@ -33,8 +33,18 @@ def halved(work: Callable[[Task], str], tasks: Sequence[Task]) -> Iterator[str]:
     receiving, sending = os.pipe()
     # Copies share memory until somebody writes to it, and the collector writes to everything that it looks at.
     gc.freeze()
-    helper = os.fork()
+    try:
+        helper = os.fork()
+    except OSError:
+        # No room for another process: this one does it alone.
+        os.close(receiving)
+        os.close(sending)
+        gc.unfreeze()
+        yield from map(work, tasks)
+        return
     if not helper:
+        # While it held this end, it would wait for ever for a first process that was killed.
+        os.close(receiving)
         _help(work, tasks[middle:], sending)
     os.close(sending)
     try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -47,6 +49,23 @@ try:
     print(first, os.waitpid(-1, os.WNOHANG))
 except ChildProcessError:
     print(first, "none left")
+"""
+KILLED = """
+import os, signal, time
+from releaser.halved import halved
+
+mine = os.getpid()
+
+def work(task):
+    if os.getpid() == mine:
+        # Not before the other one lives: what it says comes through the pipe that both inherit.
+        os.read(told, 1)
+        os.kill(mine, signal.SIGKILL)
+    os.write(telling, b"x")
+    return "x" * 10_000_000
+
+told, telling = os.pipe()
+list(halved(work, range(2)))
 """
 TWO_CORES = len(os.sched_getaffinity(0)) > 1
 
@@ -94,3 +113,21 @@ def test_a_process_with_threads_works_alone() -> None:
 def test_who_stops_asking_leaves_no_process() -> None:
     done = subprocess.run([sys.executable, "-c", STOPPED], check=True, capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == ("0 none left\n", "")
+
+
+@pytest.mark.skipif(not TWO_CORES, reason="a second process is only begun where there is a second core")
+def test_first_process_killed_the_second_ends_too() -> None:
+    with subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as first:
+        # Both hold these ends: they are closed when the last of them is gone.
+        output, errors = first.communicate(timeout=30)
+    assert (first.returncode, output) == (-signal.SIGKILL, b""), errors
+
+
+def test_no_room_for_another_process_everything_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> int:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", full)
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 -- numbers, not paths
+    assert list(halved(str, range(5))) == ["0", "1", "2", "3", "4"]
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 -- likewise
