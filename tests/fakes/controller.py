@@ -6,9 +6,11 @@ What a rollout really does (journal, locks, waves, deadlines, retries) lives in 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from releaser.domain.target import Assignment, Desired, Health, Phase, Step, Verdict
+from releaser.errors import OutsideError
 from releaser.targets.target import Driver
 
 
@@ -42,6 +44,23 @@ class Controller:
         for step in self.driver.plan_back(desired=assignment.desired, previous=assignment.previous):
             self.carry_out(step, assignment, wanted=assignment.previous)
         self.gate(assignment, assignment.previous)
+
+    def persist(self, steps: Iterable[Step], assignment: Assignment, *, back: bool, mend: Callable[[], None]) -> None:
+        """These steps as a rollout does them: after an error that may pass the same again, once what broke is mended."""
+        wanted = assignment.previous if back else assignment.desired
+        for step in steps:
+            for _ in range(3):
+                try:
+                    self.driver.apply(step, assignment)
+                except OutsideError as error:
+                    mend()
+                    if error.permanent:
+                        raise
+                else:
+                    break
+            if step.gate:
+                self.gate(assignment, wanted)
+        self.gate(assignment, wanted)
 
     def plan(self, assignment: Assignment) -> tuple[Step, ...]:
         """The steps for what is there now."""

@@ -210,17 +210,4 @@ def persist(controller: Controller, engine: FakeEngine, update: Assignment, *, b
     desired, previous = update.desired, update.previous
     driver = controller.driver
     steps = driver.plan_back(desired=desired, previous=previous) if back else controller.plan(update)
-    wanted = previous if back else desired
-    for step in steps:
-        for _ in range(3):
-            try:
-                driver.apply(step, update)
-            except OutsideError as error:
-                engine.revive()
-                if error.permanent:
-                    raise
-            else:
-                break
-        if step.gate:
-            controller.gate(update, wanted)
-    controller.gate(update, wanted)
+    controller.persist(steps, update, back=back, mend=engine.revive)

@@ -58,20 +58,7 @@ def _persist(controller: Controller, engine: FakeEngine, assignment: Assignment,
         steps = driver.plan_back(desired=assignment.desired, previous=assignment.previous)
     else:
         steps = driver.plan(desired=assignment.desired, previous=assignment.previous)
-    wanted = assignment.previous if back else assignment.desired
-    for step in steps:
-        for _ in range(3):
-            try:
-                driver.apply(step, assignment)
-            except OutsideError as error:
-                engine.revive()
-                if error.permanent:
-                    raise
-            else:
-                break
-        if step.gate:
-            controller.gate(assignment, wanted)
-    controller.gate(assignment, wanted)
+    controller.persist(steps, assignment, back=back, mend=engine.revive)
 
 
 def _update_or_go_back(controller: Controller, engine: FakeEngine, assignment: Assignment) -> str:
