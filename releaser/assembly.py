@@ -26,7 +26,7 @@ from releaser.store.session import Database
 from releaser.store.upgrade import upgrade
 from releaser.targets.docker.driver import DockerDriver
 from releaser.targets.files.driver import FilesDriver
-from releaser.targets.files.shell import SshAccess
+from releaser.targets.hosts.shell import SshAccess
 
 
 class SettingsError(InvalidError):

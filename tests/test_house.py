@@ -122,7 +122,7 @@ def test_clocks_are_read_in_one_file() -> None:
 def test_environment_is_read_above_assembly_only() -> None:
     above = {"settings.py", "assembly.py", "worker.py", "cli", "web", "demo"}
     # Hand the surroundings down to git and to ssh, which need them, and decide nothing by them.
-    hands_down = {Path("sources/git_start.py"), Path("targets/files/shell.py")}
+    hands_down = {Path("sources/git_start.py"), Path("targets/hosts/shell.py")}
     assert found(reads_environment, except_in=lambda path: path.parts[0] in above or path in hands_down) == []
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from releaser.targets.files.shell import SshAccess
+from releaser.targets.hosts.shell import SshAccess
 from tests.fakes.remotes import SshRemote
 
 

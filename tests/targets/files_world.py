@@ -21,7 +21,7 @@ from releaser.domain.spec import ConfigurationFile, FilesSpec, HealthSpec, Servi
 from releaser.domain.target import Assignment, Desired
 from releaser.sources.source import ArtifactNotFoundError
 from releaser.targets.files.driver import FilesDriver
-from releaser.targets.files.shell import LOCAL, Answer, Feed, Shell, Shells, SshAccess
+from releaser.targets.hosts.shell import LOCAL, Answer, Feed, Shell, Shells, SshAccess
 from tests.fakes.controller import Controller
 
 _numbers = itertools.count(1)

@@ -10,7 +10,7 @@ import pytest
 
 from releaser.domain.target import Health
 from releaser.errors import InvalidError
-from releaser.targets.files.shell import Shell, Shells
+from releaser.targets.hosts.shell import Shell, Shells
 from releaser.targets.target import EngineRefusedError, EngineTimeoutError, EngineUnreachableError
 from tests.fakes.controller import GateError
 from tests.fakes.sshd import SshHost

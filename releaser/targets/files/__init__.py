@@ -2,5 +2,5 @@
 
 `driver.FilesDriver` is the door. Behind it: `steps` (what is done, in which order; pure), `archive` (what may be unpacked),
 `scene` (what is there), `work` (each step, carried out), `scripts` (the words a host's shell is told), `daemon` (how a service is
-stopped, started and looked at), `gate` (is it healthy) and `shell` (how a host is reached: this machine, or another by ssh).
+stopped, started and looked at) and `gate` (is it healthy). How a host is reached is in `targets.hosts`.
 """

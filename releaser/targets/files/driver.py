@@ -7,11 +7,11 @@ from releaser.domain.target import Assignment, Desired, Observation, Step, Verdi
 from releaser.errors import InvalidError
 from releaser.targets.files import gate, scripts, steps
 from releaser.targets.files.archive import Limits
-from releaser.targets.files.faults import from_script
 from releaser.targets.files.scene import describe, look
-from releaser.targets.files.shell import Shells, SshAccess
 from releaser.targets.files.steps import StepName
 from releaser.targets.files.work import Fetch, Work
+from releaser.targets.hosts.faults import from_script
+from releaser.targets.hosts.shell import Shells, SshAccess
 from releaser.targets.probe import Probe, http_probe
 from releaser.targets.target import Capabilities, EngineRefusedError
 

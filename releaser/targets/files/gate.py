@@ -12,9 +12,9 @@ from collections.abc import Callable
 from releaser.domain.spec import FilesSpec, of_kind
 from releaser.domain.target import Assignment, Desired, Health, Verdict
 from releaser.targets.files.daemon import Service, ServiceState
-from releaser.targets.files.faults import one_line
 from releaser.targets.files.scene import Scene, content_hash, look
-from releaser.targets.files.shell import Shell
+from releaser.targets.hosts.faults import one_line
+from releaser.targets.hosts.shell import Shell
 from releaser.targets.probe import Probe
 
 

@@ -18,9 +18,9 @@ from releaser.domain.spec import FilesSpec, config_hash, of_kind
 from releaser.domain.target import Assignment, Desired, Health, Observation, Role, Running
 from releaser.targets.files import scripts
 from releaser.targets.files.daemon import Service, ServiceState, pid_in
-from releaser.targets.files.faults import from_script
 from releaser.targets.files.scripts import Places
-from releaser.targets.files.shell import Shell
+from releaser.targets.hosts.faults import from_script
+from releaser.targets.hosts.shell import Shell
 from releaser.targets.target import FencedError
 
 RELEASES: Final = "releases/"

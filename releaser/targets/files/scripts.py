@@ -15,7 +15,7 @@ from releaser.domain.spec import ConfigurationFile, FilesSpec
 from releaser.domain.target import Assignment
 from releaser.targets.files.archive import MARK
 from releaser.targets.files.daemon import Service
-from releaser.targets.files.faults import BUSY, FENCED
+from releaser.targets.hosts.faults import BUSY, FENCED
 
 LOCK_WAIT_S: Final = 10
 TOOLS: Final = (

@@ -19,7 +19,6 @@ from releaser.domain.target import Assignment, Desired
 from releaser.targets.files import archive, scripts
 from releaser.targets.files.archive import Limits
 from releaser.targets.files.daemon import Service
-from releaser.targets.files.faults import FENCED, from_script, one_line, sentence
 from releaser.targets.files.scene import (
     RELEASES,
     Configured,
@@ -34,8 +33,9 @@ from releaser.targets.files.scene import (
     shape_of,
 )
 from releaser.targets.files.scripts import Places
-from releaser.targets.files.shell import Answer, Feed, Shell
 from releaser.targets.files.steps import StepName
+from releaser.targets.hosts.faults import FENCED, from_script, one_line, sentence
+from releaser.targets.hosts.shell import Answer, Feed, Shell
 from releaser.targets.target import ConfigurationRefusedError, InconsistentError, NameTakenError
 
 _VALIDATOR_S = 120

@@ -1,7 +1,7 @@
 """How a host is reached: scripts for its POSIX shell, run on this machine or on another by the system's OpenSSH client.
 
 Nobody is ever asked for a password, an unknown host key is refused, every call is bounded in time, and one connection serves many
-calls. What is not ours in a script is quoted by who writes it. What does not live here: what the scripts say (`scripts`).
+calls. What is not ours in a script is quoted by who writes it. What does not live here: what the scripts say (each driver's `scripts`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from releaser.errors import InvalidError
-from releaser.targets.files.faults import from_ssh
+from releaser.targets.hosts.faults import from_ssh
 from releaser.targets.target import EngineRefusedError, EngineTimeoutError, EngineUnreachableError
 
 LOCAL: Final = "local://"
@@ -67,7 +67,7 @@ class Shell:
             match = _SSH.fullmatch(address)
             if match is None:
                 raise InvalidError(
-                    f"'{address}' is not an address of a host with files.",
+                    f"'{address}' is not an address of a host that is reached by a shell.",
                     advice="Write local:// for this machine, or ssh://user@host:port.",
                     field="address",
                 )
