@@ -215,10 +215,36 @@ class FilesSpec(TargetSpec):
     kind: Literal["files"] = field(default="files", compare=False, repr=False)
 
 
-AnySpec: TypeAlias = ContainerSpec | FilesSpec
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComposeSpec(TargetSpec):
+    """The declared specification of a target that is one service of a compose project, which stays its owner's.
+
+    `folder` is where the project lies on the host, `files` its files in compose's order (those that compose finds by itself
+    when empty), `project` its name as compose shows it. `docker` is how docker is called there (such as `sudo -n docker`),
+    `compose` how compose is, found there when empty. `memory_mb` and `cpus` are laid over what the project says.
+    """
+
+    steering: ClassVar[frozenset[str]] = TargetSpec.steering | {"docker", "compose"}
+
+    folder: str
+    project: str
+    service: str
+    files: tuple[str, ...] = ()
+    memory_mb: int | None = None
+    cpus: float | None = None
+    docker: tuple[str, ...] = ("docker",)
+    compose: tuple[str, ...] = ()
+    kind: Literal["compose"] = field(default="compose", compare=False, repr=False)
+
+
+AnySpec: TypeAlias = ContainerSpec | FilesSpec | ComposeSpec
 """Every kind there is: what a field holds that is kept and read back."""
 
-SPEC_KINDS: Final[Mapping[str, type[TargetSpec]]] = {"docker": ContainerSpec, "files": FilesSpec}
+SPEC_KINDS: Final[Mapping[str, type[TargetSpec]]] = {
+    "docker": ContainerSpec,
+    "files": FilesSpec,
+    "compose": ComposeSpec,
+}
 """The kind of specification by its driver's name."""
 
 Kind = TypeVar("Kind", bound=TargetSpec)

@@ -22,6 +22,7 @@ class DriverName(StrEnum):
 
     DOCKER = "docker"
     FILES = "files"
+    COMPOSE = "compose"
 
 
 class Stop(StrEnum):

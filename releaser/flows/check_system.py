@@ -180,10 +180,11 @@ def _outside(ports: Ports) -> Iterator[tuple[str, Check]]:
     """A check of each engine and each registry that is named in the database, and of the tags that were read."""
     yield "tags", partial(_tags, ports)
     with ports.database.reading() as session:
-        by_files = installations.hosts_of(session, DriverName.FILES)
+        by_shell = {one: installations.hosts_of(session, one) for one in (DriverName.FILES, DriverName.COMPOSE)}
         hosts = [
-            (host.name, host.address, DriverName.FILES if host.id in by_files else _driver_of(host.address))
+            (host.name, host.address, driver)
             for host in installations.hosts(session)
+            for driver in [one for one, ids in by_shell.items() if host.id in ids] or [_driver_of(host.address)]
         ]
         images: dict[str, str] = {}
         for product in products.everything(session):
@@ -193,7 +194,8 @@ def _outside(ports: Ports) -> Iterator[tuple[str, Check]]:
                 if module.image:
                     images.setdefault(module.image.partition("/")[0], reference)
     for name, address, driver in hosts:
-        yield f"host {name}", partial(ports.drivers[driver].check, address)
+        shown = f"host {name} ({driver.value})" if driver is DriverName.COMPOSE else f"host {name}"
+        yield shown, partial(ports.drivers[driver].check, address)
     for name, reference in images.items():
         yield f"registry {name}", partial(_registry, ports, reference)
 

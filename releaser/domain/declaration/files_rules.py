@@ -40,13 +40,13 @@ def files_faults(spec: FilesSpec) -> Iterator[tuple[Place, str, str]]:
             f"{spec.keep} previous releases cannot be kept.",
             f"Use 1 to {MOST_KEPT}: one is needed to go back.",
         )
-    yield from _command(spec.validator, "validator")
+    yield from command_faults(spec.validator, "validator")
     yield from _service(spec.service)
     yield from _configuration(spec)
 
 
 def _folder(root: str) -> Iterator[tuple[Place, str, str]]:
-    if not _is_path(root) or root.count("/") < 2:
+    if not is_path(root) or root.count("/") < 2:
         yield (
             ("root",),
             f"'{root[:80]}' is no folder for releases.",
@@ -54,7 +54,7 @@ def _folder(root: str) -> Iterator[tuple[Place, str, str]]:
         )
 
 
-def _is_path(text: str) -> bool:
+def is_path(text: str) -> bool:
     """Absolute, and written the one way there is: no '..', no '//', no '/' at its end."""
     parts = text.split("/")
     plain = all(part not in {"", ".", ".."} for part in parts[1:])
@@ -79,7 +79,7 @@ def _configuration(spec: FilesSpec) -> Iterator[tuple[Place, str, str]]:
 
 def _file(one: ConfigurationFile, root: str) -> Iterator[tuple[str, str, str]]:
     ours = (f"{root}/releases", f"{root}/current", f"{root}/.releaser")
-    if not _is_path(one.path):
+    if not is_path(one.path):
         yield "path", f"'{one.path[:80]}' is no absolute path of a file.", "Write it like /etc/shop/shop.conf."
     elif any(one.path == place or one.path.startswith(f"{place}/") for place in ours):
         yield (
@@ -111,10 +111,11 @@ def _service(service: ServiceSpec) -> Iterator[tuple[Place, str, str]]:
     if not service.systemctl:
         yield ("service", "systemctl"), "The command is empty.", "Use [systemctl] or [sudo, -n, systemctl]."
     for name in ("systemctl", "start", "stop", "status"):
-        yield from _command(getattr(service, name), "service", name)
+        yield from command_faults(getattr(service, name), "service", name)
 
 
-def _command(words: tuple[str, ...], *place: str) -> Iterator[tuple[Place, str, str]]:
+def command_faults(words: tuple[str, ...], *place: str) -> Iterator[tuple[Place, str, str]]:
+    """What is wrong with the words of a command."""
     for index, word in enumerate(words):
         if "\0" in word or len(word) > 4000:
             yield (*place, index), "This is no word of a command.", "Shorten it, and leave out what is no text."

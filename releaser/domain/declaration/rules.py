@@ -29,7 +29,7 @@ from releaser.domain.declaration.spec_rules import spec_faults
 from releaser.domain.declaration.train_rules import LONGEST_ADDRESS, MAIL_ADDRESS, train_faults
 from releaser.domain.line import MOST_DAYS, checked_support
 from releaser.domain.regulation import checked
-from releaser.domain.spec import ContainerSpec, FilesSpec, TargetSpec
+from releaser.domain.spec import ComposeSpec, ContainerSpec, FilesSpec, TargetSpec
 from releaser.domain.target import DriverName
 from releaser.domain.ticket_patterns import TicketPatterns
 from releaser.domain.version import TagFormat, line_named
@@ -308,6 +308,8 @@ def _host(host: DeclaredHost) -> Iterator[Fault]:
             f"'{host.address[:120]}' is no address of a host.",
             "Write it like unix:///var/run/docker.sock, tcp://10.0.0.5:2375, ssh://user@host or local://.",
         )
+    if host.host_class and not _NAME.fullmatch(host.host_class[:41]):
+        yield ("host_class",), f"'{host.host_class[:60]}' is no host class.", "Use a name such as small-vm."
 
 
 def _installation(installation: DeclaredInstallation) -> Iterator[Fault]:
@@ -360,10 +362,10 @@ def _references(declaration: Declaration, known: Declaration) -> Iterator[Fault]
 
 def _fitting(target: DeclaredTarget, address: str, place: Place) -> Iterator[Fault]:
     """A host is reached in the way that the driver speaks."""
-    if target.driver is DriverName.FILES and address.startswith(("unix:", "tcp:")):
+    if target.driver in {DriverName.FILES, DriverName.COMPOSE} and address.startswith(("unix:", "tcp:")):
         yield (
             place,
-            f"Host '{target.host}' is a container engine's ({address[:80]}), and the target is updated by files.",
+            f"Host '{target.host}' is a container engine's ({address[:80]}), and the target is updated by {target.driver.value}.",
             "Declare a host with the address ssh://user@host or local://.",
         )
     elif target.driver is DriverName.DOCKER and address == "local://":
@@ -411,6 +413,8 @@ def _places(spec: TargetSpec) -> Iterator[tuple[Place, str]]:
         yield ("root",), spec.root
         for index, file in enumerate(spec.configuration):
             yield ("configuration", index, "path"), file.path
+    if isinstance(spec, ComposeSpec):
+        yield ("service",), f"{spec.folder}/releaser.{spec.service}.yaml"
 
 
 def _overlapping(address: str, held: Iterable[tuple[str, str]]) -> str | None:

@@ -7,10 +7,11 @@ import math
 import re
 from collections.abc import Iterator
 
+from releaser.domain.declaration.compose_rules import compose_faults
 from releaser.domain.declaration.declared import Place
 from releaser.domain.declaration.files_rules import files_faults
 from releaser.domain.declaration.front_rules import front_faults
-from releaser.domain.spec import ContainerSpec, Cutover, FilesSpec, HealthSpec, PortBinding, TargetSpec
+from releaser.domain.spec import ComposeSpec, ContainerSpec, Cutover, FilesSpec, HealthSpec, PortBinding, TargetSpec
 
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
 _VARIABLE = re.compile(r"[^=\x00\s]+")
@@ -26,6 +27,9 @@ def spec_faults(spec: TargetSpec) -> Iterator[tuple[Place, str, str]]:
         yield from front_faults(spec)
     elif isinstance(spec, FilesSpec):
         yield from files_faults(spec)
+    elif isinstance(spec, ComposeSpec):
+        yield from compose_faults(spec)
+        yield from _resources(spec)
     yield from _steering(spec)
     for place, detail, advice in _health(spec.health):
         yield ("health", *place), detail, advice
@@ -62,6 +66,10 @@ def _limits(spec: ContainerSpec) -> Iterator[tuple[Place, str, str]]:
             f"'{spec.restart[:40]}' is no restart policy.",
             "Use no, always, unless-stopped or on-failure.",
         )
+    yield from _resources(spec)
+
+
+def _resources(spec: ContainerSpec | ComposeSpec) -> Iterator[tuple[Place, str, str]]:
     if spec.memory_mb is not None and not 6 <= spec.memory_mb <= 2**24:
         yield ("memory_mb",), f"{spec.memory_mb} MB are no limit for a container.", "Use 6 or more."
     if spec.cpus is not None and not 0 < spec.cpus <= 1024:
