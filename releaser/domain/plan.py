@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from releaser.domain.drift import Difference
 from releaser.domain.spec import config_hash
 from releaser.domain.target import Desired, Step, Stop, planned_stop
 from releaser.domain.waves import DEFAULT_SIZES
+from releaser.errors import RefusedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,21 @@ class Passed:
     installation: str
     customer: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What a rule says no to, with what to do about it.
+
+    `about` is the field of the input, and `installation` is empty when it is about the whole plan.
+    """
+
+    rule: str
+    detail: str
+    advice: str
+    about: str = ""
+    installation: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +104,7 @@ class InstallationStop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything a rollout will do, in order."""
+    """Everything a rollout will do, in order. One with `refusals` can be shown, and is neither kept nor started."""
 
     product: str
     version: str
@@ -95,6 +112,16 @@ class Plan:
     options: RolloutOptions
     targets: tuple[PlannedTarget, ...]
     passed: tuple[Passed, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+    def check(self) -> None:
+        """Raise the first of its refusals as `RefusedError`."""
+        for one in self.refusals[:1]:
+            more = f" {len(self.refusals) - 1} more would be refused; --dry-run shows all." if self.refusals[1:] else ""
+            named = {"installation": one.installation} if one.installation else {}
+            raise RefusedError(
+                one.detail, rule=one.rule, advice=one.advice + more, field=one.about or None, **named, **one.facts
+            )
 
     @property
     def hash(self) -> str:

@@ -38,6 +38,7 @@ def approve_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "")
     plan = make_plan(
         ports, product=shown.product, version=shown.version, selector=shown.selector, options=shown.options
     )
+    plan.check()
     if plan.hash != shown.hash:
         with ports.database.transaction() as session:
             keep_plan(session, replace(plan, options=shown.options), by=by, now=ports.clock.now())

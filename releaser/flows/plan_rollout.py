@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from releaser.domain.plan import Plan, PlannedTarget, RolloutOptions
+from releaser.domain.plan import Plan, PlannedTarget, Refusal, RolloutOptions
 from releaser.domain.rollout import RolloutState, UpdateState
 from releaser.domain.target import Stop
 from releaser.errors import InvalidError
@@ -35,6 +35,7 @@ def plan_rollout(
     plan = make_plan(ports, product=product, version=version, selector=selector, options=options)
     facts = plan_facts(ports, plan)
     if save:
+        plan.check()
         with ports.database.transaction() as session:
             rollout = keep_plan(session, plan, by=by, now=ports.clock.now())
             facts["rollout"] = rollout.id
@@ -64,6 +65,7 @@ def plan_facts(ports: Ports, plan: Plan) -> Facts:
         "max_parallel": plan.options.max_parallel,
         "threshold": plan.options.threshold,
         "one_off": plan.options.one_off,
+        "refusals": [refusal_facts(one) for one in plan.refusals],
         "passed": [{"installation": p.installation, "customer": p.customer, "reason": p.reason} for p in plan.passed],
         "targets": [_target_facts(target) for target in plan.targets],
         "stops": [
@@ -76,6 +78,16 @@ def plan_facts(ports: Ports, plan: Plan) -> Facts:
             }
             for stop in stops
         ],
+    }
+
+
+def refusal_facts(refusal: Refusal) -> Facts:
+    """What is refused, why, and what to do about it."""
+    return {
+        "rule": refusal.rule,
+        "installation": refusal.installation or None,
+        "detail": refusal.detail,
+        "advice": refusal.advice,
     }
 
 

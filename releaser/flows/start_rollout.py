@@ -43,6 +43,7 @@ def start_rollout(
     if key is not None and (found := _by_key(ports, key, asked)):
         return found
     plan = make_plan(ports, product=product, version=version, selector=selector, options=options)
+    plan.check()
     now = ports.clock.now()
     with ports.database.transaction() as session:
         if key is not None and (again := rollouts.by_trigger(session, key)) is not None:

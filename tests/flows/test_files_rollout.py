@@ -18,7 +18,7 @@ from releaser.errors import OutsideError
 from releaser.flows.apply_declaration import apply_declaration
 from releaser.flows.check_system import check_system
 from releaser.flows.export_declaration import export_declaration
-from releaser.flows.make_plan import NoArtifactError
+from releaser.flows.resolve_images import NoArtifactError
 from releaser.sources.artifacts import ArtifactFiles
 from releaser.sources.declaration import parse_declaration, to_yaml
 from releaser.store import products, releases
