@@ -3,6 +3,7 @@
 #   ONCE=1           make demo ends by itself instead of serving until Ctrl-C
 #   PYTEST_ARGS=…    more arguments for pytest, such as PYTEST_ARGS='-x -k rollout'
 #   WORKERS=0        make test runs the tests one after the other; otherwise side by side in so many processes
+#   N=3              make testbed has so many hosts
 #   ALLOW_MISSING=…  what tests may do without here, such as ALLOW_MISSING=docker,chromium
 #   PEERS=0          make bench measures without the peers; otherwise it gets them (pip and npm, into .bench)
 #   KEEP=1           make bench puts its figures into tests/benchmarks/results.*
@@ -12,7 +13,7 @@
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 
-.PHONY: help setup demo test test-all bench check format lock clean
+.PHONY: help setup demo testbed test test-all bench check format lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -22,6 +23,9 @@ setup: ## Make .venv with the command .venv/bin/releaser and all tools; nothing 
 
 demo: setup ## Run the main job on real containers, then serve until Ctrl-C
 	@$(BIN)/python -m releaser.demo $(if $(filter-out 0,$(ONCE)),--once)
+
+testbed: setup ## Several Docker engines on this machine as hosts that can be cut off, frozen and killed, until Ctrl-C (root)
+	@$(BIN)/python -m tests.testbed up $(or $(N),3)
 
 test: setup ## Every test; installs the Debian packages they need when root
 	@.ci/test $(PYTEST_ARGS)

@@ -21,6 +21,7 @@ from releaser.store.session import Database
 from releaser.store.upgrade import upgrade
 from tests import compiled_once, needs, unsynced
 from tests.fakes.postgres import TEMPLATE, PrivatePostgres
+from tests.testbed.bed import Bed
 
 # No deadline: two busy cores are no reason to fail. In CI the examples are the same in every run.
 settings.register_profile(
@@ -74,6 +75,13 @@ def registry(registry_program: None, tmp_path_factory: pytest.TempPathFactory) -
     """A running registry for all tests; each uses repositories of its own."""
     with Registry(tmp_path_factory.mktemp("registry")) as registry:
         yield registry
+
+
+@pytest.fixture(scope="session")
+def testbed(docker_programs: None, registry_program: None) -> Iterator[Bed]:
+    """Several hosts on one wire for all tests, each booted when first asked for: `testbed.hosts(3)`; there a broken one is repaired."""
+    with Bed() as bed:
+        yield bed
 
 
 @pytest.fixture(scope="session")
