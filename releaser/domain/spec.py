@@ -52,10 +52,12 @@ class HealthSpec:
     `http` is a URL probed from where the controller runs; `{ip}` in it stands for the container's own address on
     its first network and `{port}` for the host port of its first published port, so that the probe reaches this
     container and not the one it replaces. `command` becomes the engine's HEALTHCHECK. With neither (and no HEALTHCHECK in the
-    image) the gate is "stayed up for `stay_up_for_s`", marked weak. All durations in seconds.
+    image) the gate is "stayed up for `stay_up_for_s`", marked weak. All durations in seconds. `outside` is the URL at which users
+    reach the service, whichever container serves: a stop is measured there; left out it is `http`, where that is the same before and after.
     """
 
     http: str | None = None
+    outside: str | None = None
     http_status: int = 200
     command: tuple[str, ...] = ()
     interval_s: float = 1.0
@@ -237,13 +239,95 @@ class ComposeSpec(TargetSpec):
     kind: Literal["compose"] = field(default="compose", compare=False, repr=False)
 
 
-AnySpec: TypeAlias = ContainerSpec | FilesSpec | ComposeSpec
+class PublishMode(StrEnum):
+    """Which nodes of a swarm answer at a published port: every one, or those with a task."""
+
+    INGRESS = "ingress"
+    HOST = "host"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwarmPort:
+    """A port of a service published on the nodes: `published -> target`.
+
+    With `ingress` every node answers at it and passes on to a task, which needs IP_VS in the nodes' kernels; with `host` only
+    a node with a task of its own answers.
+    """
+
+    published: int
+    target: int
+    protocol: str = "tcp"
+    mode: PublishMode = PublishMode.INGRESS
+
+
+class EndpointMode(StrEnum):
+    """How a service is found by its name: at one virtual address (needs IP_VS), or at the addresses of its tasks."""
+
+    VIP = "vip"
+    DNSRR = "dnsrr"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwarmProxy:
+    """A small HAProxy of the driver's own before a `dnsrr` service: one on every node that fits `constraints`.
+
+    It publishes the target's ports on its nodes and finds the tasks by their names. `image` is its whole reference, best with
+    a digest.
+    """
+
+    image: str
+    constraints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwarmSpec(TargetSpec):
+    """The declared specification of a target that is a service of a swarm, called `name`. The host is a manager.
+
+    `parallel` tasks (0: all) are replaced at a time, `delay_s` apart; each is watched for `monitor_s`, and when more than
+    `max_failure_ratio` of them fail, swarm pauses and the target is rolled back. `managers` are further addresses of the same
+    swarm, asked where the host does not answer. With `keep_undeclared` what is not declared stays as the service has it.
+    """
+
+    steering: ClassVar[frozenset[str]] = TargetSpec.steering | {
+        *("parallel", "delay_s", "monitor_s", "max_failure_ratio", "managers", "keep_undeclared"),
+    }
+
+    replicas: int = 1
+    networks: tuple[str, ...] = ()
+    ports: tuple[SwarmPort, ...] = ()
+    endpoint_mode: EndpointMode = EndpointMode.VIP
+    proxy: SwarmProxy | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[Volume, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+    user: str = ""
+    constraints: tuple[str, ...] = ()
+    memory_mb: int | None = None
+    cpus: float | None = None
+    order: Order = Order.START_FIRST
+    parallel: int = 1
+    delay_s: float = 0.0
+    monitor_s: float = 5.0
+    max_failure_ratio: float = 0.0
+    managers: tuple[str, ...] = ()
+    keep_undeclared: bool = False
+    kind: Literal["swarm"] = field(default="swarm", compare=False, repr=False)
+
+    def checked_by_engine(self) -> object:
+        """The engine's own HEALTHCHECK belongs to the tasks."""
+        health = self.health
+        return [list(health.command), health.interval_s, health.timeout_s] if health.command else None
+
+
+AnySpec: TypeAlias = ContainerSpec | FilesSpec | ComposeSpec | SwarmSpec
 """Every kind there is: what a field holds that is kept and read back."""
 
 SPEC_KINDS: Final[Mapping[str, type[TargetSpec]]] = {
     "docker": ContainerSpec,
     "files": FilesSpec,
     "compose": ComposeSpec,
+    "swarm": SwarmSpec,
 }
 """The kind of specification by its driver's name."""
 

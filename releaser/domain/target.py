@@ -23,6 +23,7 @@ class DriverName(StrEnum):
     DOCKER = "docker"
     FILES = "files"
     COMPOSE = "compose"
+    SWARM = "swarm"
 
 
 class Stop(StrEnum):

@@ -34,6 +34,8 @@ Check = Callable[[], str]
 AT_ONCE = 16
 _LEAST_FREE = 500 * 1024 * 1024
 _GRACE = timedelta(minutes=5)
+_BY_SHELL = (DriverName.FILES, DriverName.COMPOSE)
+_NAMED = (DriverName.COMPOSE, DriverName.SWARM)
 
 
 class NotAsNeededError(OutsideError):
@@ -180,11 +182,11 @@ def _outside(ports: Ports) -> Iterator[tuple[str, Check]]:
     """A check of each engine and each registry that is named in the database, and of the tags that were read."""
     yield "tags", partial(_tags, ports)
     with ports.database.reading() as session:
-        by_shell = {one: installations.hosts_of(session, one) for one in (DriverName.FILES, DriverName.COMPOSE)}
+        by_driver = {one: installations.hosts_of(session, one) for one in (*_BY_SHELL, DriverName.SWARM)}
         hosts = [
             (host.name, host.address, driver)
             for host in installations.hosts(session)
-            for driver in [one for one, ids in by_shell.items() if host.id in ids] or [_driver_of(host.address)]
+            for driver in [one for one, ids in by_driver.items() if host.id in ids] or [_driver_of(host.address)]
         ]
         images: dict[str, str] = {}
         for product in products.everything(session):
@@ -194,7 +196,7 @@ def _outside(ports: Ports) -> Iterator[tuple[str, Check]]:
                 if module.image:
                     images.setdefault(module.image.partition("/")[0], reference)
     for name, address, driver in hosts:
-        shown = f"host {name} ({driver.value})" if driver is DriverName.COMPOSE else f"host {name}"
+        shown = f"host {name} ({driver.value})" if driver in _NAMED else f"host {name}"
         yield shown, partial(ports.drivers[driver].check, address)
     for name, reference in images.items():
         yield f"registry {name}", partial(_registry, ports, reference)

@@ -368,10 +368,10 @@ def _fitting(target: DeclaredTarget, address: str, place: Place) -> Iterator[Fau
             f"Host '{target.host}' is a container engine's ({address[:80]}), and the target is updated by {target.driver.value}.",
             "Declare a host with the address ssh://user@host or local://.",
         )
-    elif target.driver is DriverName.DOCKER and address == "local://":
+    elif target.driver in {DriverName.DOCKER, DriverName.SWARM} and address == "local://":
         yield (
             place,
-            f"Host '{target.host}' is this machine's files, and the target is updated by docker.",
+            f"Host '{target.host}' is this machine's files, and the target is updated by {target.driver.value}.",
             "Declare a host with its engine's address, such as unix:///var/run/docker.sock.",
         )
 

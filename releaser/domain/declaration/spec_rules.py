@@ -11,7 +11,17 @@ from releaser.domain.declaration.compose_rules import compose_faults
 from releaser.domain.declaration.declared import Place
 from releaser.domain.declaration.files_rules import files_faults
 from releaser.domain.declaration.front_rules import front_faults
-from releaser.domain.spec import ComposeSpec, ContainerSpec, Cutover, FilesSpec, HealthSpec, PortBinding, TargetSpec
+from releaser.domain.declaration.swarm_rules import swarm_faults
+from releaser.domain.spec import (
+    ComposeSpec,
+    ContainerSpec,
+    Cutover,
+    FilesSpec,
+    HealthSpec,
+    PortBinding,
+    SwarmSpec,
+    TargetSpec,
+)
 
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
 _VARIABLE = re.compile(r"[^=\x00\s]+")
@@ -30,6 +40,11 @@ def spec_faults(spec: TargetSpec) -> Iterator[tuple[Place, str, str]]:
     elif isinstance(spec, ComposeSpec):
         yield from compose_faults(spec)
         yield from _resources(spec)
+    elif isinstance(spec, SwarmSpec):
+        yield from swarm_faults(spec)
+        yield from _resources(spec)
+        yield from _volumes(spec)
+        yield from _environment(spec)
     yield from _steering(spec)
     for place, detail, advice in _health(spec.health):
         yield ("health", *place), detail, advice
@@ -53,10 +68,14 @@ def _container(spec: ContainerSpec) -> Iterator[tuple[Place, str, str]]:
     for index, port in enumerate(spec.ports):
         for place, detail, advice in _port(port):
             yield ("ports", index, *place), detail, advice
-    for name in [name for name, value in spec.environment.items() if not _VARIABLE.fullmatch(name) or "\0" in value]:
-        yield ("environment", name), f"'{name[:80]}' is no variable.", "Write NAME: value."
+    yield from _environment(spec)
     yield from _volumes(spec)
     yield from _limits(spec)
+
+
+def _environment(spec: ContainerSpec | SwarmSpec) -> Iterator[tuple[Place, str, str]]:
+    for name in [name for name, value in spec.environment.items() if not _VARIABLE.fullmatch(name) or "\0" in value]:
+        yield ("environment", name), f"'{name[:80]}' is no variable.", "Write NAME: value."
 
 
 def _limits(spec: ContainerSpec) -> Iterator[tuple[Place, str, str]]:
@@ -69,7 +88,7 @@ def _limits(spec: ContainerSpec) -> Iterator[tuple[Place, str, str]]:
     yield from _resources(spec)
 
 
-def _resources(spec: ContainerSpec | ComposeSpec) -> Iterator[tuple[Place, str, str]]:
+def _resources(spec: ContainerSpec | ComposeSpec | SwarmSpec) -> Iterator[tuple[Place, str, str]]:
     if spec.memory_mb is not None and not 6 <= spec.memory_mb <= 2**24:
         yield ("memory_mb",), f"{spec.memory_mb} MB are no limit for a container.", "Use 6 or more."
     if spec.cpus is not None and not 0 < spec.cpus <= 1024:
@@ -103,7 +122,7 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _volumes(spec: ContainerSpec) -> Iterator[tuple[Place, str, str]]:
+def _volumes(spec: ContainerSpec | SwarmSpec) -> Iterator[tuple[Place, str, str]]:
     mounted: set[str] = set()
     for index, volume in enumerate(spec.volumes):
         named = volume.source.startswith("/") or _CONTAINER.fullmatch(volume.source)
@@ -123,6 +142,8 @@ def _volumes(spec: ContainerSpec) -> Iterator[tuple[Place, str, str]]:
 def _health(health: HealthSpec) -> Iterator[tuple[Place, str, str]]:
     if health.http is not None and not re.match(r"https?://[^\s/]", health.http):
         yield ("http",), f"'{health.http[:80]}' is no URL.", "Write it like http://{ip}:8080/healthz."
+    if health.outside is not None and not re.match(r"https?://[^\s/]", health.outside):
+        yield ("outside",), f"'{health.outside[:80]}' is no URL.", "Write it like https://shop.example.com/healthz."
     if not 100 <= health.http_status <= 599:
         yield ("http_status",), f"{health.http_status} is no status of HTTP.", "Use for instance 200."
     for name, least in _DURATIONS:
