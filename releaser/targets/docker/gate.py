@@ -8,7 +8,8 @@ the deadline; every other verdict is final.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from releaser.domain.spec import HealthSpec
 from releaser.domain.target import Assignment, Desired, Health, Verdict
@@ -31,8 +32,48 @@ def verify(engine: Engine, assignment: Assignment, *, wanted: Desired | None, pr
             health=Health.MISSING, reason=f"no container of target {assignment.target} runs {wanted.version}"
         )
     health = wanted.spec.health if wanted is not None else HealthSpec(stay_up_for_s=0)
+    return judge(found, Witness(engine), assignment, wanted=wanted, health=health, probe=probe)
+
+
+class Witness:
+    """What the gate asks besides what a container's description says."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def last_words(self, container_id: str) -> str:
+        """What the container wrote last."""
+        return self._engine.logs(container_id, lines=_LAST_LINES)
+
+    def now(self) -> datetime:
+        """The time by the host's clock."""
+        return engine_time(str(self._engine.info()["SystemTime"]))
+
+
+class Witnesses(Protocol):
+    """The same of any host."""
+
+    def last_words(self, container_id: str) -> str:
+        """What the container wrote last."""
+        ...
+
+    def now(self) -> datetime:
+        """The time by the host's clock."""
+        ...
+
+
+def judge(
+    found: Found,
+    witness: Witnesses,
+    assignment: Assignment,
+    *,
+    wanted: Desired | None,
+    health: HealthSpec,
+    probe: Probe,
+) -> Verdict:
+    """One container through every check."""
     checks: tuple[Callable[[], Verdict | None], ...] = (
-        lambda: _ended(engine, found, assignment),
+        lambda: _ended(witness, found, assignment),
         lambda: _other(found, wanted),
         lambda: _checked(found),
         lambda: _probed(found, health, probe),
@@ -41,7 +82,7 @@ def verify(engine: Engine, assignment: Assignment, *, wanted: Desired | None, pr
         verdict = check()
         if verdict is not None:
             return verdict
-    return _passed(engine, found, health)
+    return _passed(witness, found, health)
 
 
 def _concerned(scene: Scene, assignment: Assignment, wanted: Desired | None) -> Found | None:
@@ -56,7 +97,7 @@ def _concerned(scene: Scene, assignment: Assignment, wanted: Desired | None) -> 
     return next((found for found in exact if found.is_up), first)
 
 
-def _ended(engine: Engine, found: Found, assignment: Assignment) -> Verdict | None:
+def _ended(witness: Witnesses, found: Found, assignment: Assignment) -> Verdict | None:
     """Anything but up is final, unless it was never started; a restart since the start is as bad as an end."""
     if found.state == "created":
         return Verdict(health=Health.STARTING, reason=f"{found.name} is not started yet")
@@ -68,7 +109,7 @@ def _ended(engine: Engine, found: Found, assignment: Assignment) -> Verdict | No
     if found.state == "removing":
         return Verdict(health=Health.MISSING, reason=f"{found.name} is being removed")
     code = int(found.raw["State"].get("ExitCode") or 0)
-    told = one_line(engine.logs(found.id, lines=_LAST_LINES))
+    told = one_line(witness.last_words(found.id))
     how = f"was restarted {found.restart_count} times" if restarted else "exited"
     oom = ", out of memory" if found.raw["State"].get("OOMKilled") else ""
     said = f"; its last words: {told}" if told else ", without a word"
@@ -130,15 +171,14 @@ def _address(found: Found, url: str) -> str | None:
     return url.replace("{ip}", address).replace("{port}", port)
 
 
-def _passed(engine: Engine, found: Found, health: HealthSpec) -> Verdict:
+def _passed(witness: Witnesses, found: Found, health: HealthSpec) -> Verdict:
     witnesses = [f"{_address(found, health.http)} answers {health.http_status}"] if health.http else []
     witnesses += ["the engine's check passes"] if found.has_healthcheck else []
     if witnesses:
         return Verdict(health=Health.HEALTHY, reason=f"{found.name} is up, {' and '.join(witnesses)}")
     started = found.instant("StartedAt")
     # By the host's clock on both sides, which may differ from ours.
-    now = engine_time(str(engine.info()["SystemTime"]))
-    up_for = now - started if started is not None else timedelta(0)
+    up_for = witness.now() - started if started is not None else timedelta(0)
     if up_for < timedelta(seconds=health.stay_up_for_s):
         reason = f"{found.name} is up for {up_for.total_seconds():.1f} of {health.stay_up_for_s:g} s"
         return Verdict(health=Health.STARTING, reason=reason, weak=True)

@@ -11,6 +11,7 @@ from releaser.targets.files.scene import describe, look
 from releaser.targets.files.steps import StepName
 from releaser.targets.files.work import Fetch, Work
 from releaser.targets.hosts.faults import from_script
+from releaser.targets.hosts.fencing import LOCK_WAIT_S
 from releaser.targets.hosts.shell import Shells, SshAccess
 from releaser.targets.probe import Probe, http_probe
 from releaser.targets.target import Capabilities, EngineRefusedError
@@ -28,7 +29,7 @@ class FilesDriver:
         limits: Limits = Limits(),  # noqa: B008 -- frozen
         control_timeout_s: float = 5.0,
         send_timeout_s: float = 300.0,
-        lock_wait_s: int = scripts.LOCK_WAIT_S,
+        lock_wait_s: int = LOCK_WAIT_S,
         probe: Probe = http_probe,
         shells: Shells | None = None,
     ) -> None:

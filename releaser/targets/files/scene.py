@@ -20,8 +20,8 @@ from releaser.targets.files import scripts
 from releaser.targets.files.daemon import Service, ServiceState, pid_in
 from releaser.targets.files.scripts import Places
 from releaser.targets.hosts.faults import from_script
+from releaser.targets.hosts.fencing import fenced
 from releaser.targets.hosts.shell import Shell
-from releaser.targets.target import FencedError
 
 RELEASES: Final = "releases/"
 
@@ -171,17 +171,6 @@ def look(shell: Shell, assignment: Assignment, *, timeout_s: float, settled_s: i
     if scene.generation > assignment.generation:
         raise fenced(assignment, scene.generation)
     return scene
-
-
-def fenced(assignment: Assignment, found: int) -> FencedError:
-    """The error for a younger lock than ours."""
-    return FencedError(
-        f"Target {assignment.target} was taken over: generation {found} was there, this one is {assignment.generation}.",
-        advice="Nothing to do here; whoever holds the younger lock goes on.",
-        target=assignment.target,
-        found=found,
-        own=assignment.generation,
-    )
 
 
 def describe(scene: Scene, assignment: Assignment, *, at: datetime) -> Observation:

@@ -15,33 +15,11 @@ from releaser.domain.spec import ConfigurationFile, FilesSpec
 from releaser.domain.target import Assignment
 from releaser.targets.files.archive import MARK
 from releaser.targets.files.daemon import Service
-from releaser.targets.hosts.faults import BUSY, FENCED
+from releaser.targets.hosts.fencing import GROUND, PUT, fence, q, settled
 
-LOCK_WAIT_S: Final = 10
 TOOLS: Final = (
     "cat chmod chown cp cut date env flock head ln ls mkdir mv printf readlink rm sha256sum sync tail tar timeout tr"
 )
-
-_GROUND: Final = (
-    "set -eu",
-    "umask 022",
-    "LC_ALL=C; export LC_ALL",
-    'say() { printf "%s\\t%s\\n" "$1" "$2"; }',
-)
-# A file takes its place by a rename, after it is on the disk, under its old owner; a link is followed to what it names.
-_PUT: Final = (
-    "put() {",
-    '  target=$2; [ ! -L "$target" ] || target=$(readlink -f "$target")',
-    '  folder=${target%/*}; mkdir -p "$folder"',
-    '  cp -p "$1" "$folder/.releaser-new"',
-    '  [ -z "$3" ] || chmod "$3" "$folder/.releaser-new"',
-    '  [ -z "$3" ] || [ ! -e "$target" ] || chown --reference="$target" "$folder/.releaser-new" 2>/dev/null || :',
-    '  sync "$folder/.releaser-new"; mv -fT "$folder/.releaser-new" "$target"; sync "$folder"',
-    "}",
-    'keep() { printf "%s\\n" "$2" >"$1.new"; sync "$1.new"; mv -fT "$1.new" "$1"; sync "$own"; }',
-)
-
-q = shlex.quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,29 +57,24 @@ class Places:
 
 def ground(places: Places) -> list[str]:
     """How every script begins."""
-    return [*_GROUND, f"root={q(places.root)}; own=$root/.releaser"]
+    return [*GROUND, f"root={q(places.root)}; own=$root/.releaser"]
 
 
 def fenced(places: Places, generation: int, *, lock_wait_s: int) -> list[str]:
     """How every script begins that changes something: take the lock, and pass the fence or leave it to the younger one."""
     return [
         *ground(places),
-        *_PUT,
-        'mkdir -p "$own" "$root/releases"; chmod 700 "$own"',
-        'exec 9>>"$own/lock"',
-        f"flock -w {lock_wait_s} 9 || exit {BUSY}",
-        'found=$(cat "$own/generation" 2>/dev/null || echo 0)',
-        f'[ "$found" -le {generation} ] || {{ say generation "$found"; exit {FENCED}; }}',
-        f'[ "$found" -ge {generation} ] || keep "$own/generation" {generation}',
+        *PUT,
+        'mkdir -p "$root/releases"',
+        *fence(generation, lock_wait_s=lock_wait_s),
     ]
 
 
 def look(places: Places, services: Sequence[Service], paths: Sequence[str], *, settled_s: int | None) -> list[str]:
     """Say everything there is. With `settled_s` what another script is in the middle of has so long to end."""
-    wait = [f'[ ! -e "$own/lock" ] || {{ exec 9>>"$own/lock"; flock -w {settled_s} 9 || exit {BUSY}; exec 9>&-; }}']
     lines = [
         *ground(places),
-        *(wait if settled_s is not None else ()),
+        *((settled(settled_s),) if settled_s is not None else ()),
         'say now "$(date +%s)"',
         'say generation "$(cat "$own/generation" 2>/dev/null || :)"',
         'say current "$(readlink "$root/current" 2>/dev/null || :)"',
@@ -243,7 +216,7 @@ def discard(places: Places, release: str) -> list[str]:
 def check() -> list[str]:
     """Say what the host is and what it lacks."""
     return [
-        *_GROUND,
+        *GROUND,
         'say system "$(uname -sr) $(uname -m)"; say user "$(id -un)"',
         f'lacks=; for one in {TOOLS}; do command -v "$one" >/dev/null 2>&1 || lacks="$lacks $one"; done; say lacks "$lacks"',
         "if [ -d /run/systemd/system ]; then say systemd \"$(systemctl --version 2>/dev/null | head -n 1 | cut -d' ' -f1,2)\"; fi",

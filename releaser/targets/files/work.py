@@ -25,7 +25,6 @@ from releaser.targets.files.scene import (
     Mark,
     Scene,
     content_hash,
-    fenced,
     folder_name,
     look,
     paths_of,
@@ -35,6 +34,7 @@ from releaser.targets.files.scene import (
 from releaser.targets.files.scripts import Places
 from releaser.targets.files.steps import StepName
 from releaser.targets.hosts.faults import FENCED, from_script, one_line, sentence
+from releaser.targets.hosts.fencing import fenced, q
 from releaser.targets.hosts.shell import Answer, Feed, Shell
 from releaser.targets.target import ConfigurationRefusedError, InconsistentError, NameTakenError
 
@@ -279,7 +279,7 @@ class Work:
 
     def _exists(self, place: str) -> bool:
         whole = place if place.startswith("/") else f"{self._spec.root}/{place}"
-        lines = [*scripts.ground(self._places), f"[ -d {scripts.q(whole)} ]"]
+        lines = [*scripts.ground(self._places), f"[ -d {q(whole)} ]"]
         return self._shell.run(lines, timeout_s=self._timeout_s).code == 0
 
     def _start_back(self, scene: Scene) -> str:
