@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from releaser.flows.ports import Facts, Ports
-from releaser.store import moves, notices, rollouts
+from releaser.store import moves, notices, rollout_view, rollouts
 
 
 def show_rollout(ports: Ports, *, rollout_id: int) -> Facts:
@@ -11,19 +11,10 @@ def show_rollout(ports: Ports, *, rollout_id: int) -> Facts:
     with ports.database.reading() as session:
         rollout = rollouts.get(session, rollout_id)
         facts = rollouts.facts(rollout)
+        journals = rollout_view.steps(session, [one["id"] for one in facts["targets"]], every_attempt=True)
         for target in facts["targets"]:
-            target["steps"] = [
-                {
-                    "attempt": step.attempt,
-                    "name": step.name,
-                    "state": step.state.value,
-                    "tries": step.tries,
-                    "intent_at": step.intent_at,
-                    "done_at": step.done_at,
-                    "detail": step.detail,
-                }
-                for step in rollouts.steps(session, target["id"])
-            ]
+            journal = journals.get(target["id"], [])
+            target["steps"] = [{k: v for k, v in step.items() if k != "update_id"} for step in journal]
         facts["moves"] = [
             {"from": m.source, "to": m.to, "at": m.at, "by": m.by, "reason": m.reason}
             for m in moves.history(session, "rollouts", rollout_id)

@@ -13,19 +13,20 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import anyio
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, FastAPI, Header, Request
 from starlette.responses import StreamingResponse
 
 from releaser.flows.ports import Ports
 from releaser.flows.show_rollout import show_rollout
 from releaser.web.answers import as_json
-from releaser.web.api.following import LOOK_EVERY_S, Followed, look
+from releaser.web.api.following import LOOK_EVERY_S, News, Watch, followed, is_over, moves_since
 from releaser.web.asked import Asked, Id
 
 router = APIRouter(tags=["rollouts"])
 HEARTBEAT_S = 15.0
 RETRY_MS = 1_000
-_NO_PROXY_BUFFER = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+HEARTBEAT = ": still here\n\n"
+NO_PROXY_BUFFER = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 @router.get(
@@ -41,35 +42,63 @@ async def events(
     last_event_id: Annotated[str, Header(max_length=40, description="The id of the last event that was seen.")] = "",
 ) -> StreamingResponse:
     """What is not there is refused before the stream begins."""
-    facts = await anyio.to_thread.run_sync(lambda: show_rollout(ports, rollout_id=rollout_id))
-    seen = int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else None
-    stream = _stream(ports, facts["id"], seen=seen, stopping=request.app.state.stopping)
-    return StreamingResponse(stream, media_type="text/event-stream", headers=_NO_PROXY_BUFFER)
+    await anyio.to_thread.run_sync(is_over, ports, rollout_id)
+    stream = _stream(request.app, ports, rollout_id, seen=number_of(last_event_id))
+    return StreamingResponse(stream, media_type="text/event-stream", headers=NO_PROXY_BUFFER)
 
 
-async def _stream(ports: Ports, rollout_id: int, *, seen: int | None, stopping: threading.Event) -> AsyncIterator[str]:
-    followed = Followed()
-    before = await anyio.to_thread.run_sync(look, ports, rollout_id, followed)
-    yield f"retry: {RETRY_MS}\n\n"
-    for one in before.moves:
-        if seen is not None and one["id"] > seen:
-            yield event("move", one, number=one["id"])
-    yield event("state", await _facts(ports, rollout_id), number=followed.newest)
-    news, quiet_s = before, 0.0
-    while not news.is_end:
-        if stopping.is_set():
+def number_of(last_event_id: str) -> int | None:
+    """The number that a client says it saw last; None for what no number of a move can be."""
+    return (
+        int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 19 else None
+    )
+
+
+async def _stream(app: FastAPI, ports: Ports, rollout_id: int, *, seen: int | None) -> AsyncIterator[str]:
+    with followed(app, ports, rollout_id) as watch:
+        await anyio.to_thread.run_sync(lambda: watch.look(now=True))
+        told, newest = watch.number, watch.newest
+        yield f"retry: {RETRY_MS}\n\n"
+        if seen is not None:
+            for one in await anyio.to_thread.run_sync(lambda: moves_since(ports, rollout_id, seen, until=newest)):
+                yield event("move", one, number=one["id"])
+        yield event("state", await _facts(ports, rollout_id), number=newest)
+        async for news in after(watch, told, app.state.stopping):
+            if news is None:
+                yield HEARTBEAT
+                continue
+            told = news.number
+            for step in news.steps:
+                yield event("step", step)
+            for one in news.moves:
+                yield event("move", one, number=one["id"])
+        if watch.is_end and told == watch.number:
+            yield event("end", await _facts(ports, rollout_id), number=watch.newest)
+
+
+async def after(watch: Watch, told: int, stopping: threading.Event) -> AsyncIterator[News | None]:
+    """What is found after the look `told`, as it is found; None for each time of silence.
+
+    Ends with the rollout, with the service, and when a follower is so slow that something is not kept any more: its client
+    connects again and is told what it missed.
+    """
+    quiet_s = 0.0
+    while not stopping.is_set():
+        news = watch.after(told)
+        if news is None:
+            return
+        for one in news:
+            told, quiet_s = one.number, 0.0
+            yield one
+        if watch.is_end and told == watch.number:
             return
         await anyio.sleep(LOOK_EVERY_S)
-        news = await anyio.to_thread.run_sync(look, ports, rollout_id, followed)
-        quiet_s = 0.0 if news.moves or news.steps else quiet_s + LOOK_EVERY_S
-        for step in news.steps:
-            yield event("step", step)
-        for one in news.moves:
-            yield event("move", one, number=one["id"])
+        quiet_s += LOOK_EVERY_S
+        if watch.is_due():
+            await anyio.to_thread.run_sync(watch.look)
         if quiet_s >= HEARTBEAT_S:
             quiet_s = 0.0
-            yield ": still here\n\n"
-    yield event("end", await _facts(ports, rollout_id), number=followed.newest)
+            yield None
 
 
 async def _facts(ports: Ports, rollout_id: int) -> dict[str, Any]:
