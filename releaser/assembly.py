@@ -27,6 +27,7 @@ from releaser.store.upgrade import upgrade
 from releaser.targets.docker.driver import DockerDriver
 from releaser.targets.files.driver import FilesDriver
 from releaser.targets.hosts.shell import SshAccess
+from releaser.targets.outside import OutsideWatch
 
 
 class SettingsError(InvalidError):
@@ -69,17 +70,22 @@ def unprepared(settings: Settings, *, bell: Bell | None = None) -> Iterator[Port
     database = Database(settings.database)
     mail = _mail(settings)
     clock = SystemClock()
+    access = SshAccess(key=settings.host_ssh_key, known_hosts=settings.host_ssh_known_hosts)
     driver = DockerDriver(
-        clock=clock, control_timeout_s=settings.engine_timeout_s, pull_timeout_s=settings.pull_timeout_s
+        clock=clock,
+        control_timeout_s=settings.engine_timeout_s,
+        pull_timeout_s=settings.pull_timeout_s,
+        access=access,
     )
     artifacts = ArtifactFiles(settings.home.absolute() / "artifacts", fetch_timeout_s=settings.pull_timeout_s)
     files = FilesDriver(
         clock=clock,
         fetch=artifacts.fetch,
-        access=SshAccess(key=settings.host_ssh_key, known_hosts=settings.host_ssh_known_hosts),
+        access=access,
         control_timeout_s=settings.engine_timeout_s,
         send_timeout_s=settings.pull_timeout_s,
     )
+    watch = OutsideWatch(clock=clock)
     try:
         yield Ports(
             database=database,
@@ -100,8 +106,10 @@ def unprepared(settings: Settings, *, bell: Bell | None = None) -> Iterator[Port
             sender=settings.mail_from,
             templates=TemplateProcess(),
             artifacts=artifacts,
+            watch=watch,
         )
     finally:
+        watch.close()
         driver.close()
         files.close()
         database.close()

@@ -22,7 +22,7 @@ from releaser.cli.given import duration, instant
 from releaser.cli.group import commands
 from releaser.cli.logs import log_to_stderr
 from releaser.cli.run import ByOption, running, who
-from releaser.cli.show import Output, safe, seconds, show, table
+from releaser.cli.show import Output, expected, safe, seconds, show, table
 from releaser.domain.plan import RolloutOptions
 from releaser.domain.rollout import RolloutState
 from releaser.domain.waves import DEFAULT_SIZES, parse_sizes
@@ -151,11 +151,24 @@ def _plan_text(plan: Any) -> str:  # noqa: ANN401 -- facts
             t["to"],
             "already there" if t["already_installed"] else t["stop"],
             seconds(t["planned_stop_s"]),
+            expected(t["predicted"]),
             "; ".join(filter(None, (t["warning"], t["drift"], t["why"]))),
         )
         for t in plan["targets"]
     ]
-    headers = ("wave", "installation", "customer", "module", "host", "from", "to", "stops", "planned", "remark")
+    headers = (
+        "wave",
+        "installation",
+        "customer",
+        "module",
+        "host",
+        "from",
+        "to",
+        "stops",
+        "planned",
+        "expected",
+        "remark",
+    )
     title = safe(f"Plan {plan['hash']}: {plan['product']} {plan['version']} to {plan['selector']}")
     lines = [title, table(headers, rows)]
     lines += [safe(f"Passed over: {p['installation']}, {p['reason']}") for p in plan["passed"]]
@@ -274,7 +287,7 @@ def _outputs(facts: Facts) -> dict[str, object]:
     states = [t["state"] for t in facts["targets"]]
     counts = {
         "good": sum(state in {"succeeded", "already_installed"} for state in states),
-        "failed": sum(state in {"failed", "rolled_back", "inconsistent"} for state in states),
+        "failed": sum(state in {"failed", "rolled_back", "timed_out", "inconsistent"} for state in states),
     }
     return {"id": facts["id"], "status": facts["state"], "url": facts["url"], "total": len(states), **counts}
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from releaser.bell import Bell
 from releaser.cli.exits import Exit, TerminatedError
-from releaser.cli.show import safe, seconds, table, tell
+from releaser.cli.show import expected, safe, seconds, table, tell
 from releaser.domain.rollout import ENDED, RolloutState
 from releaser.flows.abort_rollout import abort_rollout
 from releaser.flows.ports import Facts, Ports
@@ -114,12 +114,13 @@ def rollout_text(facts: Any) -> str:  # noqa: ANN401 -- facts
             t["to"],
             t["state"] + (f" for {t['waits_for']}" if t["waits_for"] else ""),
             seconds(t["planned_stop_s"]),
+            expected(t["predicted"]),
             seconds(t["measured_stop_s"]),
             t["reason"],
         )
         for t in facts["targets"]
     ]
-    headers = ("wave", "installation", "module", "from", "to", "state", "planned", "measured", "remark")
+    headers = ("wave", "installation", "module", "from", "to", "state", "planned", "expected", "measured", "remark")
     passed = [safe(f"Passed over: {one['installation']}, {one['reason']}") for one in facts["passed"]]
     url = [facts["url"]] if "url" in facts else []
     return "\n".join([safe(title + reason), table(headers, rows), *passed, *url])

@@ -161,6 +161,16 @@ def seconds(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f} s"
 
 
+def expected(predicted: Mapping[str, Any] | None) -> str:
+    """What a cutover is expected to stop: the median, what nine of ten did not exceed, and of how many that is known."""
+    if predicted is None:
+        return "-"
+    stop = predicted["stop"]
+    if not stop["samples"]:
+        return "stated"
+    return f"{stop['p50_s']:.3g}-{stop['p90_s']:.3g} s of {stop['samples']}"
+
+
 def _cell(value: object) -> str:
     text = "-" if value in (None, "") else _BLANKS.sub(" ", safe(value)).strip()
     return text if len(text) <= LONGEST_CELL else text[: LONGEST_CELL - 1] + "…"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from releaser.domain.drift import Difference
+from releaser.domain.experience import Prediction, told_stop
 from releaser.domain.spec import config_hash
 from releaser.domain.target import Desired, Step, Stop, planned_stop
 from releaser.domain.waves import DEFAULT_SIZES
@@ -66,7 +67,8 @@ class PlannedTarget:
     """One target in a plan.
 
     `drift` and `warning` are sentences for people, empty when there is nothing to say; `seen` tells whether its engine
-    answered when the plan was made, and `differences` what it showed that is not as recorded.
+    answered when the plan was made, and `differences` what it showed that is not as recorded. `predicted` is what earlier
+    cutovers let expect.
     """
 
     target_id: int
@@ -84,11 +86,16 @@ class PlannedTarget:
     warning: str = ""
     seen: bool = True
     differences: tuple[Difference, ...] = ()
+    predicted: Prediction = Prediction()  # noqa: RUF009 -- frozen
 
     @property
     def stop(self) -> tuple[Stop, timedelta]:
-        """What the update stops, and for how long by the stated estimate."""
-        return (Stop.NONE, timedelta(0)) if self.already_installed else planned_stop(self.steps)
+        """What the update stops, and for how long as people are told: nine of ten earlier ones, else the stated estimate."""
+        if self.already_installed:
+            return Stop.NONE, timedelta(0)
+        stop, stated = planned_stop(self.steps)
+        measured = self.predicted.stop.samples > 0 and stop is not Stop.NONE
+        return stop, max(told_stop(self.predicted.stop.p90), timedelta(seconds=1)) if measured else stated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,6 +106,13 @@ class Regulation:
             return now
         return min(start for start, end in self._spans(now) if start > now)
 
+    def longest_window(self, now: datetime) -> timedelta | None:
+        """The longest window of the next days; None where work may be done at any time, or for days on end."""
+        if not self.windows:
+            return None
+        longest = max((end - max(start, now) for start, end in self._spans(now) if end > now), default=timedelta(0))
+        return longest if longest < _ENDLESS_FOR else None
+
     def earliest_start(self, announced_at: datetime, *, stop: Stop, urgency: Urgency = Urgency.ORDINARY) -> datetime:
         """The earliest start of work announced at that instant, windows aside. Raises `CalendarHorizonError`."""
         days = self.lead(stop)

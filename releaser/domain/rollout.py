@@ -31,6 +31,7 @@ class PauseReason(StrEnum):
 
     MANUAL = "manual"
     THRESHOLD = "threshold"
+    GATE = "gate"
 
 
 class WaveState(StrEnum):
@@ -38,6 +39,8 @@ class WaveState(StrEnum):
 
     PENDING = "pending"
     RUNNING = "running"
+    SOAKING = "soaking"
+    GATE = "gate"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     SKIPPED = "skipped"
@@ -60,6 +63,7 @@ class UpdateState(StrEnum):
     SKIPPED = "skipped"
     FAILED = "failed"
     ROLLED_BACK = "rolled_back"
+    TIMED_OUT = "timed_out"
     INCONSISTENT = "inconsistent"
 
 
@@ -68,6 +72,8 @@ class WaitsFor(StrEnum):
 
     WINDOW = "window"
     NOTICE = "notice"
+    FREEZE = "freeze"
+    LOCK = "lock"
     OFFLINE = "offline"
 
 
@@ -98,7 +104,9 @@ ROLLOUT_MOVES: Mapping[RolloutState, frozenset[RolloutState]] = {
 
 WAVE_MOVES: Mapping[WaveState, frozenset[WaveState]] = {
     _W.PENDING: frozenset({_W.RUNNING, _W.SKIPPED}),
-    _W.RUNNING: frozenset({_W.SUCCEEDED, _W.FAILED, _W.SKIPPED}),
+    _W.RUNNING: frozenset({_W.SOAKING, _W.SUCCEEDED, _W.FAILED, _W.SKIPPED}),
+    _W.SOAKING: frozenset({_W.GATE, _W.SUCCEEDED, _W.FAILED}),
+    _W.GATE: frozenset({_W.SUCCEEDED, _W.FAILED}),
     _W.SUCCEEDED: frozenset({_W.PENDING}),
     _W.FAILED: frozenset({_W.PENDING}),
     _W.SKIPPED: frozenset({_W.PENDING}),
@@ -113,19 +121,20 @@ UPDATE_MOVES: Mapping[UpdateState, frozenset[UpdateState]] = {
     _U.VERIFYING: frozenset({_U.SOAKING, _U.ROLLING_BACK}),
     _U.SOAKING: frozenset({_U.COMMITTING, _U.ROLLING_BACK}),
     _U.COMMITTING: frozenset({_U.SUCCEEDED, _U.INCONSISTENT}),
-    _U.ROLLING_BACK: frozenset({_U.ROLLED_BACK, _U.FAILED, _U.SKIPPED, _U.INCONSISTENT}),
+    _U.ROLLING_BACK: frozenset({_U.ROLLED_BACK, _U.FAILED, _U.SKIPPED, _U.TIMED_OUT, _U.INCONSISTENT}),
     _U.SUCCEEDED: frozenset(),
     _U.ALREADY_INSTALLED: frozenset(),
     _U.SKIPPED: frozenset({_U.PENDING}),
     _U.FAILED: frozenset({_U.PENDING}),
     _U.ROLLED_BACK: frozenset({_U.PENDING}),
+    _U.TIMED_OUT: frozenset({_U.PENDING}),
     _U.INCONSISTENT: frozenset(),
 }
 
 ENDED = frozenset({_R.SUCCEEDED, _R.FAILED, _R.ROLLED_BACK, _R.ABORTED, _R.SUPERSEDED})
 UNDER_WAY = frozenset({_R.RUNNING, _R.ROLLING_BACK, _R.STOPPING})
-UPDATE_ENDED = frozenset({_U.SUCCEEDED, _U.ALREADY_INSTALLED, _U.SKIPPED, _U.FAILED, _U.ROLLED_BACK, _U.INCONSISTENT})
-UPDATE_FAILED = frozenset({_U.FAILED, _U.ROLLED_BACK, _U.INCONSISTENT})
+UPDATE_FAILED = frozenset({_U.FAILED, _U.ROLLED_BACK, _U.TIMED_OUT, _U.INCONSISTENT})
+UPDATE_ENDED = UPDATE_FAILED | {_U.SUCCEEDED, _U.ALREADY_INSTALLED, _U.SKIPPED}
 UPDATE_GOOD = frozenset({_U.SUCCEEDED, _U.ALREADY_INSTALLED})
 BEING_CUT_OVER = frozenset({_U.CUTTING_OVER, _U.VERIFYING, _U.SOAKING, _U.COMMITTING})
 AT_WORK = (BEING_CUT_OVER | {_U.PREPARING, _U.ROLLING_BACK}) - UPDATE_ENDED

@@ -15,6 +15,7 @@ from releaser.domain.advance import Look, MoveTo, Repeat, Rest, RunStep, UpdateV
 from releaser.domain.rollout import AT_WORK, StepState, UpdateState
 from releaser.domain.target import Assignment, Desired, Health, Phase, Step, Stop, Verdict
 from releaser.errors import OutsideError, ReleaserError
+from releaser.flows.measure_stop import end_of_stop, keep_stop, measure_stop
 from releaser.flows.move_update import cutover_deadline, gate_deadline, move_update, steps_of
 from releaser.flows.ports import Ports
 from releaser.store import rollout_work
@@ -50,6 +51,7 @@ def advance_target(ports: Ports, *, update_id: int) -> datetime | None:
         return claimed
     try:
         if isinstance(claimed.action, RunStep):
+            measure_stop(ports, update_id=update_id, step=claimed.action.step, assignment=claimed.assignment)
             detail = claimed.driver.apply(claimed.action.step, claimed.assignment)
             return _done(ports, update_id, claimed, claimed.action.step, detail)
         return _looked(ports, update_id, claimed, _look(claimed))
@@ -188,11 +190,14 @@ def _move_on(
 
 def _looked(ports: Ports, update_id: int, claimed: _Claimed, verdict: Verdict) -> datetime | None:
     """Decide again with the verdict: pass a gate, move, or look again soon."""
+    over = verdict.health is Health.HEALTHY and not (isinstance(claimed.action, Look) and claimed.action.gate)
+    seen = end_of_stop(ports, update_id=update_id, state=claimed.view.state) if over else None
     now = ports.clock.now()
     with ports.database.transaction() as session:
         update = _mine(session, ports, update_id)
         if update is None:
             return None
+        keep_stop(update, seen)
         if verdict.health is Health.HEALTHY and update.stopped_at is not None and update.served_at is None:
             update.served_at = now
         look = claimed.action

@@ -22,6 +22,7 @@ from releaser.domain.target import Assignment, Desired, Health, Observation
 from releaser.domain.version import Scheme, parse
 from releaser.errors import OutsideError
 from releaser.flows.ports import Ports
+from releaser.flows.predict_plan import predict_plan
 from releaser.flows.resolve_images import resolve_images
 from releaser.flows.select_targets import Chosen, select_targets
 from releaser.targets.target import Driver
@@ -68,7 +69,7 @@ def make_plan(
     desired = resolve_images(ports, selected)
     wanted = [_wanted(one, desired[one.target_id]) for one in selected.targets]
     seen = _look(ports, wanted)
-    return Plan(
+    plan = Plan(
         product=product,
         version=selected.version,
         selector=selected.selector,
@@ -80,6 +81,7 @@ def make_plan(
         passed=selected.passed,
         refusals=selected.refusals,
     )
+    return predict_plan(ports, plan)
 
 
 def _wanted(chosen: Chosen, desired: Desired) -> _Wanted:

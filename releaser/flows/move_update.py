@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from releaser.domain.rollout import UPDATE_ENDED, UPDATE_GOOD, UPDATE_MOVES, UpdateState, WaitsFor
 from releaser.domain.target import Desired, Phase, Step
+from releaser.flows.keep_cutover import keep_cutover
 from releaser.flows.settle_target import settle_target
 from releaser.store import moves
 from releaser.store.installations import Installed
@@ -49,6 +50,8 @@ def move_update(
         to is _U.ALREADY_INSTALLED and update.target.digest != load(Desired, update.desired).digest
     ):
         _record_installed(session, update, now=now)
+    if to in UPDATE_ENDED:
+        keep_cutover(session, update, now=now)
     if to in UPDATE_GOOD:
         settle_target(session, update, made_anew=to is _U.SUCCEEDED, now=now)
 

@@ -17,6 +17,7 @@ from releaser.flows.draft_notice import Touched, draft_notice
 from releaser.flows.make_plan import make_plan
 from releaser.flows.ports import Facts, Ports
 from releaser.store import drifts, installations, moves, notices, products, releases, rollouts
+from releaser.store.experience import prediction_facts
 from releaser.store.installations import Target
 from releaser.store.plain import dump
 from releaser.store.rollouts import Rollout, TargetUpdate, Wave
@@ -56,6 +57,7 @@ def plan_facts(ports: Ports, plan: Plan) -> Facts:
     """A plan as plain data: the one shape that commands and the API show."""
     with ports.database.reading() as session:
         stops = plan.stops(_modules_of(session, plan))
+    stated = {t.installation_id for t in plan.changes if t.stop[0] is not Stop.NONE and not t.predicted.stop.samples}
     return {
         "product": plan.product,
         "version": plan.version,
@@ -74,7 +76,7 @@ def plan_facts(ports: Ports, plan: Plan) -> Facts:
                 "stop": stop.stop.value,
                 "modules": list(stop.modules),
                 "planned_stop_s": stop.stop_for.total_seconds(),
-                "basis": "stated estimate",
+                "basis": "stated estimate" if stop.installation_id in stated else "earlier cutovers",
             }
             for stop in stops
         ],
@@ -105,6 +107,7 @@ def _target_facts(target: PlannedTarget) -> Facts:
         "already_installed": target.already_installed,
         "stop": stop.value if target.seen or stop is not Stop.NONE else "unknown",
         "planned_stop_s": stop_for.total_seconds(),
+        "predicted": prediction_facts(target.predicted) if not target.already_installed else None,
         "why": next((step.why for step in target.steps if step.why), "") if not target.already_installed else "",
         "steps": [{"name": s.name, "phase": s.phase.value, "stops": s.stops.value} for s in target.steps],
         "drift": target.drift,
@@ -200,6 +203,7 @@ def _keep_members(session: Session, rollout: Rollout, plan: Plan) -> None:
                 previous=dump(target.previous) if target.previous else None,
                 steps=[dump(step) for step in target.steps],
                 planned_stop_s=target.stop[1].total_seconds(),
+                predicted=dump(target.predicted) if not target.already_installed else None,
             )
         )
 

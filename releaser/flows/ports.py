@@ -15,6 +15,7 @@ from releaser.domain.target import DriverName
 from releaser.sources.source import Artifacts, Escape, ImageRegistry, Repositories, TemplateEngine
 from releaser.store.session import Database
 from releaser.targets.target import Driver
+from releaser.targets.watch import NoWatch, Watch
 
 Facts = dict[str, Any]
 """What a flow tells its caller: plain data (dates and instants included), the same for commands, API and pages."""
@@ -66,5 +67,6 @@ class Ports:
     sender: str = "releases@example.com"
     templates: TemplateEngine = field(default_factory=NoTemplates)
     artifacts: Artifacts = field(default_factory=NoArtifacts)
+    watch: Watch = field(default_factory=NoWatch)
     histories: dict[int, tuple[str, History]] = field(default_factory=dict)
     status_tables: dict[int, tuple[Hashable, StatusTable]] = field(default_factory=dict)

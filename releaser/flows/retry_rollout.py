@@ -20,7 +20,7 @@ from releaser.store import moves, rollouts
 from releaser.store.plain import load
 from releaser.store.rollouts import Rollout, TargetUpdate
 
-_AGAIN = frozenset({UpdateState.FAILED, UpdateState.ROLLED_BACK, UpdateState.SKIPPED})
+_AGAIN = frozenset({UpdateState.FAILED, UpdateState.ROLLED_BACK, UpdateState.TIMED_OUT, UpdateState.SKIPPED})
 _RETRIABLE = frozenset({RolloutState.FAILED, RolloutState.ROLLED_BACK})
 
 
@@ -88,4 +88,5 @@ def _again(update: TargetUpdate) -> None:
     update.active = True
     update.cut_over = False
     update.reason = ""
+    update.measured_by = update.waiting_since_at = None
     update.stopped_at = update.served_at = update.finished_at = update.soak_until_at = None

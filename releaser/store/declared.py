@@ -99,7 +99,10 @@ def read(session: Session) -> Declaration:
     return Declaration(
         products=tuple(_product(session, row) for row in products.everything(session)),
         customers=tuple(_customer(row) for row in customers.everyone(session)),
-        hosts=tuple(DeclaredHost(name=row.name, address=row.address) for row in installations.hosts(session)),
+        hosts=tuple(
+            DeclaredHost(name=row.name, address=row.address, host_class=row.host_class)
+            for row in installations.hosts(session)
+        ),
         installations=tuple(_installation(row) for row in installations.everything(session)),
     )
 
@@ -269,7 +272,7 @@ class _Writing:
         if row is None:
             row = self._hosts[wanted.name] = Host(name=wanted.name)
             self._session.add(row)
-        row.address = wanted.address
+        row.address, row.host_class = wanted.address, wanted.host_class
 
     def _installation(self, wanted: DeclaredInstallation) -> None:
         row = self._installations.get(wanted.name)

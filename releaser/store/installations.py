@@ -21,13 +21,17 @@ class InstallationNotFoundError(NotFoundError):
 
 
 class Host(Base):
-    """A machine; `address` is its container engine's URL (`unix:///…`, `tcp://…`), or leads to its files (`ssh://…`, `local://`)."""
+    """A machine; `address` is its container engine's URL (`unix:///…`, `tcp://…`), or leads to its files (`ssh://…`, `local://`).
+
+    `host_class` names what it is compared with when cutovers are predicted; empty: hosts reached in the same way.
+    """
 
     __tablename__ = "hosts"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(80), unique=True)
     address: Mapped[str] = mapped_column(Text, default="")
+    host_class: Mapped[str] = mapped_column(String(40), default="")
 
 
 class Installation(Base):

@@ -18,10 +18,14 @@ from sqlalchemy import (
 from sqlalchemy import update as update_rows
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from releaser.domain.experience import Prediction, Witness
 from releaser.domain.rollout import PauseReason, RolloutState, StepState, UpdateState, WaitsFor, WaveState
+from releaser.domain.waiting import DEFAULT_WAIT_FOR
 from releaser.errors import NotFoundError
 from releaser.store.base import Base, words
+from releaser.store.experience import prediction_facts
 from releaser.store.installations import Target
+from releaser.store.plain import load
 from releaser.store.products import Product
 from releaser.store.releases import Release
 
@@ -34,7 +38,9 @@ class Rollout(Base):
     """One release to a set of installations.
 
     `trigger_key` is the caller's idempotency key and `body_hash` what it asked for; `plan` is the frozen plan
-    (`domain.plan.Plan` as plain data) and `plan_hash` its name, to which an approval binds.
+    (`domain.plan.Plan` as plain data) and `plan_hash` its name, to which an approval binds. `wait_s` is how long a target may
+    wait beyond the time it is known to have to, `wave_soak_s` how long a wave is watched before the next one, `gated`
+    whether a person lets each next wave begin. `paused_at` is since when it is paused.
     """
 
     __tablename__ = "rollouts"
@@ -52,12 +58,16 @@ class Rollout(Base):
     plan_hash: Mapped[str] = mapped_column(String(64))
     max_parallel: Mapped[int] = mapped_column(default=1)
     threshold: Mapped[int] = mapped_column(default=0)
+    wait_s: Mapped[float] = mapped_column(default=DEFAULT_WAIT_FOR.total_seconds())
+    wave_soak_s: Mapped[float] = mapped_column(default=0.0)
+    gated: Mapped[bool] = mapped_column(default=False)
     needs_approval: Mapped[bool] = mapped_column(default=False)
     approved_by: Mapped[str] = mapped_column(String(200), default="")
     ticket: Mapped[str] = mapped_column(String(120), default="")
     created_by: Mapped[str] = mapped_column(String(200), default="")
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
+    paused_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 
     product: Mapped[Product] = relationship(lazy="joined", innerjoin=True)
@@ -77,6 +87,8 @@ class Wave(Base):
     number: Mapped[int]
     state: Mapped[WaveState] = mapped_column(words(WaveState), default=WaveState.PENDING)
     started_at: Mapped[datetime | None]
+    soak_until_at: Mapped[datetime | None]
+    looked_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 
     rollout: Mapped[Rollout] = relationship(back_populates="waves")
@@ -88,7 +100,9 @@ class TargetUpdate(Base):
     `desired` and `previous` are `domain.target.Desired` as plain data, frozen when the rollout starts; `steps` is
     the plan of the attempt; `ends_as` is the state a roll-back leads to, `repeats` how often it was begun again. `lease_*` say which worker is at it; `active` is true from the start of the
     rollout until a terminal state, and a target has at most one active update. `stopped_at` is when the service
-    was about to be stopped, `served_at` the first good look after it; `cut_over` whether the cutover began.
+    was about to be stopped, `served_at` the first good look after it, both as `measured_by` says, `predicted` what was
+    expected (`domain.experience.Prediction` as plain data); `cut_over` whether the cutover began. `waiting_since_at` is since
+    when it waits for what it waits for now.
     """
 
     __tablename__ = "target_updates"
@@ -122,8 +136,11 @@ class TargetUpdate(Base):
     ends_as: Mapped[UpdateState] = mapped_column(words(UpdateState), default=UpdateState.FAILED)
     repeats: Mapped[int] = mapped_column(default=0)
     planned_stop_s: Mapped[float] = mapped_column(default=0.0)
+    predicted: Mapped[dict[str, Any] | None]
     stopped_at: Mapped[datetime | None]
     served_at: Mapped[datetime | None]
+    measured_by: Mapped[Witness | None] = mapped_column(words(Witness))
+    waiting_since_at: Mapped[datetime | None]
     deadline_at: Mapped[datetime | None]
     soak_until_at: Mapped[datetime | None]
     not_before_at: Mapped[datetime | None]
@@ -285,5 +302,7 @@ def update_facts(update: TargetUpdate) -> dict[str, Any]:
         "to": update.desired.get("version"),
         "planned_stop_s": update.planned_stop_s,
         "measured_stop_s": update.measured_stop_s,
+        "measured_by": update.measured_by.value if update.measured_by else None,
+        "predicted": prediction_facts(load(Prediction, update.predicted)) if update.predicted else None,
         "finished_at": update.finished_at,
     }

@@ -11,6 +11,7 @@ from releaser.store import (
     customers,
     declared,
     embargoes,
+    experience,
     fragments,
     freezes,
     gates,
@@ -28,13 +29,14 @@ from releaser.store import (
     stated,
     tickets,
     trains,
+    update_freezes,
     workers,
 )
 from releaser.store.base import Base
 
 TABLES = (
-    alarms, blockers, carry_alerts, chapters, commits, customers, declared, embargoes, fragments, freezes, gates, installations,
-    lines, marks, moves, note_revisions, notices, overrides, plans, products, releases, rollouts, stated, tickets,
-    trains, workers,
+    alarms, blockers, carry_alerts, chapters, commits, customers, declared, embargoes, experience, fragments, freezes, gates,
+    installations, lines, marks, moves, note_revisions, notices, overrides, plans, products, releases, rollouts, stated, tickets,
+    trains, update_freezes, workers,
 )  # fmt: skip
 metadata = Base.metadata

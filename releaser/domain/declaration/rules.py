@@ -42,8 +42,10 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/+ -]*[A-Za-z0-9])?")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2})?")
 _ENGINE = re.compile(
-    r"unix:///[^\s\x00]+|tcp://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}|local://"
+    r"unix:///[^\s\x00?]+|local://|tcp://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}"
+    r"(?:\?tls=/[^\s\x00?&]+|\?ca=/[^\s\x00?&]+&cert=/[^\s\x00?&]+&key=/[^\s\x00?&]+)?"
     r"|ssh://(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?"
+    r"(?:/[^\s\x00?#:'\"]*)?"
 )
 _IMAGE = re.compile(
     r"(?:[A-Za-z0-9-]+[.:][A-Za-z0-9.:-]+|localhost|\[[0-9a-fA-F:]+\](?::[0-9]+)?)/[a-z0-9][A-Za-z0-9._/:-]*"
@@ -51,7 +53,7 @@ _IMAGE = re.compile(
 _ARTIFACT = re.compile(r"(?:https://[^\s/@{}]+|http://(?:127\.0\.0\.1|localhost)(?::[0-9]+)?|file://)?/[^\s{}]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _LENGTHS = {"name": 80, "title": 200, "branch": 200, "line_branch": 200, "profile": 80, "role": 40, "ring": 40}
-_LENGTHS |= {"delivery": 40, "repository": 2000, "image": 500, "artifact": 2000, "address": 500}
+_LENGTHS |= {"delivery": 40, "host_class": 40, "repository": 2000, "image": 500, "artifact": 2000, "address": 500}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,9 +308,9 @@ def _host(host: DeclaredHost) -> Iterator[Fault]:
         yield (
             ("address",),
             f"'{host.address[:120]}' is no address of a host.",
-            "Write it like unix:///var/run/docker.sock, tcp://10.0.0.5:2375, ssh://user@host or local://.",
+            "Write it like unix:///var/run/docker.sock, tcp://10.0.0.5:2376?tls=/folder, ssh://user@host or local://.",
         )
-    if host.host_class and not _NAME.fullmatch(host.host_class[:41]):
+    if host.host_class and not _NAME.fullmatch(host.host_class):
         yield ("host_class",), f"'{host.host_class[:60]}' is no host class.", "Use a name such as small-vm."
 
 

@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("host_class", sa.String(length=40), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_hosts")),
         sa.UniqueConstraint("name", name=op.f("uq_hosts_name")),
     )
@@ -85,6 +86,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_products")),
         sa.UniqueConstraint("name", name=op.f("uq_products_name")),
     )
+    op.create_table(
+        "update_freezes",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("scope", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("made_by", sa.String(length=200), nullable=False),
+        sa.Column("lifted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lifted_by", sa.String(length=200), nullable=False),
+        sa.Column("lift_reason", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_update_freezes")),
+    )
+    op.create_index(op.f("ix_update_freezes_ends_at"), "update_freezes", ["ends_at"], unique=False)
     op.create_table(
         "workers",
         sa.Column("owner", sa.String(length=120), nullable=False),
@@ -544,12 +561,16 @@ def upgrade() -> None:
         sa.Column("plan_hash", sa.String(length=64), nullable=False),
         sa.Column("max_parallel", sa.Integer(), nullable=False),
         sa.Column("threshold", sa.Integer(), nullable=False),
+        sa.Column("wait_s", sa.Double(), nullable=False),
+        sa.Column("wave_soak_s", sa.Double(), nullable=False),
+        sa.Column("gated", sa.Boolean(), nullable=False),
         sa.Column("needs_approval", sa.Boolean(), nullable=False),
         sa.Column("approved_by", sa.String(length=200), nullable=False),
         sa.Column("ticket", sa.String(length=120), nullable=False),
         sa.Column("created_by", sa.String(length=200), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("paused_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_rollouts_product_id_products")),
         sa.ForeignKeyConstraint(["release_id"], ["releases.id"], name=op.f("fk_rollouts_release_id_releases")),
@@ -644,6 +665,43 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "cutovers",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("rollout_id", sa.Integer(), nullable=False),
+        sa.Column("module_id", sa.Integer(), nullable=False),
+        sa.Column("driver", sa.String(length=40), nullable=False),
+        sa.Column("host_class", sa.String(length=40), nullable=False),
+        sa.Column("method", sa.String(length=40), nullable=False),
+        sa.Column("outcome", sa.String(length=40), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("cutover_s", sa.Double(), nullable=True),
+        sa.Column("stop_s", sa.Double(), nullable=True),
+        sa.Column("rollback_s", sa.Double(), nullable=True),
+        sa.Column("witness", sa.String(length=40), nullable=False),
+        sa.ForeignKeyConstraint(["module_id"], ["modules.id"], name=op.f("fk_cutovers_module_id_modules")),
+        sa.ForeignKeyConstraint(["rollout_id"], ["rollouts.id"], name=op.f("fk_cutovers_rollout_id_rollouts")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_cutovers")),
+    )
+    op.create_index("ix_cutovers_driver", "cutovers", ["driver", "id"], unique=False)
+    op.create_index("ix_cutovers_module", "cutovers", ["module_id", "id"], unique=False)
+    op.create_index(op.f("ix_cutovers_rollout_id"), "cutovers", ["rollout_id"], unique=False)
+    op.create_table(
+        "freeze_overrides",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("rollout_id", sa.Integer(), nullable=False),
+        sa.Column("freeze_id", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["freeze_id"], ["update_freezes.id"], name=op.f("fk_freeze_overrides_freeze_id_update_freezes")
+        ),
+        sa.ForeignKeyConstraint(["rollout_id"], ["rollouts.id"], name=op.f("fk_freeze_overrides_rollout_id_rollouts")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_freeze_overrides")),
+        sa.UniqueConstraint("rollout_id", "freeze_id", name=op.f("uq_freeze_overrides_rollout_id_freeze_id")),
+    )
+    op.create_index(op.f("ix_freeze_overrides_freeze_id"), "freeze_overrides", ["freeze_id"], unique=False)
+    op.create_table(
         "installed",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("target_id", sa.Integer(), nullable=False),
@@ -709,8 +767,11 @@ def upgrade() -> None:
         sa.Column("ends_as", sa.String(length=40), nullable=False),
         sa.Column("repeats", sa.Integer(), nullable=False),
         sa.Column("planned_stop_s", sa.Double(), nullable=False),
+        sa.Column("predicted", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("served_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("measured_by", sa.String(length=40), nullable=True),
+        sa.Column("waiting_since_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("deadline_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("soak_until_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("not_before_at", sa.DateTime(timezone=True), nullable=True),
@@ -739,6 +800,8 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=40), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("soak_until_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["rollout_id"], ["rollouts.id"], name=op.f("fk_waves_rollout_id_rollouts")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_waves")),
