@@ -24,6 +24,7 @@ from releaser.sources.template import TemplateProcess
 from releaser.store.in_use import in_use
 from releaser.store.session import Database
 from releaser.store.upgrade import upgrade
+from releaser.targets.compose.driver import ComposeDriver
 from releaser.targets.docker.driver import DockerDriver
 from releaser.targets.files.driver import FilesDriver
 from releaser.targets.hosts.shell import SshAccess
@@ -85,6 +86,12 @@ def unprepared(settings: Settings, *, bell: Bell | None = None) -> Iterator[Port
         control_timeout_s=settings.engine_timeout_s,
         send_timeout_s=settings.pull_timeout_s,
     )
+    compose = ComposeDriver(
+        clock=clock,
+        access=access,
+        control_timeout_s=settings.engine_timeout_s,
+        pull_timeout_s=settings.pull_timeout_s,
+    )
     watch = OutsideWatch(clock=clock)
     try:
         yield Ports(
@@ -97,7 +104,7 @@ def unprepared(settings: Settings, *, bell: Bell | None = None) -> Iterator[Port
                 ssh_known_hosts=settings.ssh_known_hosts,
             ),
             registry=HttpRegistry(),
-            drivers={DriverName.DOCKER: driver, DriverName.FILES: files},
+            drivers={DriverName.DOCKER: driver, DriverName.FILES: files, DriverName.COMPOSE: compose},
             channels={"email": mail} if mail else {},
             home=settings.home.absolute(),
             address=settings.address,
@@ -112,6 +119,7 @@ def unprepared(settings: Settings, *, bell: Bell | None = None) -> Iterator[Port
         watch.close()
         driver.close()
         files.close()
+        compose.close()
         database.close()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from releaser.domain.spec import ContainerSpec
+from releaser.domain.spec import AnySpec
 from releaser.domain.version import InvalidVersionError, Scheme, parse
 
 
@@ -36,7 +36,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adoptable:
-    """A container that runs, as it would be taken over.
+    """A container, or a service of a swarm, that runs, as it would be taken over.
 
     `service` is its name in its compose project. `digest` is None for an image that no registry gave. `configuration`
     are all its settings as drift compares them.
@@ -51,7 +51,7 @@ class Adoptable:
     version_label: str
     state: str
     started_at: datetime | None
-    spec: ContainerSpec
+    spec: AnySpec
     kept: tuple[Kept, ...] = ()
     warnings: tuple[str, ...] = ()
     configuration: Mapping[str, str] = field(default_factory=dict)

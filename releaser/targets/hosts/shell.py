@@ -31,7 +31,21 @@ _SSH = re.compile(
 )
 _MOST_OUTPUT: Final = 4 * 1024 * 1024
 _BROKE_OFF: Final = 255
-_PASSED_ON: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
+PASSED_ON: Final = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "TZ",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "DOCKER_HOST",
+    "DOCKER_CONTEXT",
+    "DOCKER_CONFIG",
+    "DOCKER_TLS_VERIFY",
+    "DOCKER_CERT_PATH",
+)
 _LONGEST_SOCKET: Final = 100
 
 Feed = Callable[[IO[bytes]], None]
@@ -64,17 +78,8 @@ class Shell:
         self._options: tuple[str, ...] = ()
         self.name = "127.0.0.1"
         if address != LOCAL:
-            match = _SSH.fullmatch(address)
-            if match is None:
-                raise InvalidError(
-                    f"'{address}' is not an address of a host that is reached by a shell.",
-                    advice="Write local:// for this machine, or ssh://user@host:port.",
-                    field="address",
-                )
-            self.name = match["host"].strip("[]")
-            user = f"{match['user']}@" if match["user"] else ""
-            self._target = ("-p", match["port"] or "22", "--", f"{user}{self.name}")
-            self._options = tuple(_options(access, sockets, connect_timeout_s))
+            self._target, self.name = target_of(address)
+            self._options = tuple(options(access, sockets, connect_timeout_s))
 
     def run(self, lines: Sequence[str], *, timeout_s: float, feed: Feed | None = None) -> Answer:
         """Run the lines as one script. Raises `EngineUnreachableError`, `EngineTimeoutError`; other endings are answers."""
@@ -88,7 +93,7 @@ class Shell:
                     stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
                     stdout=out,
                     stderr=err,
-                    env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+                    env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
                 )
             except OSError as error:
                 raise EngineRefusedError(
@@ -222,8 +227,23 @@ class Shells:
         return self._sockets if len(str(self._sockets)) + 60 < _LONGEST_SOCKET else None
 
 
-def _options(access: SshAccess, sockets: Path | None, connect_timeout_s: float) -> list[str]:
-    options = [
+def target_of(address: str) -> tuple[tuple[str, ...], str]:
+    """The words that tell ssh where to go, and the host's name. Raises `InvalidError`."""
+    match = _SSH.fullmatch(address)
+    if match is None:
+        raise InvalidError(
+            f"'{address}' is not an address of a host that is reached by a shell.",
+            advice="Write local:// for this machine, or ssh://user@host:port.",
+            field="address",
+        )
+    name = match["host"].strip("[]")
+    user = f"{match['user']}@" if match["user"] else ""
+    return ("-p", match["port"] or "22", "--", f"{user}{name}"), name
+
+
+def options(access: SshAccess, sockets: Path | None, connect_timeout_s: float, *, forwards: bool = False) -> list[str]:
+    """The options every connection has. `sockets` is where kept ones lie; `forwards` lets sockets be led through."""
+    chosen = [
         "BatchMode=yes",
         "StrictHostKeyChecking=yes",
         "PasswordAuthentication=no",
@@ -233,14 +253,14 @@ def _options(access: SshAccess, sockets: Path | None, connect_timeout_s: float) 
         "ServerAliveCountMax=2",
         "ForwardAgent=no",
         "ForwardX11=no",
-        "ClearAllForwardings=yes",
+        *([] if forwards else ["ClearAllForwardings=yes"]),
         "LogLevel=ERROR",
     ]
     if sockets is not None:
-        options += ["ControlMaster=auto", f"ControlPath={sockets}/%C", "ControlPersist=60"]
+        chosen += ["ControlMaster=auto", f"ControlPath={sockets}/%C", "ControlPersist=60"]
     if access.known_hosts is not None:
-        options.append(f'UserKnownHostsFile="{access.known_hosts.absolute()}"')
-    words = [part for option in options for part in ("-o", option)]
+        chosen.append(f'UserKnownHostsFile="{access.known_hosts.absolute()}"')
+    words = [part for option in chosen for part in ("-o", option)]
     if access.key is not None:
         words += ["-o", "IdentitiesOnly=yes", "-i", str(access.key.absolute())]
     return ["-T", *words]
