@@ -29,6 +29,7 @@ from releaser.targets.docker.driver import DockerDriver
 from releaser.targets.files.driver import FilesDriver
 from releaser.targets.hosts.shell import SshAccess
 from releaser.targets.outside import OutsideWatch
+from releaser.targets.swarm.driver import SwarmDriver
 
 
 class SettingsError(InvalidError):
@@ -78,6 +79,7 @@ def unprepared(settings: Settings, *, bell: Bell | None = None) -> Iterator[Port
         pull_timeout_s=settings.pull_timeout_s,
         access=access,
     )
+    swarm = SwarmDriver(clock=clock, control_timeout_s=settings.engine_timeout_s)
     artifacts = ArtifactFiles(settings.home.absolute() / "artifacts", fetch_timeout_s=settings.pull_timeout_s)
     files = FilesDriver(
         clock=clock,
@@ -104,7 +106,12 @@ def unprepared(settings: Settings, *, bell: Bell | None = None) -> Iterator[Port
                 ssh_known_hosts=settings.ssh_known_hosts,
             ),
             registry=HttpRegistry(),
-            drivers={DriverName.DOCKER: driver, DriverName.FILES: files, DriverName.COMPOSE: compose},
+            drivers={
+                DriverName.DOCKER: driver,
+                DriverName.FILES: files,
+                DriverName.COMPOSE: compose,
+                DriverName.SWARM: swarm,
+            },
             channels={"email": mail} if mail else {},
             home=settings.home.absolute(),
             address=settings.address,
@@ -119,6 +126,7 @@ def unprepared(settings: Settings, *, bell: Bell | None = None) -> Iterator[Port
         watch.close()
         driver.close()
         files.close()
+        swarm.close()
         compose.close()
         database.close()
 

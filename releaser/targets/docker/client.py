@@ -226,6 +226,7 @@ class Engine:
         stream: bool = False,
         accept: frozenset[int] = frozenset(),
         api_version: str = "",
+        headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
         """One request; an error status that is not accepted, and whatever the transport raises, is translated."""
         timeout = timeout_s or self._control_s
@@ -233,7 +234,9 @@ class Engine:
         try:
             client = self._client(self._pull_s if stream else self._control_s)
             url = f"{client.base_url}/v{api_version or client.api_version}{path}"
-            response = client.request(method, url, params=params, json=body, timeout=timeout, stream=stream)
+            response = client.request(
+                method, url, params=params, json=body, timeout=timeout, stream=stream, headers=headers
+            )
         except (requests.RequestException, DockerException, HTTPError, OSError) as error:
             raise self._broken(what, error, timeout) from error
         if response.ok or response.status_code in accept or response.status_code == requests.codes.not_modified:

@@ -1,0 +1,143 @@
+"""The door of the swarm driver: the port `targets.target.Driver`, put together from the rooms behind it."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+from releaser.clock import Clock
+from releaser.domain.adoption import Adoptable
+from releaser.domain.spec import SwarmSpec, of_kind
+from releaser.domain.target import Assignment, Desired, Observation, Step, Verdict
+from releaser.errors import InvalidError
+from releaser.targets.probe import Probe, http_probe
+from releaser.targets.swarm import adopting, gate, kernel, steps
+from releaser.targets.swarm.client import Credentials, Manager, NotAManagerError, Swarm
+from releaser.targets.swarm.scene import describe, describe_outdated, in_words, look
+from releaser.targets.swarm.steps import StepName
+from releaser.targets.swarm.work import Work
+from releaser.targets.target import Capabilities
+
+_MOST_KEPT = 64
+
+
+class SwarmDriver:
+    """Services of any number of swarms. Keeps connections, and which manager answered; what is true is asked for every time.
+
+    `credentials` are given to the swarm with each new specification, so that its nodes can pull. Of several managers each is
+    asked once and for `control_timeout_s` at most.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        control_timeout_s: float = 5.0,
+        probe: Probe = http_probe,
+        credentials: Credentials | None = None,
+        ip_vs: kernel.IpVs = kernel.has_ip_vs,
+    ) -> None:
+        self._clock = clock
+        self._control_s = control_timeout_s
+        self._probe = probe
+        self._credentials: Credentials = credentials or {}
+        self._ip_vs = ip_vs
+        self._lock = threading.Lock()
+        self._managers: OrderedDict[str, Manager] = OrderedDict()
+        self._first: dict[str, str] = {}
+
+    def close(self) -> None:
+        """Let go of every connection; the driver may still be used and opens new ones."""
+        with self._lock:
+            for manager in self._managers.values():
+                manager.close()
+            self._managers.clear()
+
+    def capabilities(self) -> Capabilities:
+        """Both orders and a way back. A manager has to be reachable; connections are the tasks' own to end."""
+        return Capabilities(start_first=True, drain=False, rollback=True, offline=False)
+
+    def check(self, address: str) -> str:
+        """One line about the swarm, and which way of being reached works there."""
+        manager = self._manager(address)
+        info = manager.info()
+        swarm = info.get("Swarm") or {}
+        if not swarm.get("ControlAvailable"):
+            raise NotAManagerError(
+                f"The engine at {address} is {'a worker, no manager,' if swarm.get('NodeID') else 'not part'} of a swarm.",
+                permanent=True,
+                advice="Give the address of a manager, or make it one: docker swarm init, docker node promote.",
+                address=address,
+            )
+        nodes = manager.nodes()
+        down = [node for node in nodes if node["Status"]["State"] != "ready"]
+        managers = sum("ManagerStatus" in node for node in nodes)
+        named = ", ".join(str(node["Description"].get("Hostname") or node["ID"]) for node in down)
+        state = f", {len(down)} of them down ({named})" if down else ""
+        found = kernel.in_words(address, info, ip_vs=self._ip_vs)
+        return (
+            f"Docker {info.get('ServerVersion')}, swarm of {len(nodes)} node{'s' if len(nodes) != 1 else ''}{state}, "
+            f"{managers} manager{'s' if managers != 1 else ''}; {found}"
+        )
+
+    def observe(self, assignment: Assignment) -> Observation:
+        """The service as its swarm knows it, and tasks of what was before; the HTTP probe belongs to `verify`."""
+        scene = look(self._swarm(assignment), assignment)
+        return Observation(
+            at=self._clock.now(),
+            serving=describe(scene, scene.service) if scene.service is not None else None,
+            others=describe_outdated(scene),
+            detail=in_words(scene),
+        )
+
+    def adoptable(self, address: str, *, names: tuple[str, ...], project: str) -> tuple[Adoptable, ...]:
+        """See `adopting`; `names` are services, `project` is a stack."""
+        return adopting.adoptable(Swarm([self._manager(address)]), names=names, project=project)
+
+    def plan(
+        self, *, desired: Desired, previous: Desired | None, observed: Observation | None = None
+    ) -> tuple[Step, ...]:
+        """See `steps.plan`."""
+        return steps.plan(desired=desired, previous=previous, observed=observed)
+
+    def plan_back(self, *, desired: Desired, previous: Desired | None) -> tuple[Step, ...]:
+        """See `steps.plan_back`."""
+        return steps.plan_back(desired=desired, previous=previous)
+
+    def apply(self, step: Step, assignment: Assignment) -> str:
+        """Carry out one step; see `work`."""
+        try:
+            name = StepName(step.name)
+        except ValueError:
+            raise InvalidError(
+                f"The swarm driver knows no step '{step.name}'.",
+                advice="The journal was written by another version; roll the target back or plan it again.",
+                field="step",
+            ) from None
+        return Work(self._swarm(assignment), assignment, credentials=self._credentials).carry_out(name)
+
+    def verify(self, assignment: Assignment, *, wanted: Desired | None) -> Verdict:
+        """One look through the gate; see `gate`."""
+        return gate.verify(self._swarm(assignment), assignment, wanted=wanted, probe=self._probe)
+
+    def _swarm(self, assignment: Assignment) -> Swarm:
+        """The managers to ask: the one that answered last first."""
+        address = assignment.address
+        addresses = dict.fromkeys((address, *of_kind(assignment.desired.spec, SwarmSpec).managers))
+        ordered = sorted(addresses, key=lambda one: one != self._first.get(address, address))
+
+        def answered(manager: Manager) -> None:
+            self._first[address] = manager.address
+
+        return Swarm([self._manager(one) for one in ordered], answered=answered)
+
+    def _manager(self, address: str) -> Manager:
+        with self._lock:
+            manager = self._managers.pop(address, None)
+            if manager is None:
+                manager = Manager(address, control_timeout_s=self._control_s, pull_timeout_s=self._control_s)
+            self._managers[address] = manager
+            if len(self._managers) > _MOST_KEPT:
+                _, oldest = self._managers.popitem(last=False)
+                oldest.close()
+            return manager

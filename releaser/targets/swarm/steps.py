@@ -1,0 +1,101 @@
+"""Which steps an update of a service has, and what each is expected to stop. Pure.
+
+The names are shown to people and kept in journals: they stay as they are. How a step is done is in `work`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+
+from releaser.domain.declaration.swarm_rules import expected_time
+from releaser.domain.spec import Order, SwarmSpec, of_kind
+from releaser.domain.target import Desired, Observation, Phase, Step, Stop
+
+_MOMENT = timedelta(milliseconds=50)
+_A_START = timedelta(seconds=2)
+
+
+class StepName(StrEnum):
+    """Every step this driver knows."""
+
+    FIND_IMAGE = "find-image"
+    CLAIM = "claim-service"
+    PROXY_CREATE = "proxy-create"
+    CREATE = "create-service"
+    UPDATE = "update-service"
+    PROXY_CHANGE = "proxy-change"
+    FORGET = "forget-before"
+    RESTORE = "restore-service"
+    PROXY_BACK = "proxy-back"
+    LET_GO = "let-go"
+
+
+def plan(*, desired: Desired, previous: Desired | None, observed: Observation | None) -> tuple[Step, ...]:
+    """Prepare, cut over, commit."""
+    spec = of_kind(desired.spec, SwarmSpec)
+    before = of_kind(previous.spec, SwarmSpec) if previous is not None else None
+    prepare = [_step(StepName.FIND_IMAGE, Phase.PREPARE)]
+    commit = _step(StepName.FORGET, Phase.COMMIT, undoable=False)
+    is_first = previous is None and (observed is None or observed.serving is None)
+    if is_first:
+        cut = [_step(StepName.CREATE, Phase.CUT_OVER, takes=_A_START, gate=True)]
+    else:
+        prepare.append(_step(StepName.CLAIM, Phase.PREPARE))
+        stops, why, takes = stopped_by(spec, before)
+        cut = [_step(StepName.UPDATE, Phase.CUT_OVER, takes=takes, stops=stops, why=why, gate=True)]
+    if spec.proxy is None:
+        changes = before is not None and before.proxy is not None
+    else:
+        changes = not is_first and (before is None or proxy_of(before) != proxy_of(spec))
+        if not changes:
+            prepare.append(_step(StepName.PROXY_CREATE, Phase.PREPARE))
+    if changes:
+        why = "the proxy before the service is made anew, and only one can hold its ports"
+        cut.append(_step(StepName.PROXY_CHANGE, Phase.CUT_OVER, takes=_A_START, stops=Stop.FULL, why=why, gate=True))
+    return (*prepare, *cut, commit)
+
+
+def plan_back(*, desired: Desired, previous: Desired | None) -> tuple[Step, ...]:
+    """From any point before the commit back to what was there; each step finds for itself whether there is anything to do."""
+    spec = of_kind(desired.spec, SwarmSpec)
+    before = of_kind(previous.spec, SwarmSpec) if previous is not None else None
+    stops, why, takes = stopped_by(before, spec) if before is not None else (Stop.NONE, "", _A_START)
+    steps = [_step(StepName.RESTORE, Phase.ROLL_BACK, takes=takes, stops=stops, why=why, gate=True)]
+    if spec.proxy is not None or (before is not None and before.proxy is not None):
+        steps.append(_step(StepName.PROXY_BACK, Phase.ROLL_BACK, takes=_A_START))
+    return (*steps, _step(StepName.LET_GO, Phase.ROLL_BACK))
+
+
+def stopped_by(spec: SwarmSpec, before: SwarmSpec | None) -> tuple[Stop, str, timedelta]:
+    """What replacing the tasks stops, why, and for how long by estimate: the whole of it where nobody else serves."""
+    takes = expected_time(spec)
+    if spec.order is Order.START_FIRST:
+        return Stop.NONE, "", takes
+    serving = min(spec.replicas, before.replicas if before is not None else spec.replicas)
+    if serving > 1 and 0 < spec.parallel < serving:
+        return Stop.NONE, f"stop-first is declared; {serving - spec.parallel} of {serving} tasks serve meanwhile", takes
+    grace = timedelta(seconds=max(spec.stop_grace_s, before.stop_grace_s if before is not None else 0))
+    why = "stop-first is declared, and " + (
+        "there is one task only" if serving == 1 else "all tasks go at the same time"
+    )
+    return Stop.FULL, why, grace + _A_START
+
+
+def proxy_of(spec: SwarmSpec) -> tuple[object, ...]:
+    """All that the proxy is made from; two that are equal need no change of it."""
+    return (spec.proxy, spec.name, spec.ports, spec.networks) if spec.proxy is not None else ()
+
+
+def _step(
+    name: StepName,
+    phase: Phase,
+    *,
+    takes: timedelta = _MOMENT,
+    stops: Stop = Stop.NONE,
+    why: str = "",
+    gate: bool = False,
+    undoable: bool = True,
+) -> Step:
+    undoable = undoable and phase is not Phase.ROLL_BACK
+    return Step(name=name.value, phase=phase, estimated_for=takes, stops=stops, why=why, gate=gate, undoable=undoable)
