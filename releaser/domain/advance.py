@@ -38,7 +38,7 @@ class UpdateView:
     """What is known of one update. `done` holds the steps done in this attempt, `passed` the gates passed.
 
     `verdict` is the last look in this state, None before the first. `ends_as` is what a roll-back leads to and `repeats`
-    how often it was begun again.
+    how often it was begun again. What is `one_way` must not be rolled back once its cutover began.
     """
 
     state: UpdateState
@@ -50,6 +50,7 @@ class UpdateView:
     soak_until_at: datetime | None = None
     ends_as: UpdateState = UpdateState.FAILED
     repeats: int = 0
+    one_way: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,23 @@ Action = RunStep | Look | MoveTo | Rest | Repeat
 
 def next_action(update: UpdateView, *, now: datetime) -> Action:
     """The one thing to do next for an update."""
+    action = _next_action(update, now=now)
+    if isinstance(action, MoveTo) and action.to is _U.ROLLING_BACK:
+        return way_out(action, state=update.state, one_way=update.one_way)
+    return action
+
+
+def way_out(back: MoveTo, *, state: UpdateState, one_way: bool) -> MoveTo:
+    """The roll-back, or where the version is not safe to roll back and may have run: what stops for a person."""
+    if not one_way or state not in BEING_CUT_OVER:
+        return back
+    reason = (
+        f"{back.reason}; the version is not safe to roll back, so it was left as it is: roll a mended version out there"
+    )
+    return MoveTo(to=_U.INCONSISTENT, reason=reason)
+
+
+def _next_action(update: UpdateView, *, now: datetime) -> Action:
     if update.state in _PHASE_OF:
         return _in_phase(update, now=now)
     if update.state is _U.VERIFYING:
@@ -210,7 +228,8 @@ class RolloutView:
     """What is known of a rollout: its state, its waves' states by number, its members in order.
 
     `counts` tells how many targets of a wave are in which state. With it `members` may be only those that are being
-    touched and those that could move now; without it they are everybody.
+    touched and those that could move now; without it they are everybody. A `rehearsal` only prepares. One that `gives_way` to
+    another, and a `one_way` one that is stopped, let what is being cut over end by itself.
     """
 
     state: RolloutState
@@ -218,6 +237,9 @@ class RolloutView:
     members: Sequence[Member]
     max_parallel: int = 1
     threshold: int = 0
+    rehearsal: bool = False
+    gives_way: bool = False
+    one_way: bool = False
     counts: Mapping[int, Mapping[UpdateState, int]] | None = None
 
     def states_of(self, wave: int) -> Mapping[UpdateState, int]:
@@ -235,18 +257,22 @@ class RolloutView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moves:
-    """What to record now: moves of updates (id -> to, what it waits for, how a roll-back ends), of waves, of the rollout."""
+    """What to record now: moves of updates (id -> to, what it waits for, how a roll-back ends), of waves, of the rollout.
+
+    `begin`: it is time to begin what was scheduled.
+    """
 
     updates: tuple[tuple[int, UpdateState, WaitsFor | None, UpdateState | None], ...] = ()
     waves: tuple[tuple[int, WaveState], ...] = ()
     rollout: RolloutState | None = None
     reason: str = ""
+    begin: bool = False
 
 
 def next_moves(view: RolloutView) -> Moves:
     """Everything a rollout's rules say should move now. Empty when there is nothing to do but wait."""
     if view.state is RolloutState.RUNNING:
-        return _running(view)
+        return _rehearsing(view) if view.rehearsal else _running(view)
     if view.state in {RolloutState.ROLLING_BACK, RolloutState.STOPPING}:
         return _winding_down(view)
     return Moves()
@@ -281,6 +307,27 @@ def _running(view: RolloutView) -> Moves:
     return Moves(updates=tuple(_admit_to_cut_over(view, wave)))
 
 
+def _rehearsing(view: RolloutView) -> Moves:
+    """Prepare wave by wave, put away what is prepared, and say at the end whether all could be."""
+    number = current_wave(view.waves)
+    if number is None:
+        failed = sum(states.get(state, 0) for states in map(view.states_of, view.waves) for state in UPDATE_FAILED)
+        if failed:
+            return Moves(rollout=RolloutState.FAILED, reason=f"rehearsed: {failed} targets could not be prepared")
+        return Moves(rollout=RolloutState.SUCCEEDED, reason="rehearsed: every target could be prepared")
+    states = view.states_of(number)
+    if view.waves[number] is WaveState.PENDING:
+        return Moves(waves=((number, WaveState.RUNNING),))
+    if not any(count for state, count in states.items() if state not in UPDATE_ENDED):
+        failed = sum(states.get(state, 0) for state in UPDATE_FAILED)
+        return Moves(waves=((number, WaveState.FAILED if failed else WaveState.SUCCEEDED),))
+    wave = [m for m in view.members if m.wave == number]
+    if states.get(_U.PENDING, 0) or states.get(_U.PREPARING, 0):
+        return Moves(updates=tuple(_admit_to_prepare(wave)))
+    ready = {_U.PREPARED, _U.WAITING}
+    return Moves(updates=tuple((m.id, _U.ROLLING_BACK, None, _U.SKIPPED) for m in wave if m.state in ready))
+
+
 def _admit_to_prepare(wave: Iterable[Member]) -> list[tuple[int, UpdateState, WaitsFor | None, UpdateState | None]]:
     return [
         (m.id, _U.ALREADY_INSTALLED if m.unchanged else _U.PREPARING, None, None) for m in wave if m.state is _U.PENDING
@@ -310,7 +357,7 @@ def _admit_to_cut_over(
 
 def _winding_down(view: RolloutView) -> Moves:
     """Start nothing, let what is being cut over end by itself, put away what was only prepared, then end."""
-    stopping = view.state is RolloutState.STOPPING
+    stopping = view.state is RolloutState.STOPPING and not view.gives_way and not view.one_way
     undo = {_U.PREPARING, _U.PREPARED, _U.WAITING} | (
         {_U.CUTTING_OVER, _U.VERIFYING, _U.SOAKING} if stopping else set()
     )
@@ -341,6 +388,6 @@ def _wave_end(states: Mapping[UpdateState, int]) -> WaveState:
 def _end(view: RolloutView) -> RolloutState:
     """Rolled back means: nobody is left on the new version by this rollout, and nobody in between."""
     if view.state is RolloutState.STOPPING:
-        return RolloutState.ABORTED
+        return RolloutState.SUPERSEDED if view.gives_way else RolloutState.ABORTED
     left = view.states() & {_U.SUCCEEDED, _U.INCONSISTENT}
     return RolloutState.FAILED if left else RolloutState.ROLLED_BACK

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
 from datetime import datetime, timedelta
 
 from releaser.domain.drift import Difference
@@ -21,21 +21,25 @@ from releaser.errors import RefusedError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutOptions:
-    """How a rollout goes. `threshold` is how many targets of a wave may fail; `starts_at` is for the notice.
+    """How a rollout goes. `threshold` is how many targets of a wave may fail.
 
+    It and `max_parallel` are numbers or percentages of the wave. It begins at `starts_at`, and the notice says so.
     `one_off` is a single piece of work at one installation, for `ticket` and `reason`: it pins the installation. `unpin`
-    takes pinned installations along, which are passed over otherwise.
+    takes pinned installations along, which are passed over otherwise. `supersede` takes over from rollouts that are at work
+    there; `rehearse` prepares everywhere, cuts nothing over and puts away what it prepared.
     """
 
     waves: tuple[str, ...] = DEFAULT_SIZES
-    max_parallel: int = 1
-    threshold: int = 0
+    max_parallel: int | str = 1
+    threshold: int | str = 0
     needs_approval: bool = False
     ticket: str = ""
     starts_at: datetime | None = None
     one_off: bool = False
     reason: str = ""
     unpin: bool = False
+    supersede: bool = False
+    rehearse: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +71,9 @@ class PlannedTarget:
     """One target in a plan.
 
     `drift` and `warning` are sentences for people, empty when there is nothing to say; `seen` tells whether its engine
-    answered when the plan was made, and `differences` what it showed that is not as recorded. `predicted` is what earlier
-    cutovers let expect.
+    answered when the plan was made, and `differences` what it showed that is not as recorded. `contract` names the rules of the
+    customer's contract as they were, `one_way` says why the version is not safe to roll back, where it is not. `predicted` is
+    what earlier cutovers let expect.
     """
 
     target_id: int
@@ -86,6 +91,8 @@ class PlannedTarget:
     warning: str = ""
     seen: bool = True
     differences: tuple[Difference, ...] = ()
+    contract: str = ""
+    one_way: str = ""
     predicted: Prediction = Prediction()  # noqa: RUF009 -- frozen
 
     @property
@@ -111,7 +118,10 @@ class InstallationStop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything a rollout will do, in order. One with `refusals` can be shown, and is neither kept nor started."""
+    """Everything a rollout will do, in order. One with `refusals` can be shown, and is neither kept nor started.
+
+    No target had a higher number than `newest_target` when it was made: those that have one came late.
+    """
 
     product: str
     version: str
@@ -120,6 +130,7 @@ class Plan:
     targets: tuple[PlannedTarget, ...]
     passed: tuple[Passed, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    newest_target: int = 0
 
     def check(self) -> None:
         """Raise the first of its refusals as `RefusedError`."""
@@ -132,17 +143,20 @@ class Plan:
 
     @property
     def hash(self) -> str:
-        """Names what will be done, where and in which order; warnings and the planned start are not part of it."""
+        """Names everything that an approver agrees to.
+
+        What is done, where, when, in which order and how it is watched; who is passed over; what a roll-back leads to; the
+        windows of the contracts. What was merely seen (warnings, drift, faults) is not part of it.
+        """
         content = [
             self.product,
             self.version,
-            [*self.options.waves, self.options.max_parallel, self.options.threshold, self.options.ticket],
-            [
-                [t.target_id, t.wave, t.desired.digest, config_hash(t.desired.spec), [s.name for s in t.steps]]
-                for t in self.targets
-            ],
+            self.selector,
+            _plain(asdict(self.options)),
+            [[one.installation, one.reason] for one in self.passed],
+            [_named(one) for one in self.targets],
         ]
-        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def changes(self) -> tuple[PlannedTarget, ...]:
@@ -166,3 +180,34 @@ class Plan:
                 )
             )
         return tuple(result)
+
+
+def _named(target: PlannedTarget) -> list[object]:
+    """What of a target the plan's name covers; how an update is watched is no part of what runs, but of the plan."""
+    desired, previous = target.desired, target.previous
+    steering = {name: getattr(desired.spec, name) for name in sorted(desired.spec.steering)}
+    return [
+        target.target_id,
+        target.wave,
+        desired.digest,
+        config_hash(desired.spec),
+        {
+            name: _plain(asdict(kept) if is_dataclass(kept) and not isinstance(kept, type) else kept)
+            for name, kept in steering.items()
+        },
+        [previous.digest, config_hash(previous.spec)] if previous else None,
+        [[step.name, step.stops, step.undoable] for step in target.steps],
+        target.contract,
+        target.one_way,
+    ]
+
+
+def _plain(value: object) -> object:
+    """Data that JSON writes the same way every time."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(kept) for key, kept in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(kept) for kept in value]
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -15,6 +15,7 @@ class RolloutState(StrEnum):
 
     PLANNED = "planned"
     AWAITING_APPROVAL = "awaiting_approval"
+    SCHEDULED = "scheduled"
     RUNNING = "running"
     PAUSED = "paused"
     ROLLING_BACK = "rolling_back"
@@ -89,12 +90,13 @@ _W = WaveState
 _U = UpdateState
 
 ROLLOUT_MOVES: Mapping[RolloutState, frozenset[RolloutState]] = {
-    _R.PLANNED: frozenset({_R.AWAITING_APPROVAL, _R.RUNNING, _R.SUCCEEDED, _R.ABORTED, _R.SUPERSEDED}),
-    _R.AWAITING_APPROVAL: frozenset({_R.RUNNING, _R.ABORTED, _R.SUPERSEDED}),
+    _R.PLANNED: frozenset({_R.AWAITING_APPROVAL, _R.SCHEDULED, _R.RUNNING, _R.SUCCEEDED, _R.ABORTED, _R.SUPERSEDED}),
+    _R.AWAITING_APPROVAL: frozenset({_R.SCHEDULED, _R.RUNNING, _R.SUCCEEDED, _R.ABORTED, _R.SUPERSEDED}),
+    _R.SCHEDULED: frozenset({_R.AWAITING_APPROVAL, _R.RUNNING, _R.SUCCEEDED, _R.ABORTED, _R.SUPERSEDED}),
     _R.RUNNING: frozenset({_R.PAUSED, _R.ROLLING_BACK, _R.STOPPING, _R.SUCCEEDED, _R.FAILED}),
     _R.PAUSED: frozenset({_R.RUNNING, _R.STOPPING, _R.ROLLING_BACK}),
     _R.ROLLING_BACK: frozenset({_R.ROLLED_BACK, _R.FAILED, _R.STOPPING}),
-    _R.STOPPING: frozenset({_R.ABORTED, _R.FAILED}),
+    _R.STOPPING: frozenset({_R.ABORTED, _R.FAILED, _R.SUPERSEDED}),
     _R.SUCCEEDED: frozenset(),
     _R.FAILED: frozenset({_R.RUNNING}),
     _R.ROLLED_BACK: frozenset({_R.RUNNING}),
@@ -117,9 +119,9 @@ UPDATE_MOVES: Mapping[UpdateState, frozenset[UpdateState]] = {
     _U.PREPARING: frozenset({_U.PREPARED, _U.ROLLING_BACK}),
     _U.PREPARED: frozenset({_U.WAITING, _U.CUTTING_OVER, _U.ROLLING_BACK}),
     _U.WAITING: frozenset({_U.CUTTING_OVER, _U.ROLLING_BACK}),
-    _U.CUTTING_OVER: frozenset({_U.VERIFYING, _U.ROLLING_BACK}),
-    _U.VERIFYING: frozenset({_U.SOAKING, _U.ROLLING_BACK}),
-    _U.SOAKING: frozenset({_U.COMMITTING, _U.ROLLING_BACK}),
+    _U.CUTTING_OVER: frozenset({_U.VERIFYING, _U.ROLLING_BACK, _U.INCONSISTENT}),
+    _U.VERIFYING: frozenset({_U.SOAKING, _U.ROLLING_BACK, _U.INCONSISTENT}),
+    _U.SOAKING: frozenset({_U.COMMITTING, _U.ROLLING_BACK, _U.INCONSISTENT}),
     _U.COMMITTING: frozenset({_U.SUCCEEDED, _U.INCONSISTENT}),
     _U.ROLLING_BACK: frozenset({_U.ROLLED_BACK, _U.FAILED, _U.SKIPPED, _U.TIMED_OUT, _U.INCONSISTENT}),
     _U.SUCCEEDED: frozenset(),
@@ -132,7 +134,8 @@ UPDATE_MOVES: Mapping[UpdateState, frozenset[UpdateState]] = {
 }
 
 ENDED = frozenset({_R.SUCCEEDED, _R.FAILED, _R.ROLLED_BACK, _R.ABORTED, _R.SUPERSEDED})
-UNDER_WAY = frozenset({_R.RUNNING, _R.ROLLING_BACK, _R.STOPPING})
+NOT_BEGUN = frozenset({_R.PLANNED, _R.AWAITING_APPROVAL, _R.SCHEDULED})
+UNDER_WAY = frozenset({_R.SCHEDULED, _R.RUNNING, _R.ROLLING_BACK, _R.STOPPING})
 UPDATE_FAILED = frozenset({_U.FAILED, _U.ROLLED_BACK, _U.TIMED_OUT, _U.INCONSISTENT})
 UPDATE_ENDED = UPDATE_FAILED | {_U.SUCCEEDED, _U.ALREADY_INSTALLED, _U.SKIPPED}
 UPDATE_GOOD = frozenset({_U.SUCCEEDED, _U.ALREADY_INSTALLED})

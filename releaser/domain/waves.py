@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from releaser.errors import InvalidError
 
 DEFAULT_SIZES = ("1", "100%")
+WHOLE = 100
+LONGEST_NUMBER = 6
 
 
 class InvalidWavesError(InvalidError):
@@ -22,8 +24,8 @@ def parse_sizes(text: str) -> tuple[str, ...]:
     sizes = tuple(part.strip() for part in text.split(",") if part.strip())
     for size in sizes:
         number = size.removesuffix("%")
-        good = number.isascii() and number.isdigit() and len(number) <= 6 and int(number) >= 1
-        if not good or (size.endswith("%") and int(number) > 100):
+        good = number.isascii() and number.isdigit() and len(number) <= LONGEST_NUMBER and int(number) >= 1
+        if not good or (size.endswith("%") and int(number) > WHOLE):
             raise InvalidWavesError(
                 f"'{size[:20]}' is no size of a wave.",
                 advice="Use counts and percentages of all installations, such as 1,5,20%.",
@@ -37,8 +39,29 @@ def parse_sizes(text: str) -> tuple[str, ...]:
 def count_of(size: str, *, of: int) -> int:
     """How many a size means out of `of`, at least 1."""
     if size.endswith("%"):
-        return max(1, math.ceil(of * int(size[:-1]) / 100))
+        return max(1, math.ceil(of * int(size[:-1]) / WHOLE))
     return max(1, int(size))
+
+
+def parse_limit(text: str, *, field: str, least: int) -> int | str:
+    """Read `3` or `20%`: how many of a wave. Raises `InvalidWavesError`."""
+    bare = text.strip()
+    number = bare.removesuffix("%")
+    good = number.isascii() and number.isdigit() and len(number) <= LONGEST_NUMBER and int(number) >= least
+    if not good or (bare.endswith("%") and int(number) > WHOLE):
+        raise InvalidWavesError(
+            f"'{text[:20]}' is no number of targets.",
+            advice=f"Use a count from {least} on, or a percentage of a wave's targets, such as 20%.",
+            field=field,
+        )
+    return bare if bare.endswith("%") else int(bare)
+
+
+def limit_of(limit: int | str, *, of: int, least: int) -> int:
+    """How many of `of` targets a limit lets through: never more than its percentage, and `least` in any case."""
+    if isinstance(limit, str):
+        return max(least, of * int(limit.removesuffix("%")) // WHOLE)
+    return max(least, limit)
 
 
 def split(names: Sequence[str], *, sizes: Sequence[str] = DEFAULT_SIZES) -> tuple[tuple[str, ...], ...]:

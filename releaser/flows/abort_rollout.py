@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from releaser.domain.rollout import ROLLOUT_MOVES, RolloutState
+from releaser.domain.rollout import NOT_BEGUN, ROLLOUT_MOVES, RolloutState
 from releaser.flows.finish_work import finish_work
 from releaser.flows.ports import Facts, Ports
 from releaser.store import moves, rollouts
-
-_NOT_BEGUN = frozenset({RolloutState.PLANNED, RolloutState.AWAITING_APPROVAL})
 
 
 def abort_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -> Facts:
@@ -19,7 +17,7 @@ def abort_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -
     with ports.database.transaction() as session:
         rollout = rollouts.get(session, rollout_id)
         if rollout.state not in {RolloutState.STOPPING, RolloutState.ABORTED}:
-            begun = rollout.state not in _NOT_BEGUN
+            begun = rollout.state not in NOT_BEGUN
             to = RolloutState.STOPPING if begun else RolloutState.ABORTED
             ended = {} if begun else {"finished_at": now}
             moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=now, by=by, reason=reason, **ended)

@@ -24,8 +24,11 @@ from releaser.domain.rollout import (
 )
 from releaser.domain.target import Step, Stop, planned_stop
 from releaser.errors import MoveConflictError
+from releaser.flows.begin_rollout import begin_rollout
 from releaser.flows.begin_work import begin_work
+from releaser.flows.block_version import block_version
 from releaser.flows.finish_work import finish_work
+from releaser.flows.join_late import join_late
 from releaser.flows.move_update import move_update
 from releaser.flows.notice_gate import covering, standing_notices
 from releaser.flows.ports import Ports
@@ -46,8 +49,13 @@ def advance_rollout(ports: Ports, *, rollout_id: int) -> bool:
     now = ports.clock.now()
     # Most looks find nothing to do, and those take no writer's turn.
     with ports.database.reading() as session:
-        if _due(session, rollout_id, now=now) == Moves():
-            return False
+        due = _due(session, rollout_id, now=now)
+    if due == Moves():
+        return False
+    if due.begin:
+        return begin_rollout(ports, rollout_id=rollout_id)
+    if due.rollout is RolloutState.SUCCEEDED and join_late(ports, rollout_id=rollout_id):
+        return True
     try:
         with ports.database.transaction() as session:
             due = _due(session, rollout_id, now=now)
@@ -63,6 +71,8 @@ def _due(session: Session, rollout_id: int, *, now: datetime) -> Moves:
     rollout = rollout_work.rollout(session, rollout_id)
     if rollout is None or rollout.state not in UNDER_WAY:
         return Moves()
+    if rollout.state is RolloutState.SCHEDULED:
+        return Moves(begin=rollout.begins_at is None or rollout.begins_at <= now)
     counts = rollout_work.counts(session, rollout_id)
     if rollout.state is RolloutState.RUNNING:
         members = _movable(session, rollout_id, rollout, counts, now=now)
@@ -76,6 +86,9 @@ def _due(session: Session, rollout_id: int, *, now: datetime) -> Moves:
             members=members,
             max_parallel=rollout.max_parallel,
             threshold=rollout.threshold,
+            rehearsal=rollout.rehearsal,
+            gives_way=rollout.gives_way,
+            one_way=rollout.state is RolloutState.STOPPING and rollout_work.one_way(session, rollout_id),
             counts=counts,
         )
     )
@@ -198,6 +211,7 @@ def _move_rollout(session: Session, rollout: Rollout, to: RolloutState, reason: 
     moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=now, by="releaser", reason=reason)
     if to in ENDED:
         finish_work(session, rollout=rollout, now=now)
+        block_version(session, rollout, now=now)
 
 
 def under_way(ports: Ports) -> list[int]:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from releaser.domain.advance import Look, MoveTo, Repeat, Rest, RunStep, UpdateView, next_action
+from releaser.domain.advance import Look, MoveTo, Repeat, Rest, RunStep, UpdateView, next_action, way_out
 from releaser.domain.rollout import AT_WORK, StepState, UpdateState
 from releaser.domain.target import Assignment, Desired, Health, Phase, Step, Stop, Verdict
 from releaser.errors import OutsideError, ReleaserError
@@ -106,6 +106,7 @@ def _view(update: TargetUpdate, records: dict[str, StepRecord]) -> UpdateView:
         soak_until_at=update.soak_until_at,
         ends_as=update.ends_as,
         repeats=update.repeats,
+        one_way=update.one_way,
     )
 
 
@@ -276,4 +277,5 @@ def _after_failure(update: TargetUpdate, reason: str) -> MoveTo:
     if update.state is UpdateState.COMMITTING:
         return MoveTo(to=UpdateState.SUCCEEDED, reason=f"left over: {reason}")
     ends_as = UpdateState.ROLLED_BACK if update.cut_over else UpdateState.FAILED
-    return MoveTo(to=UpdateState.ROLLING_BACK, reason=reason, ends_as=ends_as)
+    back = MoveTo(to=UpdateState.ROLLING_BACK, reason=reason, ends_as=ends_as)
+    return way_out(back, state=update.state, one_way=update.one_way)

@@ -8,7 +8,7 @@ from releaser.domain.plan import Plan
 from releaser.domain.rollout import RolloutState
 from releaser.errors import MoveConflictError, RefusedError
 from releaser.flows.make_plan import make_plan
-from releaser.flows.plan_rollout import keep_plan
+from releaser.flows.plan_rollout import draft_again, keep_again
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.start_rollout import release_rollout
 from releaser.store import rollouts
@@ -28,20 +28,28 @@ def approve_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "")
             raise MoveConflictError(
                 f"rollout {rollout_id}", source="awaiting_approval", to="running", actual=rollout.state.value
             )
-        if rollout.created_by == by:
+        if by in {rollout.created_by, *rollout.authors}:
             raise RefusedError(
                 f"{by or 'The author'} asked for rollout {rollout_id} and cannot approve it.",
                 rule="four-eyes",
                 advice="Ask somebody else to approve it.",
             )
         shown = load(Plan, rollout.plan)
+        members = frozenset(update.target_id for update in rollout.updates)
     plan = make_plan(
-        ports, product=shown.product, version=shown.version, selector=shown.selector, options=shown.options
+        ports,
+        product=shown.product,
+        version=shown.version,
+        selector=shown.selector,
+        options=shown.options,
+        only=members,
     )
     plan.check()
     if plan.hash != shown.hash:
         with ports.database.transaction() as session:
-            keep_plan(session, replace(plan, options=shown.options), by=by, now=ports.clock.now())
+            rollout = rollouts.get(session, rollout_id)
+            keep_again(session, rollout, replace(plan, newest_target=shown.newest_target))
+            draft_again(session, rollout, plan, now=ports.clock.now())
         raise RefusedError(
             f"The plan of rollout {rollout_id} changed since it was shown ({shown.hash} -> {plan.hash}).",
             rule="plan-changed",
@@ -49,10 +57,12 @@ def approve_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "")
         )
     with ports.database.transaction() as session:
         rollout = rollouts.get(session, rollout_id)
+        if rollout.plan_hash != shown.hash:
+            raise MoveConflictError(f"rollout {rollout_id}", source=shown.hash, to="running", actual=rollout.plan_hash)
         rollout.approved_by = by
         if reason:
             rollout.reason = reason
-        release_rollout(session, rollout, ports=ports, by=by)
+        release_rollout(session, rollout, options=plan.options, ports=ports, by=by)
         facts = rollouts.facts(rollout)
     ports.wake()
     return facts

@@ -16,15 +16,16 @@ from releaser.domain.drift import (
     differences,
     in_words,
 )
-from releaser.domain.plan import Plan, PlannedTarget, RolloutOptions
+from releaser.domain.plan import Plan, PlannedTarget, Refusal, RolloutOptions
+from releaser.domain.plan_rules import too_short_soak
 from releaser.domain.spec import ContainerSpec, TargetSpec
-from releaser.domain.target import Assignment, Desired, Health, Observation
+from releaser.domain.target import Assignment, Desired, Health, Observation, Step
 from releaser.domain.version import Scheme, parse
-from releaser.errors import OutsideError
+from releaser.errors import OutsideError, RefusedError
 from releaser.flows.ports import Ports
 from releaser.flows.predict_plan import predict_plan
 from releaser.flows.resolve_images import resolve_images
-from releaser.flows.select_targets import Chosen, select_targets
+from releaser.flows.select_targets import Chosen, Selected, select_targets
 from releaser.targets.target import Driver
 
 _AT_ONCE = 8
@@ -69,17 +70,18 @@ def make_plan(
     desired = resolve_images(ports, selected)
     wanted = [_wanted(one, desired[one.target_id]) for one in selected.targets]
     seen = _look(ports, wanted)
+    planned = [
+        _planned(ports.drivers[one.chosen.driver], one, look, selected) for one, look in zip(wanted, seen, strict=True)
+    ]
     plan = Plan(
         product=product,
         version=selected.version,
         selector=selected.selector,
         options=options,
-        targets=tuple(
-            _planned(ports.drivers[one.chosen.driver], one, look, selected.scheme)
-            for one, look in zip(wanted, seen, strict=True)
-        ),
+        targets=tuple(target for target, _ in planned),
         passed=selected.passed,
-        refusals=selected.refusals,
+        refusals=(*selected.refusals, *(one for _, refused in planned for one in refused)),
+        newest_target=selected.newest_target,
     )
     return predict_plan(ports, plan)
 
@@ -144,11 +146,21 @@ def _healthy(driver: Driver, assignment: Assignment, wanted: Desired | None) -> 
     return driver.verify(assignment, wanted=wanted).health is Health.HEALTHY
 
 
-def _planned(driver: Driver, one: _Wanted, look: _Seen, scheme: Scheme) -> PlannedTarget:
+def _planned(
+    driver: Driver, one: _Wanted, look: _Seen, selected: Selected
+) -> tuple[PlannedTarget, tuple[Refusal, ...]]:
+    """The target as planned, and what rules refuse of it."""
     chosen, observation = one.chosen, look.observation
     desired, previous = one.assignment.desired, one.assignment.previous
-    steps = () if look.installed else driver.plan(desired=desired, previous=previous, observed=observation)
-    return PlannedTarget(
+    steps: tuple[Step, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    if not look.installed:
+        refused = tuple(too_short_soak(desired.spec, installation=chosen.installation))
+        try:
+            steps = driver.plan(desired=desired, previous=previous, observed=observation)
+        except RefusedError as error:
+            refused = (*refused, _refusal(error, chosen.installation))
+    planned = PlannedTarget(
         target_id=chosen.target_id,
         installation_id=chosen.installation_id,
         installation=chosen.installation,
@@ -161,9 +173,23 @@ def _planned(driver: Driver, one: _Wanted, look: _Seen, scheme: Scheme) -> Plann
         steps=steps,
         already_installed=look.installed,
         drift=_drift(one, look.found),
-        warning="; ".join(filter(None, (look.fault or _backwards(chosen, desired, scheme), chosen.pin))),
+        warning="; ".join(filter(None, (look.fault or _backwards(chosen, desired, selected.scheme), chosen.pin))),
         seen=not look.fault,
         differences=look.found,
+        contract=chosen.contract,
+        one_way=selected.one_way,
+    )
+    return planned, refused
+
+
+def _refusal(error: RefusedError, installation: str) -> Refusal:
+    return Refusal(
+        rule=error.rule,
+        detail=error.detail,
+        advice=error.advice,
+        about=error.field or "",
+        installation=installation,
+        facts={name: str(fact) for name, fact in error.facts.items()},
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, select
@@ -12,6 +14,7 @@ from sqlalchemy.orm import Session
 from releaser.domain.plan import Plan, PlannedTarget, Refusal, RolloutOptions
 from releaser.domain.rollout import RolloutState, UpdateState
 from releaser.domain.target import Stop
+from releaser.domain.waves import limit_of
 from releaser.errors import InvalidError
 from releaser.flows.draft_notice import Touched, draft_notice
 from releaser.flows.make_plan import make_plan
@@ -67,6 +70,7 @@ def plan_facts(ports: Ports, plan: Plan) -> Facts:
         "max_parallel": plan.options.max_parallel,
         "threshold": plan.options.threshold,
         "one_off": plan.options.one_off,
+        "rehearsal": plan.options.rehearse,
         "refusals": [refusal_facts(one) for one in plan.refusals],
         "passed": [{"installation": p.installation, "customer": p.customer, "reason": p.reason} for p in plan.passed],
         "targets": [_target_facts(target) for target in plan.targets],
@@ -128,17 +132,20 @@ def body_hash(*, product: str, version: str, selector: str, options: RolloutOpti
 
 
 def keep_plan(session: Session, plan: Plan, *, by: str, now: datetime) -> Rollout:
-    """Write the plan down as a planned rollout. One of the same release and selector that has not begun is re-planned."""
+    """Write the plan down as a planned rollout. One of the same release and selector that has not begun is re-planned.
+
+    Whoever plans something else than before is one of its authors; once it needs an approval it does until it is aborted.
+    """
     product = products.get(session, plan.product)
     release = releases.get(session, product, plan.version)
     rollout = session.scalars(
         select(Rollout).where(
             Rollout.release_id == release.id,
             Rollout.selector == plan.selector,
+            Rollout.rehearsal.is_(plan.options.rehearse),
             Rollout.state.in_([RolloutState.PLANNED, RolloutState.AWAITING_APPROVAL]),
         )
     ).first()
-    values = _values(plan)
     if rollout is None:
         rollout = Rollout(
             product_id=product.id,
@@ -147,23 +154,35 @@ def keep_plan(session: Session, plan: Plan, *, by: str, now: datetime) -> Rollou
             state=RolloutState.PLANNED,
             created_by=by,
             created_at=now,
-            **values,
+            authors=[by],
+            rehearsal=plan.options.rehearse,
+            **_values(plan),
         )
         session.add(rollout)
         session.flush()
         moves.record(session, rollout, source="", to=RolloutState.PLANNED.value, now=now, by=by)
         _keep_members(session, rollout, plan)
     elif rollout.plan_hash != plan.hash:
-        for name, value in {**values, "approved_by": ""}.items():
-            setattr(rollout, name, value)
-        session.execute(delete(TargetUpdate).where(TargetUpdate.rollout_id == rollout.id))
-        session.execute(delete(Wave).where(Wave.rollout_id == rollout.id))
-        _keep_members(session, rollout, plan)
+        rollout.authors = list(dict.fromkeys([*rollout.authors, by]))
+        keep_again(session, rollout, plan)
     session.flush()
     session.refresh(rollout)
     _note_drift(session, plan, now=now)
     draft_again(session, rollout, plan, now=now)
     return rollout
+
+
+def keep_again(session: Session, rollout: Rollout, plan: Plan) -> None:
+    """Put the plan in the place of what was planned, in a rollout that has not begun. No approval survives that."""
+    values = _values(plan)
+    values["needs_approval"] = rollout.needs_approval or plan.options.needs_approval
+    for name, value in {**values, "approved_by": ""}.items():
+        setattr(rollout, name, value)
+    session.execute(delete(TargetUpdate).where(TargetUpdate.rollout_id == rollout.id))
+    session.execute(delete(Wave).where(Wave.rollout_id == rollout.id))
+    _keep_members(session, rollout, plan)
+    session.flush()
+    session.refresh(rollout)
 
 
 def _note_drift(session: Session, plan: Plan, *, now: datetime) -> None:
@@ -181,17 +200,24 @@ def _values(plan: Plan) -> dict[str, object]:
         "body_hash": body_hash(product=plan.product, version=plan.version, selector=plan.selector, options=options),
         "plan": dump(plan),
         "plan_hash": plan.hash,
-        "max_parallel": options.max_parallel,
-        "threshold": options.threshold,
+        "max_parallel": limit_of(options.max_parallel, of=len(plan.targets), least=1),
+        "threshold": limit_of(options.threshold, of=len(plan.targets), least=0),
         "needs_approval": options.needs_approval,
         "ticket": options.ticket,
     }
 
 
 def _keep_members(session: Session, rollout: Rollout, plan: Plan) -> None:
-    for number in sorted({target.wave for target in plan.targets}):
-        session.add(Wave(rollout_id=rollout.id, number=number))
-    for position, target in enumerate(plan.targets):
+    for number, size in sorted(Counter(target.wave for target in plan.targets).items()):
+        session.add(wave_of(rollout, plan, number=number, size=size))
+    keep_members(session, rollout, plan.targets)
+
+
+def keep_members(
+    session: Session, rollout: Rollout, targets: Sequence[PlannedTarget], *, first: int = 0, active: bool = False
+) -> None:
+    """Write down what is planned for targets, in their order from position `first` on."""
+    for position, target in enumerate(targets, start=first):
         session.add(
             TargetUpdate(
                 rollout_id=rollout.id,
@@ -199,17 +225,32 @@ def _keep_members(session: Session, rollout: Rollout, plan: Plan) -> None:
                 wave=target.wave,
                 position=position,
                 state=UpdateState.PENDING,
+                active=active,
                 desired=dump(target.desired),
                 previous=dump(target.previous) if target.previous else None,
                 steps=[dump(step) for step in target.steps],
                 planned_stop_s=target.stop[1].total_seconds(),
+                one_way=bool(target.one_way),
                 predicted=dump(target.predicted) if not target.already_installed else None,
             )
         )
 
 
+def wave_of(rollout: Rollout, plan: Plan, *, number: int, size: int) -> Wave:
+    """A wave of `size` targets with the limits that the options mean for it."""
+    options = plan.options
+    return Wave(
+        rollout_id=rollout.id,
+        number=number,
+        max_parallel=limit_of(options.max_parallel, of=size, least=1),
+        threshold=limit_of(options.threshold, of=size, least=0),
+    )
+
+
 def draft_again(session: Session, rollout: Rollout, plan: Plan, *, now: datetime) -> None:
-    """Draft the notice of what stops. Of one that is announced already, what changed counts as not told until it is revised."""
+    """Draft the notice of what stops; a rehearsal stops nothing. Of one that is announced already, what changed counts as not told until it is revised."""
+    if plan.options.rehearse:
+        return
     touched = [
         Touched(installation_id=s.installation_id, stop=s.stop, modules=s.modules, stop_for=s.stop_for)
         for s in plan.stops(_modules_of(session, plan))

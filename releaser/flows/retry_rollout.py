@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy.orm import Session
+
 from releaser.domain.plan import Plan
 from releaser.domain.rollout import (
     ROLLOUT_MOVES,
@@ -13,10 +15,12 @@ from releaser.domain.rollout import (
 )
 from releaser.domain.target import Phase
 from releaser.errors import MoveConflictError, RefusedError
+from releaser.flows.give_way import busy
 from releaser.flows.notice_gate import require_notices
 from releaser.flows.plan_rollout import draft_again
 from releaser.flows.ports import Facts, Ports
-from releaser.store import moves, rollouts
+from releaser.flows.select_targets import blocked_refusal
+from releaser.store import blocks, moves, rollouts
 from releaser.store.plain import load
 from releaser.store.rollouts import Rollout, TargetUpdate
 
@@ -28,7 +32,8 @@ def retry_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -
     """Start a new attempt. Targets that are *inconsistent* are left alone: they are for people.
 
     The work needs a covering notice again: one is drafted before `RefusedError(rule="notice-required")` asks for it.
-    Raises also `RolloutNotFoundError`, `MoveConflictError`.
+    Raises also `RolloutNotFoundError`, `MoveConflictError`, `TargetBusyError`, and `RefusedError(rule="version-blocked")` for a
+    version that was rolled back.
     """
     now = ports.clock.now()
     with ports.database.transaction() as session:
@@ -42,10 +47,14 @@ def retry_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -
                 advice="Only what failed or was rolled back is tried again; what is planned is started by `releaser deploy`.",
             )
         _check_consistent(rollout)
+        _check_block(session, rollout)
         draft_again(session, rollout, load(Plan, rollout.plan), now=now)
     with ports.database.transaction() as session:
         rollout = rollouts.get(session, rollout_id)
-        require_notices(session, rollout=rollout, now=now)
+        if not rollout.rehearsal:
+            require_notices(session, rollout=rollout, now=now)
+        for holder in rollouts.holders(session, rollout.id, states=_AGAIN):
+            raise busy(holder)
         for update in rollout.updates:
             if update.state in _AGAIN:
                 _again(update)
@@ -78,6 +87,14 @@ def _check_consistent(rollout: Rollout) -> None:
             rule="inconsistent",
             advice="Look at the host, bring the container up or remove it, then deploy again with `releaser deploy`.",
         )
+
+
+def _check_block(session: Session, rollout: Rollout) -> None:
+    """What was rolled back goes again when somebody has said that it may."""
+    block = blocks.standing(session, rollout.release_id)
+    if block is not None and not rollout.rehearsal:
+        refusal = blocked_refusal(block)
+        raise RefusedError(refusal.detail, rule=refusal.rule, advice=refusal.advice, field="version", **refusal.facts)
 
 
 def _again(update: TargetUpdate) -> None:

@@ -6,7 +6,9 @@ being made. What does not live here: what the targets are made from (`resolve_im
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -14,6 +16,7 @@ from sqlalchemy.orm import Session
 from releaser.domain import selector as selectors
 from releaser.domain.drift import Recorded
 from releaser.domain.plan import Passed, Refusal, RolloutOptions
+from releaser.domain.plan_rules import no_way_back
 from releaser.domain.release import ReleaseState
 from releaser.domain.spec import AnySpec
 from releaser.domain.target import Desired, DriverName
@@ -21,7 +24,8 @@ from releaser.domain.version import Scheme, parse
 from releaser.domain.waves import split
 from releaser.domain.way import RequiredStop, stops_on_way
 from releaser.errors import InvalidError, NotFoundError, RefusedError
-from releaser.store import drifts, installations, pins, products, releases, ways
+from releaser.store import blocks, drifts, installations, pins, products, releases, ways
+from releaser.store.blocks import Block
 from releaser.store.installations import Installation, Target
 from releaser.store.plain import load_spec
 from releaser.store.releases import Release
@@ -64,12 +68,16 @@ class Chosen:
     running: str
     pin: str
     since: str
+    contract: str
     made_of: MadeOf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selected:
-    """What was selected; `known` are the images that the candidate recorded, by module (image with tag, digest)."""
+    """What was selected; `known` are the images that the candidate recorded, by module (image with tag, digest).
+
+    `one_way` says why the version is not safe to roll back, where it is not; no target is newer than `newest_target`.
+    """
 
     version: str
     scheme: Scheme
@@ -78,6 +86,8 @@ class Selected:
     passed: tuple[Passed, ...]
     refusals: tuple[Refusal, ...]
     known: Mapping[int, tuple[str, str]]
+    one_way: str
+    newest_target: int
 
 
 def select_targets(
@@ -107,8 +117,14 @@ def select_targets(
             _target(target, wave=wave_of[one.name]) for one in chosen for target in one.targets if _among(target, only)
         ),
         passed=passed,
-        refusals=_passed_stops(chosen, release, ways.required_stops(session, row)),
+        refusals=(
+            *_blocked(session, release),
+            *_passed_stops(chosen, release, ways.required_stops(session, row)),
+            *_gone_back(chosen, release, ways.one_ways(session, row)),
+        ),
         known={image.module_id: (image.image, image.digest) for image in release.images},
+        one_way=release.one_way_reason,
+        newest_target=installations.newest_target(session),
     )
 
 
@@ -192,6 +208,36 @@ def _check_one_off(chosen: Sequence[Installation], options: RolloutOptions) -> N
             )
 
 
+def _blocked(session: Session, release: Release) -> Iterator[Refusal]:
+    """After a rollback the version waits for a person to say that it may go again."""
+    block = blocks.standing(session, release.id)
+    if block is not None:
+        yield blocked_refusal(block)
+
+
+def blocked_refusal(block: Block) -> Refusal:
+    """Why a blocked version is refused, and what lets it go again."""
+    release = block.release
+    return Refusal(
+        rule="version-blocked",
+        detail=f"{release.version} is blocked for line {block.line} since {block.at:%Y-%m-%d %H:%M}Z: {block.reason}",
+        advice="Roll a mended version out, or when the cause was another one: releaser release unblock "
+        f"{release.product.name} {release.version} --reason REASON.",
+        about="version",
+        facts={"blocked_by_rollout": str(block.rollout_id)},
+    )
+
+
+def _gone_back(chosen: Sequence[Installation], release: Release, one_ways: Sequence[RequiredStop]) -> Iterator[Refusal]:
+    scheme = release.product.scheme
+    upto = parse(release.version, scheme=scheme)
+    for installation in chosen if one_ways else ():
+        for running in sorted({target.version for target in installation.targets if target.version})[-1:]:
+            yield from no_way_back(
+                one_ways, running=parse(running, scheme=scheme), upto=upto, installation=installation.name
+            )
+
+
 def _passed_stops(
     chosen: Sequence[Installation], release: Release, stops: Sequence[RequiredStop]
 ) -> tuple[Refusal, ...]:
@@ -248,6 +294,13 @@ def _previous(target: Target) -> Desired | None:
     )
 
 
+def _contract(zone: str, regulation: Mapping[str, object]) -> str:
+    """Names the rules of a contract, so that a change of them can be noticed; empty when there are none."""
+    if not regulation:
+        return ""
+    return hashlib.sha256(json.dumps([zone, regulation], sort_keys=True).encode()).hexdigest()[:12]
+
+
 def _target(target: Target, *, wave: int) -> Chosen:
     installation, module = target.installation, target.module
     return Chosen(
@@ -267,6 +320,7 @@ def _target(target: Target, *, wave: int) -> Chosen:
         running=target.version,
         pin=pins.in_words(installation.pin) if installation.pin is not None else "",
         since=target.drift["since"][:16].replace("T", " ") + "Z" if target.drift else "",
+        contract=_contract(installation.customer.zone, installation.customer.regulation),
         made_of=MadeOf(
             module_id=module.id,
             module=module.name,

@@ -21,6 +21,8 @@ def settle_target(session: Session, update: TargetUpdate, *, made_anew: bool, no
             target.adopted = {**target.adopted, "updated": True}
         drifts.end(session, target, drifts.SETTLED, now=now, reason=f"rollout {rollout.id}")
     options = load(RolloutOptions, rollout_work.options(session, update.rollout_id))
+    if options.rehearse:
+        return  # what is there was only looked at
     if options.one_off:
         pins.pin(
             session,

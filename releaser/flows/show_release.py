@@ -5,7 +5,7 @@ from __future__ import annotations
 from releaser.domain.changelog import Audience
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.show_notes import show_notes
-from releaser.store import embargoes, gates, products, releases
+from releaser.store import blocks, embargoes, gates, products, releases
 
 
 def show_release(ports: Ports, *, product: str, version: str, audience: Audience = Audience.CUSTOMER) -> Facts:
@@ -25,7 +25,9 @@ def show_release(ports: Ports, *, product: str, version: str, audience: Audience
                 if veil.until(ticket=one["ticket"] or "", commit=one["commit"] or "") is None
                 and not any(key in str(one) for key in veil.tickets)
             ]
-        facts = releases.facts(release)
+        block = blocks.standing(session, release.id)
+        told = {"blocked": blocks.facts(block) if block else None, "blocks": blocks.story(session, release.id)}
+        facts = {**releases.facts(release), **told}
     notes = show_notes(ports, product=product, version=version, audience=audience)
     return {**facts, "notes": notes, "gate": gate}
 

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from sqlalchemy.orm import Session
 
 from releaser.domain.plan import Plan, RolloutOptions
-from releaser.domain.rollout import ROLLOUT_MOVES, WAVE_MOVES, RolloutState, UpdateState, WaveState
-from releaser.errors import ConflictError, InvalidError
+from releaser.domain.rollout import NOT_BEGUN, ROLLOUT_MOVES, WAVE_MOVES, RolloutState, UpdateState, WaveState
+from releaser.errors import InvalidError
+from releaser.flows.give_way import busy, give_way
 from releaser.flows.make_plan import make_plan
 from releaser.flows.move_update import move_update
 from releaser.flows.notice_gate import require_notices
 from releaser.flows.plan_rollout import body_hash, keep_plan
 from releaser.flows.ports import Facts, Ports
 from releaser.store import moves, rollouts
-from releaser.store.rollouts import Rollout, TargetUpdate
+from releaser.store.rollouts import Rollout
+
+BEGIN_WITHIN = timedelta(hours=1)
+"""How long a scheduled rollout is tried to begin: what stands in its way longer is for a person."""
 
 
 class TriggerReusedError(InvalidError):
     """The idempotency key was used before, for something else."""
-
-
-class TargetBusyError(ConflictError):
-    """Another rollout is at work on a target that this one needs; it is named."""
 
 
 def start_rollout(
@@ -44,50 +46,83 @@ def start_rollout(
         return found
     plan = make_plan(ports, product=product, version=version, selector=selector, options=options)
     plan.check()
-    now = ports.clock.now()
     with ports.database.transaction() as session:
-        if key is not None and (again := rollouts.by_trigger(session, key)) is not None:
+        if (again := _again(session, plan, key, asked, now=ports.clock.now())) is not None:
             return {**rollouts.facts(again), "unchanged": False, "found": True}
-        holder = _holder(session, plan)
-        if holder is not None:
-            if _same(holder, plan):
-                return {**rollouts.facts(holder), "unchanged": False, "found": True}
-            raise _busy(holder)
-        rollout = keep_plan(session, plan, by=by, now=now)
+        rollout = keep_plan(session, plan, by=by, now=ports.clock.now())
         rollout_id = rollout.id
         if not plan.changes:
             rollout.trigger_key, rollout.body_hash = key, asked
-            return _nothing_to_do(ports, session, rollout)
+            return end_unchanged(ports, session, rollout)
     # The plan and the draft notice are kept even if a rule refuses the start: the refusal names what to do with them.
     with ports.database.transaction() as session:
         rollout = rollouts.get(session, rollout_id)
+        if rollout.state not in NOT_BEGUN or (key is not None and rollouts.by_trigger(session, key) is not None):
+            again = (
+                _again(session, plan, key, asked, now=ports.clock.now()) or rollout
+            )  # the same call, made twice at once
+            return {**rollouts.facts(again), "unchanged": False, "found": True}
         rollout.trigger_key, rollout.body_hash = key, asked
-        if options.needs_approval and not rollout.approved_by:
+        if rollout.needs_approval and not rollout.approved_by:
             if rollout.state is RolloutState.PLANNED:
-                moves.move(session, rollout, RolloutState.AWAITING_APPROVAL, moves=ROLLOUT_MOVES, now=now, by=by)
+                to = RolloutState.AWAITING_APPROVAL
+                moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=ports.clock.now(), by=by)
         else:
-            release_rollout(session, rollout, ports=ports, by=by)
+            release_rollout(session, rollout, options=options, ports=ports, by=by)
         facts = {**rollouts.facts(rollout), "unchanged": False, "found": False}
     ports.wake()
     return facts
 
 
-def release_rollout(session: Session, rollout: Rollout, *, ports: Ports, by: str) -> None:
-    """Let a planned or approved rollout run, after the last checks. Raises `RefusedError`, `TargetBusyError`."""
+def release_rollout(
+    session: Session, rollout: Rollout, *, options: RolloutOptions, ports: Ports, by: str, scheduled: bool = False
+) -> None:
+    """Let a planned or approved rollout run, after the last checks: at its time, and behind those that it takes over from.
+
+    `scheduled`: it waited for both already. Raises `RefusedError`, `TargetBusyError`.
+    """
     now = ports.clock.now()
-    require_notices(session, rollout=rollout, now=now)
+    if not rollout.rehearsal:
+        require_notices(session, rollout=rollout, now=now)
+    begins_at = max(options.starts_at or now, now)
+    if not scheduled and (begins_at > now or give_way(session, rollout, options=options, now=now, by=by)):
+        moves.move(
+            session,
+            rollout,
+            RolloutState.SCHEDULED,
+            moves=ROLLOUT_MOVES,
+            now=now,
+            by=by,
+            begins_at=begins_at,
+            begin_by_at=begins_at + BEGIN_WITHIN,
+        )
+        return
+    for holder in rollouts.holders(session, rollout.id):
+        raise busy(holder)
     for update in rollout.updates:
-        if update.state is UpdateState.PENDING:
-            _take(session, update)
+        update.active = update.active or update.state is UpdateState.PENDING
     moves.move(session, rollout, RolloutState.RUNNING, moves=ROLLOUT_MOVES, now=now, by=by, started_at=now)
 
 
-def _take(session: Session, update: TargetUpdate) -> None:
-    holder = rollouts.holder(session, update.target_id)
-    if holder is not None:
-        raise _busy(holder.rollout)
-    update.active = True
-    session.flush()
+def _again(session: Session, plan: Plan, key: str | None, asked: str, *, now: datetime) -> Rollout | None:
+    """The rollout that is asked for once more: by its key, or by what is under way or scheduled.
+
+    Raises `TriggerReusedError`, `TargetBusyError`.
+    """
+    if key is not None and (found := rollouts.by_trigger(session, key)) is not None:
+        return _checked(found, asked)
+    holder = _holder(session, plan)
+    if holder is not None and _same(holder, plan):
+        return holder
+    is_later = plan.options.starts_at is not None and plan.options.starts_at > now
+    if holder is not None and not plan.options.supersede and not is_later:
+        raise busy(holder)
+    for waiting in rollouts.in_states(session, RolloutState.SCHEDULED):
+        if _same(waiting, plan):
+            if waiting.body_hash != asked:
+                raise busy(waiting)
+            return waiting
+    return None
 
 
 def _by_key(ports: Ports, key: str, asked: str) -> Facts | None:
@@ -96,13 +131,17 @@ def _by_key(ports: Ports, key: str, asked: str) -> Facts | None:
         rollout = rollouts.by_trigger(session, key)
         if rollout is None:
             return None
-        if rollout.body_hash != asked:
-            raise TriggerReusedError(
-                f"The idempotency key was used for rollout {rollout.id}, which asked for something else.",
-                advice="Use a new key for a new request.",
-                field="Idempotency-Key",
-            )
-        return {**rollouts.facts(rollout), "unchanged": False, "found": True}
+        return {**rollouts.facts(_checked(rollout, asked)), "unchanged": False, "found": True}
+
+
+def _checked(rollout: Rollout, asked: str) -> Rollout:
+    if rollout.body_hash != asked:
+        raise TriggerReusedError(
+            f"The idempotency key was used for rollout {rollout.id}, which asked for something else.",
+            advice="Use a new key for a new request.",
+            field="Idempotency-Key",
+        )
+    return rollout
 
 
 def _holder(session: Session, plan: Plan) -> Rollout | None:
@@ -118,19 +157,12 @@ def _same(rollout: Rollout, plan: Plan) -> bool:
         rollout.product.name == plan.product
         and rollout.release.version == plan.version
         and rollout.selector == plan.selector
+        and rollout.rehearsal is plan.options.rehearse
+        and rollout.superseded_by_id is None
     )
 
 
-def _busy(rollout: Rollout) -> TargetBusyError:
-    return TargetBusyError(
-        f"Rollout {rollout.id} of {rollout.product.name} {rollout.release.version} is at work there "
-        f"({rollout.state.value}, started by {rollout.created_by or 'unknown'}).",
-        advice=f"Wait for it, or stop it: releaser rollout abort {rollout.id}.",
-        rollout=rollout.id,
-    )
-
-
-def _nothing_to_do(ports: Ports, session: Session, rollout: Rollout) -> Facts:
+def end_unchanged(ports: Ports, session: Session, rollout: Rollout) -> Facts:
     """Everything runs already: write that down as a rollout that succeeded at once."""
     now = ports.clock.now()
     for update in rollout.updates:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, select, update
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from releaser.domain.target import DriverName
@@ -132,6 +132,17 @@ def everything(
     if customer_id is not None:
         query = query.where(Installation.customer_id == customer_id)
     return session.scalars(query.limit(limit).offset(offset)).unique().all()
+
+
+def newest_target(session: Session) -> int:
+    """The highest number of any target, 0 without targets: what is added later has a higher one."""
+    return session.scalar(select(func.max(Target.id))) or 0
+
+
+def targets_since(session: Session, product_id: int, number: int) -> Sequence[int]:
+    """Numbers of a product's targets that are higher than `number`."""
+    query = select(Target.id).join(Installation, Installation.id == Target.installation_id)
+    return session.scalars(query.where(Installation.product_id == product_id, Target.id > number)).all()
 
 
 def begin_generations_anew(session: Session) -> None:

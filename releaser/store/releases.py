@@ -31,7 +31,7 @@ class Release(Base):
     among all of the product's versions (bigger is newer), `rank` its bit in the sets of the last collect, None while that
     read no tag of it. `imported` releases were found in the history. `cut_step`
     is the last durable step of a cut; `tag_object` the id of the tag on the remote, once known. With a `stop_reason` it is
-    a required stop: no upgrade may pass it by.
+    a required stop: no upgrade may pass it by. With a `one_way_reason` it is not safe to roll back.
     """
 
     __tablename__ = "releases"
@@ -66,6 +66,9 @@ class Release(Base):
     stop_reason: Mapped[str] = mapped_column(Text, default="")
     stop_by: Mapped[str] = mapped_column(String(200), default="")
     stop_set_at: Mapped[datetime | None]
+    one_way_reason: Mapped[str] = mapped_column(Text, default="")
+    one_way_by: Mapped[str] = mapped_column(String(200), default="")
+    one_way_set_at: Mapped[datetime | None]
     planned_on: Mapped[date | None]
 
     product: Mapped[Product] = relationship(lazy="joined", innerjoin=True)
@@ -277,6 +280,8 @@ def facts(release: Release) -> dict[str, Any]:
         "yank_reason": release.yank_reason,
         "required_stop": release.stop_reason or None,
         "required_stop_by": release.stop_by,
+        "one_way": release.one_way_reason or None,
+        "one_way_by": release.one_way_by,
         "images": [{"module": i.module.name, "image": i.image, "digest": i.digest} for i in release.images],
     }
 

@@ -16,6 +16,7 @@ from sqlalchemy import CursorResult, Table, bindparam, func, or_, select
 from sqlalchemy.orm import Session, defer, joinedload, lazyload
 from sqlalchemy.orm.attributes import set_committed_value
 
+from releaser.domain.advance import current_wave
 from releaser.domain.rollout import AT_WORK, RolloutState, StepState, UpdateState, WaitsFor, WaveState
 from releaser.store.customers import Customer
 from releaser.store.installations import Installation, Target
@@ -25,12 +26,15 @@ from releaser.store.rollouts import Rollout, StepRecord, TargetUpdate, Wave
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutRow:
-    """A rollout's own columns, and its waves' states by number."""
+    """A rollout's own columns, and its waves' states by number. What is limited by the wave is the present one's."""
 
     state: RolloutState
     max_parallel: int
     threshold: int
     waves: Mapping[int, WaveState]
+    rehearsal: bool = False
+    gives_way: bool = False
+    begins_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,18 @@ class UpdateRow:
 _AT_ONCE = 500
 _IN_STATES = select(Rollout.id).where(Rollout.state.in_(bindparam("states", expanding=True))).order_by(Rollout.id)
 _ROLLOUT = (
-    select(Rollout.state, Rollout.max_parallel, Rollout.threshold, Wave.number, Wave.state.label("wave_state"))
+    select(
+        Rollout.state,
+        Rollout.max_parallel,
+        Rollout.threshold,
+        Rollout.rehearsal,
+        Rollout.superseded_by_id,
+        Rollout.begins_at,
+        Wave.number,
+        Wave.state.label("wave_state"),
+        Wave.max_parallel.label("wave_max_parallel"),
+        Wave.threshold.label("wave_threshold"),
+    )
     .join(Wave, Wave.rollout_id == Rollout.id, isouter=True)
     .where(Rollout.id == bindparam("rollout_id"))
     .order_by(Wave.number)
@@ -114,11 +129,17 @@ def rollout(session: Session, rollout_id: int) -> RolloutRow | None:
     if not rows:
         return None
     first = rows[0]
+    waves = {row.number: row.wave_state for row in rows if row.number is not None}
+    wave = current_wave(waves)
+    at_hand = next((row for row in rows if row.number == wave), first)
     return RolloutRow(
         state=first.state,
-        max_parallel=first.max_parallel,
-        threshold=first.threshold,
-        waves={row.number: row.wave_state for row in rows if row.number is not None},
+        max_parallel=first.max_parallel if at_hand.wave_max_parallel is None else at_hand.wave_max_parallel,
+        threshold=first.threshold if at_hand.wave_threshold is None else at_hand.wave_threshold,
+        waves=waves,
+        rehearsal=first.rehearsal,
+        gives_way=first.superseded_by_id is not None,
+        begins_at=first.begins_at,
     )
 
 
@@ -152,6 +173,16 @@ def to_move(session: Session, rollout_id: int) -> Rollout:
 def options(session: Session, rollout_id: int) -> dict[str, Any]:
     """What a rollout was asked to do besides, out of its plan (`domain.plan.RolloutOptions` as plain data)."""
     return session.scalar(select(Rollout.plan["options"]).where(Rollout.id == rollout_id)) or {}
+
+
+_ONE_WAY = (
+    select(TargetUpdate.id).where(TargetUpdate.rollout_id == bindparam("rollout_id"), TargetUpdate.one_way).limit(1)
+)
+
+
+def one_way(session: Session, rollout_id: int) -> bool:
+    """Whether what the rollout brings must not be rolled back."""
+    return session.scalar(_ONE_WAY, {"rollout_id": rollout_id}) is not None
 
 
 def waves_to_move(session: Session, rollout_id: int) -> dict[int, Wave]:

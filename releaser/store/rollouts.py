@@ -19,7 +19,16 @@ from sqlalchemy import update as update_rows
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from releaser.domain.experience import Prediction, Witness
-from releaser.domain.rollout import PauseReason, RolloutState, StepState, UpdateState, WaitsFor, WaveState
+from releaser.domain.rollout import (
+    ENDED,
+    NOT_BEGUN,
+    PauseReason,
+    RolloutState,
+    StepState,
+    UpdateState,
+    WaitsFor,
+    WaveState,
+)
 from releaser.domain.waiting import DEFAULT_WAIT_FOR
 from releaser.errors import NotFoundError
 from releaser.store.base import Base, words
@@ -38,7 +47,10 @@ class Rollout(Base):
     """One release to a set of installations.
 
     `trigger_key` is the caller's idempotency key and `body_hash` what it asked for; `plan` is the frozen plan
-    (`domain.plan.Plan` as plain data) and `plan_hash` its name, to which an approval binds. `wait_s` is how long a target may
+    (`domain.plan.Plan` as plain data) and `plan_hash` its name, to which an approval binds. `authors` are those who asked for
+    what is planned; a `rehearsal` prepares everywhere and cuts nothing over. A scheduled one is begun from `begins_at` on and
+    given up at `begin_by_at`; one with `superseded_by_id` ends at the next boundary, so that the other can begin. `late` tells who
+    came while it ran and did not join it. `wait_s` is how long a target may
     wait beyond the time it is known to have to, `wave_soak_s` how long a wave is watched before the next one, `gated`
     whether a person lets each next wave begin. `paused_at` is since when it is paused.
     """
@@ -66,6 +78,12 @@ class Rollout(Base):
     ticket: Mapped[str] = mapped_column(String(120), default="")
     created_by: Mapped[str] = mapped_column(String(200), default="")
     created_at: Mapped[datetime]
+    authors: Mapped[list[str]] = mapped_column(default=list)
+    rehearsal: Mapped[bool] = mapped_column(default=False)
+    superseded_by_id: Mapped[int | None] = mapped_column(ForeignKey("rollouts.id"))
+    late: Mapped[str] = mapped_column(Text, default="")
+    begins_at: Mapped[datetime | None]
+    begin_by_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     paused_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -77,7 +95,10 @@ class Rollout(Base):
 
 
 class Wave(Base):
-    """A part of a rollout's targets that goes before the next part."""
+    """A part of a rollout's targets that goes before the next part.
+
+    `max_parallel` and `threshold` hold for this wave; None: those of the rollout.
+    """
 
     __tablename__ = "waves"
     __table_args__ = (UniqueConstraint("rollout_id", "number"),)
@@ -86,6 +107,8 @@ class Wave(Base):
     rollout_id: Mapped[int] = mapped_column(ForeignKey("rollouts.id"))
     number: Mapped[int]
     state: Mapped[WaveState] = mapped_column(words(WaveState), default=WaveState.PENDING)
+    max_parallel: Mapped[int | None]
+    threshold: Mapped[int | None]
     started_at: Mapped[datetime | None]
     soak_until_at: Mapped[datetime | None]
     looked_at: Mapped[datetime | None]
@@ -100,8 +123,9 @@ class TargetUpdate(Base):
     `desired` and `previous` are `domain.target.Desired` as plain data, frozen when the rollout starts; `steps` is
     the plan of the attempt; `ends_as` is the state a roll-back leads to, `repeats` how often it was begun again. `lease_*` say which worker is at it; `active` is true from the start of the
     rollout until a terminal state, and a target has at most one active update. `stopped_at` is when the service
-    was about to be stopped, `served_at` the first good look after it, both as `measured_by` says, `predicted` what was
-    expected (`domain.experience.Prediction` as plain data); `cut_over` whether the cutover began. `waiting_since_at` is since
+    was about to be stopped, `served_at` the first good look after it; both as `measured_by` says, `predicted` what was
+    expected (`domain.experience.Prediction` as plain data); `cut_over` whether the cutover began, `one_way` whether
+    what was cut over must not be rolled back. `waiting_since_at` is since
     when it waits for what it waits for now.
     """
 
@@ -133,6 +157,7 @@ class TargetUpdate(Base):
     previous: Mapped[dict[str, Any] | None]
     steps: Mapped[list[dict[str, Any]]]
     cut_over: Mapped[bool] = mapped_column(default=False)
+    one_way: Mapped[bool] = mapped_column(default=False)
     ends_as: Mapped[UpdateState] = mapped_column(words(UpdateState), default=UpdateState.FAILED)
     repeats: Mapped[int] = mapped_column(default=0)
     planned_stop_s: Mapped[float] = mapped_column(default=0.0)
@@ -197,10 +222,23 @@ def in_states(session: Session, *states: RolloutState) -> Sequence[Rollout]:
 
 
 def not_begun(session: Session, release_id: int) -> Sequence[Rollout]:
-    """Rollouts of a release that are planned or wait for approval."""
-    states = (RolloutState.PLANNED, RolloutState.AWAITING_APPROVAL)
-    query = select(Rollout).where(Rollout.release_id == release_id, Rollout.state.in_(states)).order_by(Rollout.id)
+    """Rollouts of a release that have not begun: planned, waiting for approval, scheduled."""
+    query = select(Rollout).where(Rollout.release_id == release_id, Rollout.state.in_(NOT_BEGUN)).order_by(Rollout.id)
     return session.scalars(query).unique().all()
+
+
+def giving_way(session: Session, rollout_id: int) -> Sequence[int]:
+    """Numbers of the rollouts that this one takes over from and that have not ended."""
+    query = select(Rollout.id).where(Rollout.superseded_by_id == rollout_id, Rollout.state.not_in(ENDED))
+    return session.scalars(query.order_by(Rollout.id)).all()
+
+
+def newest_target_planned(session: Session, rollout_id: int) -> int:
+    """The highest number that a target had when the rollout's plan was made."""
+    number: int | None = session.scalar(
+        select(Rollout.plan["newest_target"].as_integer()).where(Rollout.id == rollout_id)
+    )
+    return number or 0
 
 
 def newest(session: Session, *, limit: int = 50, offset: int = 0, product_id: int | None = None) -> Sequence[Rollout]:
@@ -216,6 +254,19 @@ def holder(session: Session, target_id: int) -> TargetUpdate | None:
     return session.scalars(
         select(TargetUpdate).where(TargetUpdate.target_id == target_id, TargetUpdate.active)
     ).one_or_none()
+
+
+def holders(
+    session: Session, rollout_id: int, *, states: Iterable[UpdateState] = tuple(UpdateState)
+) -> Sequence[Rollout]:
+    """Other rollouts that are at work on targets whose update in this one is in one of `states`."""
+    mine = select(TargetUpdate.target_id).where(
+        TargetUpdate.rollout_id == rollout_id, TargetUpdate.state.in_(list(states))
+    )
+    held = select(TargetUpdate.rollout_id).where(
+        TargetUpdate.active, TargetUpdate.rollout_id != rollout_id, TargetUpdate.target_id.in_(mine)
+    )
+    return session.scalars(select(Rollout).where(Rollout.id.in_(held)).order_by(Rollout.id)).unique().all()
 
 
 def renew(session: Session, update_ids: Iterable[int], *, owner: str, until: datetime) -> None:
@@ -272,6 +323,11 @@ def facts(rollout: Rollout) -> dict[str, Any]:
         "max_parallel": rollout.max_parallel,
         "threshold": rollout.threshold,
         "ticket": rollout.ticket or None,
+        "rehearsal": rollout.rehearsal,
+        "superseded_by": rollout.superseded_by_id,
+        "late": rollout.late,
+        "begins_at": rollout.begins_at,
+        "begin_by_at": rollout.begin_by_at,
         "one_off": bool((rollout.plan.get("options") or {}).get("one_off")),
         "passed": list(rollout.plan.get("passed") or ()),
         "approved_by": rollout.approved_by or None,
@@ -279,7 +335,15 @@ def facts(rollout: Rollout) -> dict[str, Any]:
         "created_at": rollout.created_at,
         "started_at": rollout.started_at,
         "finished_at": rollout.finished_at,
-        "waves": [{"number": w.number, "state": w.state.value} for w in rollout.waves],
+        "waves": [
+            {
+                "number": w.number,
+                "state": w.state.value,
+                "max_parallel": rollout.max_parallel if w.max_parallel is None else w.max_parallel,
+                "threshold": rollout.threshold if w.threshold is None else w.threshold,
+            }
+            for w in rollout.waves
+        ],
         "targets": [update_facts(u) for u in rollout.updates],
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from releaser.store import (
     alarms,
     blockers,
+    blocks,
     carry_alerts,
     chapters,
     commits,
@@ -35,7 +36,7 @@ from releaser.store import (
 from releaser.store.base import Base
 
 TABLES = (
-    alarms, blockers, carry_alerts, chapters, commits, customers, declared, embargoes, experience, fragments, freezes, gates,
+    alarms, blockers, blocks, carry_alerts, chapters, commits, customers, declared, embargoes, experience, fragments, freezes, gates,
     installations, lines, marks, moves, note_revisions, notices, overrides, plans, products, releases, rollouts, stated, tickets,
     trains, update_freezes, workers,
 )  # fmt: skip

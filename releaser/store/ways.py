@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from releaser.domain.release import ReleaseState
-from releaser.domain.rollout import UpdateState
+from releaser.domain.rollout import UPDATE_ENDED, UpdateState
 from releaser.domain.version import parse
 from releaser.domain.way import RequiredStop
 from releaser.store.installations import Installation, Target
@@ -25,6 +25,30 @@ NEWEST = 200
 def set_stop(release: Release, *, reason: str, by: str, now: datetime | None) -> None:
     """Make the release a required stop, or with an empty reason none."""
     release.stop_reason, release.stop_by, release.stop_set_at = reason, by, now
+
+
+def set_one_way(session: Session, release: Release, *, reason: str, by: str, now: datetime) -> None:
+    """Say that the release is not safe to roll back, or with an empty reason that it is; rollouts of it under way hear it too."""
+    release.one_way_reason, release.one_way_by, release.one_way_set_at = reason, by, now
+    of_it = select(Rollout.id).where(Rollout.release_id == release.id)
+    session.execute(
+        update(TargetUpdate)
+        .where(TargetUpdate.rollout_id.in_(of_it), TargetUpdate.state.not_in(UPDATE_ENDED))
+        .values(one_way=bool(reason))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def one_ways(session: Session, product: Product) -> tuple[RequiredStop, ...]:
+    """The product's versions that are not safe to roll back, with the reason."""
+    rows = session.execute(
+        select(Release.version, Release.one_way_reason).where(
+            Release.product_id == product.id, Release.one_way_reason != ""
+        )
+    )
+    return tuple(
+        RequiredStop(version=parse(row.version, scheme=product.scheme), reason=row.one_way_reason) for row in rows
+    )
 
 
 def required_stops(session: Session, product: Product) -> tuple[RequiredStop, ...]:

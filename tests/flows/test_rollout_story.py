@@ -13,11 +13,13 @@ from releaser.errors import ConflictError, MoveConflictError, OutsideError, Refu
 from releaser.flows.abort_rollout import abort_rollout
 from releaser.flows.announce_notice import announce_notice
 from releaser.flows.approve_rollout import approve_rollout
+from releaser.flows.give_way import TargetBusyError
 from releaser.flows.pause_rollout import pause_rollout
 from releaser.flows.resume_rollout import resume_rollout
 from releaser.flows.retry_rollout import retry_rollout
 from releaser.flows.show_notice import show_notice
-from releaser.flows.start_rollout import TargetBusyError, TriggerReusedError
+from releaser.flows.start_rollout import TriggerReusedError
+from releaser.flows.unblock_release import unblock_release
 from releaser.flows.yank_release import yank_release
 from releaser.store import rollouts
 from releaser.store.schema import metadata
@@ -186,6 +188,7 @@ def test_retry_tries_only_what_failed(vendor: Vendor) -> None:
     rollout = vendor.deploy("1.1")["id"]
     for image in vendor.engine.images.values():
         image.behaviour = Behaviour.GOOD if image.version == "1.1" else image.behaviour
+    unblock_release(vendor.ports, product="shop", version="1.1", reason="the image was mended", by="rita")
     if vendor.stops:
         with pytest.raises(RefusedError) as refusal:
             retry_rollout(vendor.ports, rollout_id=rollout, by="rita")

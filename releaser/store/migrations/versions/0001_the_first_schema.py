@@ -334,6 +334,9 @@ def upgrade() -> None:
         sa.Column("stop_reason", sa.Text(), nullable=False),
         sa.Column("stop_by", sa.String(length=200), nullable=False),
         sa.Column("stop_set_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("one_way_reason", sa.Text(), nullable=False),
+        sa.Column("one_way_by", sa.String(length=200), nullable=False),
+        sa.Column("one_way_set_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("planned_on", sa.Date(), nullable=True),
         sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_releases_product_id_products")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_releases")),
@@ -569,11 +572,20 @@ def upgrade() -> None:
         sa.Column("ticket", sa.String(length=120), nullable=False),
         sa.Column("created_by", sa.String(length=200), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("authors", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("rehearsal", sa.Boolean(), nullable=False),
+        sa.Column("superseded_by_id", sa.Integer(), nullable=True),
+        sa.Column("late", sa.Text(), nullable=False),
+        sa.Column("begins_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("begin_by_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("paused_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_rollouts_product_id_products")),
         sa.ForeignKeyConstraint(["release_id"], ["releases.id"], name=op.f("fk_rollouts_release_id_releases")),
+        sa.ForeignKeyConstraint(
+            ["superseded_by_id"], ["rollouts.id"], name=op.f("fk_rollouts_superseded_by_id_rollouts")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rollouts")),
         sa.UniqueConstraint("trigger_key", name=op.f("uq_rollouts_trigger_key")),
     )
@@ -663,6 +675,30 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "release_id", "branch", "path", "digest", name=op.f("uq_written_chapters_release_id_branch_path_digest")
         ),
+    )
+    op.create_table(
+        "blocks",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("release_id", sa.Integer(), nullable=False),
+        sa.Column("line", sa.String(length=80), nullable=False),
+        sa.Column("rollout_id", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("lifted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lifted_by", sa.String(length=200), nullable=False),
+        sa.Column("lifted_reason", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["release_id"], ["releases.id"], name=op.f("fk_blocks_release_id_releases")),
+        sa.ForeignKeyConstraint(["rollout_id"], ["rollouts.id"], name=op.f("fk_blocks_rollout_id_rollouts")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_blocks")),
+    )
+    op.create_index(op.f("ix_blocks_rollout_id"), "blocks", ["rollout_id"], unique=False)
+    op.create_index(
+        "uq_blocks_one_standing",
+        "blocks",
+        ["release_id"],
+        unique=True,
+        sqlite_where=sa.text("lifted_at IS NULL"),
+        postgresql_where=sa.text("lifted_at IS NULL"),
     )
     op.create_table(
         "cutovers",
@@ -764,6 +800,7 @@ def upgrade() -> None:
         sa.Column("previous", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("steps", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("cut_over", sa.Boolean(), nullable=False),
+        sa.Column("one_way", sa.Boolean(), nullable=False),
         sa.Column("ends_as", sa.String(length=40), nullable=False),
         sa.Column("repeats", sa.Integer(), nullable=False),
         sa.Column("planned_stop_s", sa.Double(), nullable=False),
@@ -799,6 +836,8 @@ def upgrade() -> None:
         sa.Column("rollout_id", sa.Integer(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=40), nullable=False),
+        sa.Column("max_parallel", sa.Integer(), nullable=True),
+        sa.Column("threshold", sa.Integer(), nullable=True),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("soak_until_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("looked_at", sa.DateTime(timezone=True), nullable=True),

@@ -1,0 +1,52 @@
+"""Rules that refuse a part of a plan before anything is touched. Pure.
+
+What does not live here: rules about a release's own state (`flows.select_targets`), and what a driver cannot do (its `plan`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from releaser.domain.plan import Refusal
+from releaser.domain.spec import TargetSpec
+from releaser.domain.version import Version
+from releaser.domain.way import RequiredStop
+
+RETRIES = 3
+"""So many checks in a row that fail are a verdict: the engine's HEALTHCHECK as we declare it, and our own probe."""
+
+
+def shortest_soak_s(spec: TargetSpec) -> float:
+    """Seconds that a soak needs to notice what fails: start period (ours is the deadline before it) + interval x retries."""
+    health = spec.health
+    return health.interval_s * RETRIES if health.command or health.http else 0.0
+
+
+def too_short_soak(spec: TargetSpec, *, installation: str) -> Iterator[Refusal]:
+    """A soak that ends before a failing check could be noticed proves nothing. None at all is a choice, and is allowed."""
+    shortest = shortest_soak_s(spec)
+    if 0 < spec.soak_s < shortest:
+        yield Refusal(
+            rule="soak-too-short",
+            detail=f"Target '{spec.name}' of '{installation}' soaks for {spec.soak_s:g} s, and its health check needs "
+            f"{shortest:g} s ({RETRIES} × {spec.health.interval_s:g} s) to notice that it fails.",
+            advice=f"Declare soak_s of {shortest:g} or more, check more often, or declare no soak.",
+            about="soak_s",
+            installation=installation,
+        )
+
+
+def no_way_back(
+    one_ways: Sequence[RequiredStop], *, running: Version, upto: Version, installation: str
+) -> Iterator[Refusal]:
+    """Going back behind a version that is not safe to roll back."""
+    for one in one_ways:
+        if upto < one.version <= running:
+            yield Refusal(
+                rule="no-way-back",
+                detail=f"Installation '{installation}' runs {running}, and {one.version} is not safe to roll back: {one.reason}",
+                advice=f"Roll a version out that is newer than {running.text} and mended.",
+                about="version",
+                installation=installation,
+            )
+            return

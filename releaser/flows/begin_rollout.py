@@ -1,0 +1,104 @@
+"""Begin a scheduled rollout: at its time, behind those it takes over from, planned again from what is there now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from releaser.domain.plan import Plan
+from releaser.domain.rollout import ROLLOUT_MOVES, RolloutState
+from releaser.errors import MoveConflictError, ReleaserError
+from releaser.flows.finish_work import finish_work
+from releaser.flows.give_way import give_way
+from releaser.flows.make_plan import make_plan
+from releaser.flows.plan_rollout import draft_again, keep_again
+from releaser.flows.ports import Ports
+from releaser.flows.start_rollout import end_unchanged, release_rollout
+from releaser.store import moves, rollouts
+from releaser.store.plain import load
+
+TRY_AGAIN_FOR = timedelta(seconds=10)
+
+
+def begin_rollout(ports: Ports, *, rollout_id: int) -> bool:
+    """Begin it, or find why it cannot: then it is tried again until its deadline, and given up with the reason.
+
+    Who takes part stays as it was planned; whoever runs something else meanwhile, or left, is planned as it is. A plan that
+    was approved and is another one now waits for its approval again. Returns whether the rollout moved.
+    """
+    with ports.database.reading() as session:
+        rollout = rollouts.get(session, rollout_id)
+        if rollout.state is not RolloutState.SCHEDULED:
+            return False
+        shown, before = load(Plan, rollout.plan), rollouts.giving_way(session, rollout_id)
+        members = frozenset(update.target_id for update in rollout.updates)
+    try:
+        before = before or _taken_over(ports, rollout_id, shown)
+        if before:
+            return _not_yet(ports, rollout_id, f"rollout {before[0]} has not ended")
+        plan = make_plan(
+            ports,
+            product=shown.product,
+            version=shown.version,
+            selector=shown.selector,
+            options=shown.options,
+            only=members,
+        )
+        plan.check()
+        return _begin(ports, rollout_id, replace(plan, newest_target=shown.newest_target))
+    except MoveConflictError:
+        return False  # somebody else moved it first
+    except ReleaserError as error:
+        return _not_yet(ports, rollout_id, str(error))
+
+
+def _taken_over(ports: Ports, rollout_id: int, plan: Plan) -> Sequence[int]:
+    """Who came to be at work there since it was scheduled, told to end now where it takes over."""
+    if not plan.options.supersede:
+        return ()
+    with ports.database.transaction() as session:
+        rollout = rollouts.get(session, rollout_id)
+        give_way(session, rollout, options=plan.options, now=ports.clock.now(), by="releaser")
+        ended_first = [holder.id for holder in rollouts.holders(session, rollout_id)]
+    ports.wake()
+    return ended_first
+
+
+def _begin(ports: Ports, rollout_id: int, plan: Plan) -> bool:
+    now = ports.clock.now()
+    with ports.database.transaction() as session:
+        rollout = rollouts.get(session, rollout_id)
+        if rollout.plan_hash != plan.hash:
+            keep_again(session, rollout, plan)
+            draft_again(session, rollout, plan, now=now)
+        if not plan.changes:
+            end_unchanged(ports, session, rollout)
+            finish_work(session, rollout=rollout, now=now)
+        elif rollout.needs_approval and not rollout.approved_by:
+            to, reason = RolloutState.AWAITING_APPROVAL, "what is there changed since the plan was approved"
+            moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=now, by="releaser", reason=reason)
+            rollout.reason = reason
+        else:
+            rollout.reason = ""
+            release_rollout(session, rollout, options=plan.options, ports=ports, by="releaser", scheduled=True)
+    ports.wake()
+    return True
+
+
+def _not_yet(ports: Ports, rollout_id: int, why: str) -> bool:
+    """Try again soon, or after the deadline not any more. Returns whether it was given up."""
+    now = ports.clock.now()
+    with ports.database.transaction() as session:
+        rollout = rollouts.get(session, rollout_id)
+        if rollout.state is not RolloutState.SCHEDULED:
+            return False
+        if rollout.begin_by_at is None or now < rollout.begin_by_at:
+            rollout.begins_at, rollout.reason = now + TRY_AGAIN_FOR, f"could not begin yet: {why}"[:2000]
+            return False
+        reason = f"could not begin by {rollout.begin_by_at:%Y-%m-%d %H:%M}Z, so plan it again: {why}"[:2000]
+        rollout.reason = reason
+        to = RolloutState.ABORTED
+        moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=now, by="releaser", reason=reason, finished_at=now)
+        finish_work(session, rollout=rollout, now=now)
+    return True

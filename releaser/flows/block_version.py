@@ -1,0 +1,50 @@
+"""A version that a rollout had to roll back is blocked for its line, in the caller's transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from releaser.domain.rollout import RolloutState, UpdateState
+from releaser.store import blocks
+from releaser.store.blocks import Block
+from releaser.store.rollouts import Rollout, TargetUpdate
+
+_TURNED_BACK = frozenset({RolloutState.ROLLED_BACK, RolloutState.FAILED})
+_LONGEST = 2000
+
+
+def block_version(session: Session, rollout: Rollout, *, now: datetime) -> None:
+    """Block the version of a rollout that turned back after a cutover. Repeatable.
+
+    What could only not be prepared (a registry that is down, a full disk) says nothing of the version, and a person who aborts
+    says so by a reason of their own: neither blocks.
+    """
+    if rollout.state not in _TURNED_BACK or blocks.standing(session, rollout.release_id) is not None:
+        return
+    failed = session.scalars(
+        select(TargetUpdate)
+        .where(
+            TargetUpdate.rollout_id == rollout.id,
+            TargetUpdate.cut_over,
+            TargetUpdate.state.in_((UpdateState.ROLLED_BACK, UpdateState.INCONSISTENT)),
+        )
+        .order_by(TargetUpdate.finished_at, TargetUpdate.position)
+        .limit(1)
+    ).first()
+    if failed is None:
+        return
+    release = rollout.release
+    reason = f"rollout {rollout.id} was turned back at {failed.target.installation.name}: {failed.reason}"
+    session.add(
+        Block(
+            release_id=release.id,
+            line=release.line,
+            rollout_id=rollout.id,
+            reason=reason[:_LONGEST].rstrip(": "),
+            at=now,
+        )
+    )
+    session.flush()
