@@ -37,10 +37,10 @@ class Settings(BaseSettings):
     )
     ssh_known_hosts: Path | None = Field(None, description="Host keys of repositories over ssh; empty: the user's own.")
     host_ssh_key: Path | None = Field(
-        None, description="Private key for hosts whose files are updated over ssh; empty: ssh's own configuration."
+        None, description="Private key for hosts that are reached over ssh; empty: ssh's own configuration."
     )
     host_ssh_known_hosts: Path | None = Field(
-        None, description="Host keys of hosts whose files are updated over ssh; empty: the user's own."
+        None, description="Host keys of hosts that are reached over ssh; empty: the user's own."
     )
     worker_threads: int = Field(4, ge=1, le=64, description="Targets worked on at once.")
     tick_s: float = Field(0.5, gt=0, description="Longest time between two looks of the worker, seconds.")

@@ -182,7 +182,7 @@ class Host:
             "dockerd",
             f"--host={self.address}",
             "--host=unix:///var/run/docker.sock",  # where whoever is on the host looks for it
-            f"--host={self.tcp}",
+            f"--host=tcp://0.0.0.0:{self.tcp.rpartition(':')[2]}",
             # Said in so many words, an open socket costs a second at the start instead of fifteen.
             *(["--tlsverify", *keys] if self.setup.secured else ["--tls=false"]),
             f"--data-root={self.folder / 'data'}",

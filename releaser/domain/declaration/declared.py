@@ -117,7 +117,7 @@ class DeclaredCustomer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredHost:
-    """A machine; `address` is its container engine's URL, or how its files are reached: `ssh://…`, `local://`.
+    """A machine; `address` is its container engine's URL (`unix://`, `tcp://`, `ssh://`), or how its files are reached: `ssh://`, `local://`.
 
     `host_class` names the machines whose cutovers are alike, such as `small-vm`; left out, those reached in the same way.
     """

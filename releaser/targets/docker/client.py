@@ -22,14 +22,15 @@ from docker.errors import DockerException
 from urllib3.exceptions import HTTPError
 
 from releaser.clock import SystemClock
-from releaser.errors import InvalidError
 from releaser.targets.docker.faults import from_pull, from_status
-from releaser.targets.docker.transport import bare_client, demultiplexed, innermost, is_timeout
-from releaser.targets.target import EngineRefusedError, EngineTimeoutError, EngineUnreachableError
+from releaser.targets.docker.transport import Wire, demultiplexed, timed_out
+from releaser.targets.hosts.shell import SshAccess
+from releaser.targets.target import EngineRefusedError
 
 Json = Mapping[str, Any]
 _Shape = TypeVar("_Shape", dict[str, Any], list[Json])
-_SCHEMES = ("unix://", "tcp://")
+NO_ACCESS = SshAccess()
+"""What ssh itself is set up for."""
 _FIRST_VERSION = "1.24"
 _LOG_BYTES = 16_384
 _CLOCK = SystemClock()
@@ -39,7 +40,15 @@ _ENDED_MEANWHILE = "cannot update a stopped container"
 class Engines:
     """One `Engine` per address, made when first asked for; the least recently used beyond `size` is closed."""
 
-    def __init__(self, *, control_timeout_s: float = 5.0, pull_timeout_s: float = 300.0, size: int = 64) -> None:
+    def __init__(
+        self,
+        *,
+        control_timeout_s: float = 5.0,
+        pull_timeout_s: float = 300.0,
+        size: int = 64,
+        access: SshAccess = NO_ACCESS,
+    ) -> None:
+        self._access = access
         self._control_s = control_timeout_s
         self._pull_s = pull_timeout_s
         self._size = size
@@ -47,11 +56,13 @@ class Engines:
         self._engines: OrderedDict[str, Engine] = OrderedDict()
 
     def at(self, address: str) -> Engine:
-        """The engine at `unix:///…` or `tcp://host:port`; nothing is called yet."""
+        """The engine at an address as `address` tells them; nothing is called yet."""
         with self._lock:
             engine = self._engines.pop(address, None)
             if engine is None:
-                engine = Engine(address, control_timeout_s=self._control_s, pull_timeout_s=self._pull_s)
+                engine = Engine(
+                    address, control_timeout_s=self._control_s, pull_timeout_s=self._pull_s, access=self._access
+                )
             self._engines[address] = engine
             if len(self._engines) > self._size:
                 _, oldest = self._engines.popitem(last=False)
@@ -69,14 +80,11 @@ class Engines:
 class Engine:
     """One engine. Safe to share between threads; control calls and pulls have a client, thus a time-out, of their own."""
 
-    def __init__(self, address: str, *, control_timeout_s: float, pull_timeout_s: float) -> None:
-        if not address.startswith(_SCHEMES):
-            raise InvalidError(
-                f"'{address}' is not an address of a Docker engine.",
-                advice="Write unix:///path/to/docker.sock or tcp://host:port.",
-                field="address",
-            )
-        self.address = address
+    def __init__(
+        self, address: str, *, control_timeout_s: float, pull_timeout_s: float, access: SshAccess = NO_ACCESS
+    ) -> None:
+        self._wire = Wire(address, access=access, timeout_s=control_timeout_s)
+        self.address = self._wire.address.plain
         self._control_s = control_timeout_s
         self._pull_s = pull_timeout_s
         self._lock = threading.Lock()
@@ -88,6 +96,7 @@ class Engine:
             for client in self._clients.values():
                 client.close()
             self._clients.clear()
+        self._wire.close()
 
     # Looking
 
@@ -99,9 +108,10 @@ class Engine:
         """How the engine is set up, and its own time."""
         return self._json("GET", "/info")
 
-    def containers(self, **filters: str) -> list[Json]:
-        """Containers in any state that match `label=` or `name=` (a regular expression)."""
-        params = {"all": "1", "filters": json.dumps({key: [value] for key, value in filters.items()})}
+    def containers(self, *labels: str, **filters: str) -> list[Json]:
+        """Containers in any state that match all `labels` and `label=`, or `name=` (a regular expression)."""
+        wanted = {key: [value] for key, value in filters.items()} | ({"label": list(labels)} if labels else {})
+        params = {"all": "1", "filters": json.dumps(wanted)}
         return _parsed(self._call("GET", "/containers/json", params=params), self.address, list)
 
     def container(self, container_id: str, *, api_version: str = "") -> Json | None:
@@ -192,7 +202,7 @@ class Engine:
                 if "error" in message:
                     raise from_pull(str(message["error"]), image=image, digest=digest, address=self.address)
                 if _CLOCK.monotonic() > ends:
-                    raise self._timed_out("pulling " + image, self._pull_s)
+                    raise timed_out("pulling " + image, self._pull_s, address=self.address)
 
     # Transport
 
@@ -202,7 +212,7 @@ class Engine:
                 if line:
                     yield json.loads(line)
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise self._broken("the pull", error, self._pull_s) from error
+            raise self._wire.fault("the pull", error, self._pull_s) from error
         except ValueError as error:
             raise from_status(0, f"unreadable answer: {error}", what="the pull", address=self.address) from error
 
@@ -232,13 +242,14 @@ class Engine:
         timeout = timeout_s or self._control_s
         what = f"{method} {path}"
         try:
+            self._wire.ready()
             client = self._client(self._pull_s if stream else self._control_s)
             url = f"{client.base_url}/v{api_version or client.api_version}{path}"
             response = client.request(
                 method, url, params=params, json=body, timeout=timeout, stream=stream, headers=headers
             )
         except (requests.RequestException, DockerException, HTTPError, OSError) as error:
-            raise self._broken(what, error, timeout) from error
+            raise self._wire.fault(what, error, timeout) from error
         if response.ok or response.status_code in accept or response.status_code == requests.codes.not_modified:
             return response
         message = _message(response)
@@ -254,31 +265,19 @@ class Engine:
             client = self._clients.get(timeout_s)
         if client is not None:
             return client
-        with bare_client(self.address, version=_FIRST_VERSION, timeout_s=self._control_s) as asking:
+        with self._wire.client(version=_FIRST_VERSION, timeout_s=self._control_s) as asking:
             answer = asking.request("GET", f"{asking.base_url}/version", timeout=self._control_s)
-            answer.raise_for_status()
+            _understood(answer, self.address)
             spoken = str(_parsed(answer, self.address, dict).get("ApiVersion", _FIRST_VERSION))
-        client = bare_client(self.address, version=spoken, timeout_s=timeout_s)
+        client = self._wire.client(version=spoken, timeout_s=timeout_s)
         with self._lock:
             return self._clients.setdefault(timeout_s, client)
 
-    def _broken(self, what: str, error: Exception, timeout_s: float) -> EngineUnreachableError | EngineTimeoutError:
-        if is_timeout(error):
-            return self._timed_out(what, timeout_s)
-        return EngineUnreachableError(
-            f"The Docker engine at {self.address} cannot be reached: {innermost(error)}.",
-            permanent=False,
-            advice="Check that it runs and that this machine may reach the address.",
-            address=self.address,
-        )
 
-    def _timed_out(self, what: str, timeout_s: float) -> EngineTimeoutError:
-        return EngineTimeoutError(
-            f"The Docker engine at {self.address} did not answer '{what}' within {timeout_s:g} s.",
-            permanent=False,
-            advice="It may be overloaded, frozen or cut off; what was asked may still be carried out.",
-            address=self.address,
-        )
+def _understood(answer: requests.Response, address: str) -> None:
+    """Raise for a first answer that is an error, such as the one of a port that wants TLS."""
+    if not answer.ok:
+        raise from_status(answer.status_code, _message(answer), what="GET /version", address=address)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -8,13 +8,14 @@ from releaser.domain.target import Assignment, Desired, Observation, Step, Verdi
 from releaser.errors import InvalidError
 from releaser.targets.docker import adopting, gate, slot_gate, slots, steps
 from releaser.targets.docker.adopting import digest_of_image
-from releaser.targets.docker.client import Engine, Engines
+from releaser.targets.docker.client import NO_ACCESS, Engine, Engines
 from releaser.targets.docker.fronted import Fronted
 from releaser.targets.docker.scene import describe, look
 from releaser.targets.docker.slots import Slots
 from releaser.targets.docker.steps import FRONT_STEPS, StepName
 from releaser.targets.docker.work import Work
 from releaser.targets.fronts.opening import Opener, open_front
+from releaser.targets.hosts.shell import SshAccess
 from releaser.targets.probe import Probe, http_probe
 from releaser.targets.target import Capabilities
 
@@ -30,9 +31,11 @@ class DockerDriver:
         pull_timeout_s: float = 300.0,
         probe: Probe = http_probe,
         opener: Opener = open_front,
+        access: SshAccess = NO_ACCESS,
     ) -> None:
+        """`access` is for engines that are reached over ssh."""
         self._clock = clock
-        self._engines = Engines(control_timeout_s=control_timeout_s, pull_timeout_s=pull_timeout_s)
+        self._engines = Engines(control_timeout_s=control_timeout_s, pull_timeout_s=pull_timeout_s, access=access)
         self._probe = probe
         self._opener = opener
         self._waits = slot_gate.Waits(clock)

@@ -33,6 +33,7 @@ _REGISTRY_DOWN = re.compile(
 )
 _DENIED = re.compile(r"unauthorized|denied|no basic auth|authentication required", re.IGNORECASE)
 _DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+_WANTS_TLS = re.compile(r"http request to an https server", re.IGNORECASE)
 _WILL_NOT_START = re.compile(
     r"oci runtime|failed to create (shim|task)|executable file not found|exec format error|driver failed programming|"
     r"invalid mount config|error while mounting|user specified ip",
@@ -54,6 +55,14 @@ def from_status(status: int, message: str, *, what: str, address: str) -> Releas
             f"The engine at {address} says: {message}",
             advice="Rename or remove what holds the name, or choose another name for the target.",
             address=address,
+        )
+    if status == 400 and _WANTS_TLS.search(message):
+        return EngineRefusedError(
+            f"The engine at {address} speaks TLS only.",
+            permanent=True,
+            advice=f"Say which files to use in the host's address: {address}?tls=/folder with ca.pem, cert.pem and key.pem.",
+            address=address,
+            status=status,
         )
     # What the runtime refuses to start it will refuse again; so will the engine what is wrong in the request itself.
     hopeless = 400 <= status < 500 or _WILL_NOT_START.search(message) is not None

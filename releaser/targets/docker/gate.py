@@ -8,11 +8,13 @@ the deadline; every other verdict is final.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from releaser.domain.spec import HealthSpec
 from releaser.domain.target import Assignment, Desired, Health, Verdict
+from releaser.targets.docker.address import host_of
 from releaser.targets.docker.client import Engine
 from releaser.targets.docker.container import Label, Made
 from releaser.targets.docker.faults import one_line
@@ -22,9 +24,11 @@ from releaser.targets.probe import Probe
 _LAST_LINES = 5
 
 
-def verify(engine: Engine, assignment: Assignment, *, wanted: Desired | None, probe: Probe) -> Verdict:
-    """One look. `wanted` None: whatever was there before us."""
-    found = _concerned(look(engine, assignment), assignment, wanted)
+def verify(
+    engine: Engine, assignment: Assignment, *, wanted: Desired | None, probe: Probe, scene: Scene | None = None
+) -> Verdict:
+    """One look, unless `scene` is one. `wanted` None: whatever was there before us."""
+    found = _concerned(scene or look(engine, assignment), assignment, wanted)
     if found is None:
         if wanted is None:
             return Verdict(health=Health.HEALTHY, reason="nothing runs, as before the rollout")
@@ -72,6 +76,9 @@ def judge(
     probe: Probe,
 ) -> Verdict:
     """One container through every check."""
+    if health.http and "{host}" in health.http:
+        host = host_of(assignment.address)
+        health = replace(health, http=health.http.replace("{host}", f"[{host}]" if ":" in host else host))
     checks: tuple[Callable[[], Verdict | None], ...] = (
         lambda: _ended(witness, found, assignment),
         lambda: _other(found, wanted),

@@ -1,4 +1,4 @@
-"""The SDK as a transport: a client that calls nothing by itself, and reading what the wire brings.
+"""The SDK as a transport: the way to an engine, a client that calls nothing by itself, and reading what the wire brings.
 
 What does not live here: which calls there are (`client`) and what an answer means (`faults`).
 """
@@ -6,11 +6,24 @@ What does not live here: which calls there are (`client`) and what an answer mea
 from __future__ import annotations
 
 import socket
+import ssl
+from typing import Final, TypeVar
 
 import requests
 from docker import APIClient
 from docker.transport import unixconn
 from urllib3.exceptions import ReadTimeoutError
+
+from releaser.errors import ReleaserError
+from releaser.targets.docker.address import parse
+from releaser.targets.docker.tls import configured, from_tls
+from releaser.targets.hosts.faults import from_ssh
+from releaser.targets.hosts.shell import SshAccess
+from releaser.targets.hosts.tunnel import Tunnel
+from releaser.targets.target import EngineTimeoutError, EngineUnreachableError
+
+LONGEST_HELLO_S: Final = 10.0
+_Kind = TypeVar("_Kind", bound=BaseException)
 
 
 class _Connection(unixconn.UnixHTTPConnection):
@@ -43,14 +56,70 @@ class _Adapter(unixconn.UnixHTTPAdapter):
             return pool
 
 
-def bare_client(address: str, *, version: str, timeout_s: float) -> APIClient:
-    """A client for `unix://` or `tcp://` that has not called anything yet."""
-    client = APIClient(base_url=address, version=version, timeout=timeout_s)  # type: ignore[arg-type]  # floats work
-    client.trust_env = False  # engines are spoken to directly, never through a proxy of the environment
-    if address.startswith("unix://"):
-        path = "http+unix://" + address.removeprefix("unix://")
-        client.mount("http+docker://", _Adapter(path, timeout=timeout_s))  # type: ignore[arg-type]
-    return client
+class Wire:
+    """How one engine is reached. Safe to share between threads; holds nothing but, over ssh, one connection."""
+
+    def __init__(self, address: str, *, access: SshAccess, timeout_s: float) -> None:
+        """Nothing is called yet. Raises `InvalidError` for what is no address of an engine."""
+        self.address = parse(address)
+        self._timeout_s = timeout_s
+        self._tunnel: Tunnel | None = None
+        if self.address.shell:
+            self._tunnel = Tunnel(
+                self.address.shell, socket=self.address.socket, access=access, timeout_s=min(timeout_s, LONGEST_HELLO_S)
+            )
+
+    def ready(self) -> None:
+        """Have the way to the engine open, where there is one to be opened. Raises `OutsideError`."""
+        if self._tunnel is not None:
+            self._tunnel.opened()
+
+    def client(self, *, version: str, timeout_s: float) -> APIClient:
+        """A client that has not called anything yet. Raises `EngineRefusedError` for files of TLS that cannot be used."""
+        plain, files = self.address.plain, self.address.tls
+        url = plain if self._tunnel is None else f"unix://{self._tunnel.opened()}"
+        tls = False if files is None else configured(files, address=plain)
+        client = APIClient(base_url=url, version=version, timeout=timeout_s, tls=tls)  # type: ignore[arg-type]  # floats work
+        client.trust_env = False  # engines are spoken to directly, never through a proxy of the environment
+        if url.startswith("unix://"):
+            path = "http+unix://" + url.removeprefix("unix://")
+            client.mount("http+docker://", _Adapter(path, timeout=timeout_s))  # type: ignore[arg-type]
+        return client
+
+    def close(self) -> None:
+        """End what is held; the wire may still be used."""
+        if self._tunnel is not None:
+            self._tunnel.close()
+
+    def fault(self, what: str, error: Exception, timeout_s: float) -> ReleaserError:
+        """What the transport raised, as our error."""
+        address, files = self.address.plain, self.address.tls
+        if is_timeout(error):
+            return timed_out(what, timeout_s, address=address)
+        handshake = _of_kind(error, ssl.SSLError)
+        if files is not None and handshake is not None:
+            return from_tls(handshake, files=files, address=address)
+        if self._tunnel is not None and (said := self._tunnel.told()):
+            return from_ssh(said, address=address)
+        why = innermost(error)
+        if self._tunnel is not None:
+            why = f"what listens at {self.address.socket} there does not answer ({why})"
+        return EngineUnreachableError(
+            f"The Docker engine at {address} cannot be reached: {why}.",
+            permanent=False,
+            advice="Check that it runs and that this machine may reach the address.",
+            address=address,
+        )
+
+
+def timed_out(what: str, timeout_s: float, *, address: str) -> EngineTimeoutError:
+    """The error for an engine that is silent."""
+    return EngineTimeoutError(
+        f"The Docker engine at {address} did not answer '{what}' within {timeout_s:g} s.",
+        permanent=False,
+        advice="It may be overloaded, frozen or cut off; what was asked may still be carried out.",
+        address=address,
+    )
 
 
 def is_timeout(error: BaseException | None) -> bool:
@@ -62,6 +131,16 @@ def is_timeout(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def _of_kind(error: BaseException | None, kind: type[_Kind]) -> _Kind | None:
+    """The first exception of that kind in a pile of wrapped ones, arguments included."""
+    while error is not None:
+        for found in (error, *error.args, getattr(error.args[0], "reason", None) if error.args else None):
+            if isinstance(found, kind):
+                return found
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def innermost(error: BaseException) -> str:
