@@ -26,7 +26,7 @@ from releaser.store import alarms, installations, products, releases, rollout_wo
 from releaser.store.installations import Host, Target
 from releaser.store.migrations import numbers
 from releaser.store.moves import Move
-from releaser.store.upgrade import schema_number
+from releaser.store.upgrade import require_writable, schema_number
 
 Check = Callable[[], str]
 """One line about what was found good; raises what is wrong."""
@@ -118,7 +118,8 @@ def _database(ports: Ports) -> str:
             permanent=False,
             advice="Start the service once: it makes or steps up the schema.",
         )
-    with ports.database.transaction() as session:
+    require_writable(ports.database)
+    with ports.database.reading() as session:
         counts = [session.scalar(select(func.count()).select_from(kind)) for kind in (Host, Target)]
     kind = "SQLite" if ports.database.is_sqlite else "PostgreSQL"
     return f"{kind}, schema {number}, writable; {counts[0]} hosts, {counts[1]} targets"

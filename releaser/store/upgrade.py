@@ -54,6 +54,12 @@ def schema_number(database: Database) -> str | None:
         return _number(session.connection())
 
 
+def require_writable(database: Database) -> None:
+    """Write something that changes nothing, and keep it: a file may be read-only, and a disk may be full. Raises `DatabaseError`."""
+    with database.transaction() as session:
+        session.execute(text(f"UPDATE {_TABLE} SET version_num = version_num"))  # noqa: S608 -- a constant
+
+
 def _number(connection: Connection) -> str | None:
     if not inspect(connection).has_table(_TABLE):
         if taken := _OURS & set(inspect(connection).get_table_names()):

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from releaser.errors import OutsideError, RefusedError
 from releaser.store import workers
 from releaser.store.migrations import numbers
-from releaser.store.upgrade import schema_number
+from releaser.store.upgrade import require_writable, schema_number
 from releaser.web.answers import FactsResponse
 from releaser.web.asked import Asked
 
@@ -24,7 +24,7 @@ def healthz() -> FactsResponse:
     return FactsResponse({"status": "alive"})
 
 
-@router.get("/readyz", summary="Whether the database answers and has the schema of this program")
+@router.get("/readyz", summary="Whether the database can be written and has the schema of this program")
 def readyz(ports: Asked) -> FactsResponse:
     """200 when the service can work; else 503 with the problem that keeps it from it. `engine` tells who works.
 
@@ -41,6 +41,7 @@ def readyz(ports: Asked) -> FactsResponse:
             permanent=False,
             advice="Start the service once: it makes or steps up the schema.",
         )
+    require_writable(ports.database)
     with ports.database.reading() as session:
         engine = workers.facts(session, now=ports.clock.now())
     return FactsResponse({"status": "ready", "schema": number, "engine": engine})

@@ -6,6 +6,7 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 
 from releaser.clock import SystemClock
+from releaser.flows.check_system import check_system
 from releaser.flows.ports import Ports
 from releaser.store import workers
 from releaser.store.migrations import numbers
@@ -36,6 +37,20 @@ def test_service_without_a_schema_is_alive_but_not_ready(make_ports: Callable[..
         answer = client.get("/readyz")
         assert (answer.status_code, answer.json()["type"]) == (503, "urn:releaser:problem:not-ready")
         assert "retry-after" in answer.headers
+    database.close()
+
+
+def test_database_that_cannot_be_written_is_not_ready(make_ports: Callable[..., Ports], tmp_path: Path) -> None:
+    made = Database(f"sqlite:///{tmp_path / 'made.db'}")
+    upgrade(made)
+    made.close()
+    database = Database(f"sqlite:///file:{tmp_path / 'made.db'}?mode=ro&uri=true")
+    ports = make_ports(database=database)
+    with TestClient(AppOver(ports), base_url="http://127.0.0.1") as client:
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:releaser:problem:database")
+    (looked,) = [one for one in check_system(ports, probes={}) if one["name"] == "database"]
+    assert not looked["ok"]
     database.close()
 
 
