@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from releaser.domain.rollout import UPDATE_FAILED, UpdateState
 from releaser.store import rollout_view
 from releaser.store.installations import Installation, Target
 from releaser.store.moves import Move
@@ -16,6 +17,7 @@ from releaser.store.rollouts import Rollout, TargetUpdate, Wave
 
 _NOUNS = {Rollout.__tablename__: "rollout", Wave.__tablename__: "wave", TargetUpdate.__tablename__: "target"}
 _AT_ONCE = 500
+_NOTABLE = {state.value for state in UPDATE_FAILED} | {UpdateState.ROLLING_BACK.value}
 
 
 def of_rollout(rollout_id: int) -> ColumnElement[bool]:
@@ -29,14 +31,32 @@ def of_rollout(rollout_id: int) -> ColumnElement[bool]:
     )
 
 
+def newest(session: Session, rollout_id: int) -> int:
+    """The id of the last thing that happened in a rollout; 0 before anything did."""
+    return session.scalar(select(func.max(Move.id)).where(of_rollout(rollout_id))) or 0
+
+
+def is_notable(move: Mapping[str, Any]) -> bool:
+    """Whether a move is worth telling among hundreds: of the rollout or a wave, or a target that fails."""
+    return move["of"] != "target" or move["to"] in _NOTABLE
+
+
 def log(
-    session: Session, rollout_id: int, *, before: int | None = None, update_id: int | None = None, limit: int = 50
+    session: Session,
+    rollout_id: int,
+    *,
+    before: int | None = None,
+    update_id: int | None = None,
+    notable: bool = False,
+    limit: int = 50,
 ) -> list[dict[str, Any]]:
     """What moved, newest first, of one target where `update_id` says so; `before` is the number of the last that was shown."""
     own = (
         and_(Move.noun == TargetUpdate.__tablename__, Move.row_id == update_id) if update_id else of_rollout(rollout_id)
     )
     query = select(Move).where(own).order_by(Move.id.desc()).limit(limit)
+    if notable:
+        query = query.where(or_(Move.noun != TargetUpdate.__tablename__, Move.to.in_(_NOTABLE)))
     if before is not None:
         query = query.where(Move.id < before)
     return told_moves(session, session.scalars(query).all())

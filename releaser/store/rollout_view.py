@@ -15,10 +15,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Result, Select, String, case, func, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
+from releaser.domain.experience import Prediction
 from releaser.domain.rollout import AT_WORK, UPDATE_ENDED, UPDATE_FAILED, UpdateState
 from releaser.store.customers import Customer
+from releaser.store.experience import prediction_facts
 from releaser.store.installations import Host, Installation, Target
-from releaser.store.moves import Move
+from releaser.store.plain import load
 from releaser.store.products import Module, Product
 from releaser.store.releases import Release
 from releaser.store.rollouts import Rollout, RolloutNotFoundError, StepRecord, TargetUpdate, Wave
@@ -55,8 +57,10 @@ _TARGET: tuple[Any, ...] = (
     TargetUpdate.reason,
     TargetUpdate.attempt,
     TargetUpdate.planned_stop_s,
+    TargetUpdate.predicted,
     TargetUpdate.stopped_at,
     TargetUpdate.served_at,
+    TargetUpdate.waiting_since_at,
     TargetUpdate.deadline_at,
     TargetUpdate.soak_until_at,
     TargetUpdate.not_before_at,
@@ -135,6 +139,7 @@ def under_way(session: Session, rollout_id: int) -> Sequence[tuple[Any, ...]]:
         _STATE,
         _WAITS,
         TargetUpdate.reason,
+        TargetUpdate.deadline_at,
         TargetUpdate.attempt,
         TargetUpdate.stopped_at,
         TargetUpdate.served_at,
@@ -148,14 +153,14 @@ def under_way(session: Session, rollout_id: int) -> Sequence[tuple[Any, ...]]:
 
 
 def waiting(session: Session, rollout_id: int) -> list[dict[str, Any]]:
-    """What its targets wait for: for what and why, how many of them, one that does, and the earliest next look."""
+    """What its targets wait for: for what and why, how many of them, one that does, since when, and until when at most."""
     query = (
         select(
             _WAITS.label("waits_for"),
             TargetUpdate.reason,
             func.count().label("count"),
             func.min(TargetUpdate.id).label("one"),
-            func.min(TargetUpdate.not_before_at).label("not_before_at"),
+            func.min(TargetUpdate.waiting_since_at).label("since_at"),
             func.min(TargetUpdate.deadline_at).label("deadline_at"),
         )
         .where(TargetUpdate.rollout_id == rollout_id, TargetUpdate.state == UpdateState.WAITING)
@@ -164,16 +169,6 @@ def waiting(session: Session, rollout_id: int) -> list[dict[str, Any]]:
         .limit(20)
     )
     return [dict(row) for row in session.execute(query).mappings()]
-
-
-def since(session: Session, ids: Collection[int]) -> dict[int, datetime]:
-    """When each of these updates came into the state it is in."""
-    query = (
-        select(Move.row_id, func.max(Move.at))
-        .where(Move.noun == TargetUpdate.__tablename__, Move.row_id.in_(list(ids)))
-        .group_by(Move.row_id)
-    )
-    return {row[0]: row[1] for row in session.execute(query)} if ids else {}
 
 
 def longest_stop(session: Session, rollout_id: int) -> dict[str, float | None]:
@@ -259,4 +254,12 @@ def steps(session: Session, ids: Collection[int], *, every_attempt: bool = False
             query = query.where(StepRecord.attempt == TargetUpdate.attempt)
         for row in session.execute(query).mappings():
             found[row["update_id"]].append(dict(row))
+    return found
+
+
+def expected_stop(predicted: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The stop that earlier updates let expect (`store.experience.prediction_facts`), or None."""
+    if not predicted:
+        return None
+    found: dict[str, Any] = prediction_facts(load(Prediction, predicted))["stop"]
     return found

@@ -48,6 +48,10 @@ PAGES = [
     "/rollouts/2",
     "/rollouts/3",
     "/rollouts/3/live",
+    "/rollouts/3/targets?wave=2&show=wait&q=sev",
+    "/rollouts/2/targets/5",
+    "/rollouts/3/log",
+    "/rollouts?state=open&q=1.1",
     "/notices",
     "/notices/1",
     "/notices/2",
@@ -337,11 +341,11 @@ def test_rollout_page_tells_waves_steps_waiting_and_stops(client: TestClient) ->
         "stop the old one",
         "Waits for: the window to open",
         "measured 0.38 s",
-        'data-events="/v1/rollouts/3/events"',
+        'data-stream="/rollouts/3/stream?after=',
     ]:
         assert expected in text
     over = client.get("/rollouts/1").text
-    assert "data-events" not in over
+    assert "data-stream" not in over
     assert "http-equiv" not in over
 
 
@@ -352,7 +356,7 @@ def test_reason_of_a_rollout_stands_in_the_tone_of_its_end(
     with ports.database.transaction() as session:
         session.get_one(Rollout, rollout).reason = "every wave succeeded"
     page = client.get(f"/rollouts/{rollout}?lang=ru").text
-    assert f'<p class="flag {tone}" role="status">все волны прошли успешно' in page
+    assert f'<p class="flag {tone}">все волны прошли успешно' in page
 
 
 def test_reason_with_numbers_is_told_in_the_readers_language() -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import FastAPI
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from releaser.domain.rollout import AT_WORK, ENDED
@@ -126,7 +126,7 @@ class Watch:
 
     def _moves(self, session: Session, *, is_first: bool) -> list[Move]:
         if is_first:
-            self.newest = newest_id(session, self._id)
+            self.newest = rollout_log.newest(session, self._id)
         since = max(0, self.newest - OVERLAP)
         rows = session.scalars(
             select(Move).where(Move.id > since, rollout_log.of_rollout(self._id)).order_by(Move.id)
@@ -181,15 +181,10 @@ def _watches(app: FastAPI) -> dict[int, Watch]:
     return found
 
 
-def newest_id(session: Session, rollout_id: int) -> int:
-    """The id of the last thing that happened in a rollout; 0 before anything did."""
-    return session.scalar(select(func.max(Move.id)).where(rollout_log.of_rollout(rollout_id))) or 0
-
-
 def newest_move(ports: Ports, rollout_id: int) -> int:
     """The id of the last thing that happened in a rollout; 0 before anything did."""
     with ports.database.reading() as session:
-        return newest_id(session, rollout_id)
+        return rollout_log.newest(session, rollout_id)
 
 
 def is_over(ports: Ports, rollout_id: int) -> bool:

@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse, Response
 
 from releaser.domain.carry import reason_from
 from releaser.domain.embargo import Untold, untold_in
+from releaser.web.pages import rollout_words
 from releaser.web.pages.reasons import reason_of, step_of
 from releaser.web.pages.refusals import refusal_of
 from releaser.web.pages.words import tone_of, word_of
@@ -124,6 +125,41 @@ class Say:
     def step(self, name: str) -> str:
         """A step of an update in the reader's words."""
         return step_of(name, self._t)
+
+    def rank(self, rank: str) -> str:
+        """How targets of a rollout stand."""
+        return rollout_words.rank_word(rank, self._t)
+
+    def next(self, rollout: Mapping[str, Any]) -> str:
+        """What a rollout needs next."""
+        inconsistent = rollout["counts"].get("inconsistent", 0)
+        return rollout_words.next_of(
+            rollout["state"], self._t, pause_reason=rollout["pause_reason"], inconsistent=inconsistent
+        )
+
+    def waits(self, what: str | None) -> str:
+        """What a target waits for."""
+        return rollout_words.waits_of(what, self._t)
+
+    def ended_by(self, what: str | None) -> str:
+        """Who or what ends that wait."""
+        return rollout_words.ended_by(what, self._t)
+
+    def steer(self, steer: str) -> str:
+        """What can be asked of a rollout: the name of a button."""
+        return rollout_words.steer_word(steer, self._t)
+
+    def does(self, steer: str) -> str:
+        """What asking for it does."""
+        return rollout_words.steer_does(steer, self._t)
+
+    def may(self, steer: str) -> str:
+        """Who may ask for it."""
+        return rollout_words.who_may(steer, self._t)
+
+    def second(self, at: datetime | None) -> str:
+        """`:05`: the seconds of an instant, for logs, behind its minute."""
+        return f":{at.second:02}" if at else ""
 
     def instant(self, at: datetime | None) -> str:
         """`21 November 2026, 10:00 (Moscow, UTC+03:00)`, a dash for none."""

@@ -37,6 +37,12 @@ _WORDS = {
     "committing": mark("committing"),
     "already_installed": mark("already installed"),
     "inconsistent": mark("needs a person"),
+    "rehearsal": mark("a rehearsal"),
+    "rehearsed": mark("rehearsed"),
+    "consent": mark("the customer's consent"),
+    "lock": mark("another rollout there to end"),
+    "gate": mark("needs a go-ahead"),
+    "timed_out": mark("timed out"),
     "draft": mark("draft"),
     "announced": mark("announced"),
     "in_progress": mark("in progress"),
@@ -136,8 +142,8 @@ _TONES = {
     "busy": "running cutting_over verifying soaking committing preparing prepared in_progress cutting rolling_back "
     "stopping intent started",
     "wait": "awaiting_approval paused waiting announced candidate promoted queued waiting_customer reopened security-only "
-    "degraded partial moved shifted expected late soft_freeze freeze pinned",
-    "bad": "failed yanked inconsistent rolled_back given_up outage full affected aborted drifted",
+    "degraded partial moved shifted expected late soft_freeze freeze pinned gate",
+    "bad": "failed yanked timed_out inconsistent rolled_back given_up outage full affected aborted drifted",
 }
 _TONE_OF = {state: tone for tone, states in _TONES.items() for state in states.split()}
 

@@ -1,0 +1,120 @@
+"""How a rollout stands, as its pages show it: small whatever its size; targets are read by pages of their wave."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from releaser.domain.steering import steering
+from releaser.flows.ports import Ports
+from releaser.store import notices, rollout_log, rollout_view
+from releaser.web.pages.rollout_words import RANKS, rank_of
+from releaser.web.pages.words import tone_of
+
+SMALL = 20
+"""Up to so many targets are shown whole: every wave open, every step, every move in the log."""
+ROWS = 30
+"""How many targets of a wave its card shows; the rest is a page of its own."""
+LINES = 20
+_OPEN = {"busy", "wait", "bad"}
+_UNDER_WAY = {"running", "soaking", "gate"}
+_OVER = {"succeeded", "failed", "rolled_back", "aborted", "superseded", "rehearsed"}
+
+Standing = dict[str, Any]
+
+
+def standing(ports: Ports, rollout_id: int) -> Standing:
+    """The rollout with its waves, what it waits for and what can be asked of it. Raises `RolloutNotFoundError`."""
+    with ports.database.reading() as session:
+        return standing_in(session, rollout_id)
+
+
+def standing_in(session: Session, rollout_id: int) -> Standing:
+    """As `standing`, in a session."""
+    head = rollout_view.head(session, rollout_id)
+    waves = [_wave(one) for one in rollout_view.waves(session, rollout_id)]
+    counts: Counter[str] = Counter()
+    for wave in waves:
+        counts.update(wave["counts"])
+    plan = rollout_view.planned(session, rollout_id)
+    return {
+        **head,
+        **tally(counts),
+        **rollout_view.longest_stop(session, rollout_id),
+        "waves": waves,
+        "waits": rollout_view.waiting(session, rollout_id),
+        "counts": dict(counts),
+        "can": steering(head["state"], inconsistent=counts["inconsistent"]),
+        "one_off": bool(plan["options"].get("one_off")),
+        "passed": plan["passed"],
+        "is_over": is_over(head["state"]),
+        "is_small": counts.total() <= SMALL,
+        "open": [one["number"] for one in waves if one["state"] in _UNDER_WAY],
+    }
+
+
+def is_over(state: str) -> bool:
+    """Whether a rollout in that state changes no more by itself."""
+    return state in _OVER
+
+
+def tally(counts: Mapping[str, int]) -> dict[str, Any]:
+    """`total`, `done` (it changes no more) and `ranks`, how many targets stand how, out of how many stand in which state."""
+    ranks: Counter[str] = Counter()
+    for state, count in counts.items():
+        ranks[rank_of(state)] += count
+    return {
+        "total": ranks.total(),
+        "done": ranks["good"] + ranks["bad"] + ranks["past"],
+        "ranks": [(rank, ranks[rank]) for rank in RANKS if ranks[rank]],
+    }
+
+
+def _wave(wave: dict[str, Any]) -> dict[str, Any]:
+    return {**wave, **tally(wave["counts"])}
+
+
+def shown_open(one: Standing, wave: Mapping[str, Any]) -> bool:
+    """Whether a wave's card is open when the page is opened: where something happens, failed or is next."""
+    if one["is_small"]:
+        return True
+    first = next((each["number"] for each in one["waves"]), None)
+    begun = any(each["state"] != "pending" for each in one["waves"])
+    return tone_of(wave["state"]) in _OPEN or (not begun and wave["number"] == first)
+
+
+def rows_of(session: Session, one: Standing, number: int) -> list[dict[str, Any]]:
+    """The targets that a wave's card shows: first what failed, is at work or waits."""
+    wanted = rollout_view.Wanted(wave=number)
+    return journaled(session, one, rollout_view.targets(session, one["id"], wanted, limit=ROWS, urgent_first=True))
+
+
+def journaled(session: Session, one: Standing, targets: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Targets with their `rank`, and the steps of those where somebody looks at them."""
+    found = [{**target, "rank": rank_of(target["state"])} for target in targets]
+    looked_at = [t["id"] for t in found if one["is_small"] or t["rank"] in {"bad", "work"}]
+    steps = rollout_view.steps(session, looked_at)
+    return [{**target, "steps": steps.get(target["id"], [])} for target in found]
+
+
+def lines_of(session: Session, one: Standing) -> list[dict[str, Any]]:
+    """The newest lines of the log: of a large rollout only what is worth telling."""
+    return rollout_log.log(session, one["id"], notable=not one["is_small"], limit=LINES)
+
+
+def page_of(ports: Ports, rollout_id: int) -> dict[str, Any]:
+    """Everything that a rollout's page shows."""
+    with ports.database.reading() as session:
+        newest = rollout_log.newest(session, rollout_id)  # first: what comes after it is told again
+        one = standing_in(session, rollout_id)
+        rows = {wave["number"]: rows_of(session, one, wave["number"]) for wave in one["waves"] if shown_open(one, wave)}
+        return {
+            "one": one,
+            "rows": rows,
+            "lines": lines_of(session, one),
+            "newest": newest,
+            "told": [notices.facts(notice) for notice in notices.of_rollout(session, rollout_id)],
+        }

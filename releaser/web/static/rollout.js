@@ -1,0 +1,128 @@
+// Keeps a rollout's page up to date: puts in the pieces that its stream sends. The page works without it.
+"use strict";
+
+(() => {
+  const live = document.querySelector("[data-stream]");
+  if (!live || !window.EventSource) return;
+  const MOST_ROWS = 40;
+  const MOST_LINES = 40;
+  const SAID_EVERY_MS = 5000;
+  const KEEPS = ["bad", "work"];
+  const line = document.getElementById("line");
+  const fixed = "fixed" in live.dataset;
+
+  // What readers opened stays open, whatever is put in.
+  htmx.config.morphIgnore = [...(htmx.config.morphIgnore ?? []), "open"];
+
+  const made = (html) => {
+    const holder = document.createElement("template");
+    holder.innerHTML = html;
+    return holder.content;
+  };
+  const put = (target, html, swap) => htmx.swap({ sourceElement: target, target, text: html, swap });
+
+  // A name or a reason that somebody is writing is not taken away.
+  const written = () => [...document.querySelectorAll("#next input")].map((one) => [one.form?.action, one.name, one.value]);
+  const restore = (values) => {
+    const by = values.find(([, name, value]) => name === "by" && value)?.[2] ?? "";
+    for (const input of document.querySelectorAll("#next input")) {
+      const before = values.find(([action, name]) => action === input.form?.action && name === input.name);
+      input.value = before?.[2] || (input.name === "by" ? by : "");
+    }
+  };
+
+  const part = async (id, html) => {
+    const target = document.getElementById(id);
+    if (!target) return;
+    const values = id === "next" ? written() : null;
+    await put(target, html, "innerMorph");
+    if (values) restore(values);
+  };
+
+  const row = async (id, wave, rank, html) => {
+    const known = document.getElementById(`t-${id}`);
+    if (known) return put(known, html, "outerMorph");
+    const rows = document.getElementById(`wave-${wave}-rows`);
+    if (fixed || !rows || rows.hasAttribute("hx-get") || !KEEPS.includes(rank)) return undefined;
+    rows.prepend(made(html));
+    // As many as before: what is done or has not begun goes, the last first.
+    for (const one of [...rows.children].reverse()) {
+      if (rows.children.length <= MOST_ROWS) break;
+      if (!KEEPS.includes(one.dataset.rank) && !one.contains(document.activeElement)) one.remove();
+    }
+    return undefined;
+  };
+
+  const log = (lines) => {
+    const list = document.getElementById("log");
+    if (!list || !lines?.length) return;
+    list.prepend(made(lines.join("")));
+    while (list.children.length > MOST_LINES) list.lastElementChild.remove();
+  };
+
+  const opened = new Set();
+  const open = (waves) => {
+    for (const number of waves ?? []) {
+      const card = document.querySelector(`#wave-${number} > details`);
+      if (!card || opened.has(number)) continue;
+      opened.add(number);
+      card.open = true;
+    }
+  };
+
+  // Told to those who cannot see it, but not faster than it can be listened to.
+  const said = document.getElementById("said");
+  let saying = null;
+  let last = "";
+  const say = (text) => {
+    if (!said || !text || text === last) return;
+    last = text;
+    saying ??= setTimeout(() => {
+      saying = null;
+      said.textContent = last;
+    }, SAID_EVERY_MS);
+  };
+
+  const whole = async () => {
+    if (fixed) return location.reload();
+    const answer = await fetch(live.dataset.whole, { headers: { Accept: "text/html" } });
+    if (!answer.ok) return undefined;
+    const values = written();
+    await put(live, await answer.text(), "innerMorph");
+    restore(values);
+    return undefined;
+  };
+
+  const apply = async (news) => {
+    if (news.whole) return whole();
+    for (const [id, html] of Object.entries(news.parts ?? {})) await part(id, html);
+    for (const each of news.rows ?? []) await row(...each);
+    log(news.log);
+    open(news.open);
+    say(news.said);
+    return undefined;
+  };
+
+  // One after the other, in the order they came.
+  let turn = Promise.resolve();
+  let first = true;
+  const stands = (state) => {
+    if (!line) return;
+    line.dataset.is = state;
+    line.textContent = line.dataset[state] ?? "";
+  };
+  const source = new EventSource(live.dataset.stream);
+  source.addEventListener("open", () => stands("live"));
+  source.addEventListener("error", () => stands("lost"));
+  source.addEventListener("pieces", (event) => {
+    const news = JSON.parse(event.data);
+    if (first) last = news.said ?? "";
+    first = false;
+    turn = turn.then(() => apply(news));
+  });
+  source.addEventListener("end", () => {
+    source.close();
+    stands("");
+    live.removeAttribute("data-stream");
+  });
+})();
