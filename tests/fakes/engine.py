@@ -294,7 +294,7 @@ class FakeEngine:
 
     def _list(self, query: dict[str, str], _: object) -> tuple[int, Any]:
         filters = json.loads(query.get("filters", "{}"))
-        return 200, [{"Id": c.id} for c in self.containers.values() if _fits(c, filters)]
+        return 200, [_listed(c) for c in self.containers.values() if _fits(c, filters)]
 
     def _inspect(self, reference: str, *_: object) -> tuple[int, Any]:
         container = self._get(reference)
@@ -514,6 +514,15 @@ class FakeEngine:
                 for name in {container.name, *endpoint["Aliases"]}:
                     reached.setdefault(f"{network}/{name}", set()).add(container.image.version)
         self.history.append({key: frozenset(versions) for key, versions in reached.items()})
+
+
+def _listed(container: Container) -> dict[str, Any]:
+    return {
+        "Id": container.id,
+        "Names": ["/" + container.name],
+        "Labels": container.raw.get("Labels") or {},
+        "HostConfig": {"NetworkMode": (container.raw["HostConfig"] or {}).get("NetworkMode") or "default"},
+    }
 
 
 def _fits(container: Container, filters: Mapping[str, list[str]]) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from ipaddress import ip_address
 from typing import Final
 
@@ -20,7 +19,7 @@ from releaser.domain.target import Assignment
 from releaser.errors import OutsideError
 from releaser.targets.docker.client import Engine
 from releaser.targets.docker.kept_front import KeptFront
-from releaser.targets.docker.scene import Found, Scene, look
+from releaser.targets.docker.scene import Found, Scene, look_at_all, made_by
 from releaser.targets.docker.slots import PLAIN, Slots, Slotted, of_slot, slots_of
 from releaser.targets.docker.steps import StepName
 from releaser.targets.docker.work import Work
@@ -43,6 +42,8 @@ class Fronted:
         self._clock = clock
         self.update = Slotted.of(assignment.desired, assignment.previous, found_plain=assignment.previous is None)
         self._kept = KeptFront(engine, assignment, clock=clock)
+        self._networks: set[str] = set()
+        self._opened: dict[FrontSpec, Front] = {}
 
     def carry_out(self, step: Slots) -> str:
         """One step for its slots; one line for the journal."""
@@ -57,7 +58,7 @@ class Fronted:
         }
         if step.name in own:
             return own[step.name](step.slots)
-        return self.each(step.slots, partial(self._work, names=(step.name,)))
+        return self._work(step.slots, step.name)
 
     def carry_out_whole(self, name: StepName) -> str:
         """A step that is for no slot: about the front as a whole."""
@@ -89,9 +90,21 @@ class Fronted:
             raise max(errors, key=lambda error: error.permanent)
         return "; ".join(dict.fromkeys(done))
 
-    def scene(self, slot: int) -> Scene:
-        """What is there for a slot."""
-        return look(self._engine, of_slot(self._assignment, slot))
+    def scenes(self, slots: Sequence[int]) -> dict[int, Scene]:
+        """What is there for these slots."""
+        found = look_at_all(self._engine, [of_slot(self._assignment, slot) for slot in slots])
+        return dict(zip(slots, found, strict=True))
+
+    def made(self, slots: Sequence[int]) -> dict[int, str]:
+        """The ids of what this attempt made for these slots; it is not looked at."""
+        targets = {slot: of_slot(self._assignment, slot).target for slot in slots}
+        found = made_by(self._engine, self._assignment)
+        return {slot: found[target] for slot, target in targets.items() if target in found}
+
+    def new(self, slots: Sequence[int]) -> dict[int, Found]:
+        """What this attempt made for these slots, as far as it is there."""
+        described = {slot: self._engine.container(one) for slot, one in self.made(slots).items()}
+        return {slot: Found(raw) for slot, raw in described.items() if raw is not None}
 
     def busy(self, slots: Sequence[int], *, new: bool) -> int | None:
         """With how much the servers that are drained are still busy; None where a front does not tell."""
@@ -102,11 +115,13 @@ class Fronted:
     def _leaving(self, slots: Sequence[int], *, new: bool) -> set[str]:
         """The servers of these slots that are to go: all but that of the container that stays, whoever put them there."""
         names = {name for _, front in self._fronts() for name in front.servers()}
+        stay = self.made(slots)
+        if new:
+            olds = {slot: scene.old for slot, scene in self.scenes(slots).items() if self._had(slot)}
+            stay = {slot: old.id for slot, old in olds.items() if old is not None}
         going = set()
         for slot in slots:
-            scene = self.scene(slot)
-            stays = (scene.old if self._had(slot) else None) if new else scene.new
-            kept = self._server(slot, stays) if stays is not None else ""
+            kept = self._server(slot, stay[slot]) if slot in stay else ""
             going |= {name for name in names if name != kept and self._pattern(slot).fullmatch(name)}
         return going
 
@@ -134,28 +149,32 @@ class Fronted:
         if spec is None or spec.kind is FrontKind.TRAEFIK:
             return "there is no front to be told"
         if self.update.spec.aliases:
-            self.each(slots, partial(self._work, names=(StepName.ATTACH_ALIAS,)))
+            self._work(slots, StepName.ATTACH_ALIAS)
         front = self._open(spec)
         self._remind(front, [slot for slot in self.update.filled if slot not in slots])
+        found = self.new(slots)
         told = []
         for slot in slots:
-            new = self.scene(slot).new
+            new = found.get(slot)
             if new is None:
                 raise self._gone(slot)
-            front.put(self._server(slot, new), self._address(new, spec))
+            front.put(self._server(slot, new.id), self._address(new, spec))
             told.append(f"{new.name} at {self._address(new, spec)}")
         return f"in front: {', '.join(told)}"
 
     def _remind(self, front: Front, slots: Sequence[int]) -> None:
         """Restarted meanwhile, a front may know nobody any more: those that serve are told to it again."""
         spec = self.update.spec.front
+        if spec is not None:
+            self._remind_of(front, spec, slots)
+
+    def _remind_of(self, front: Front, spec: FrontSpec, slots: Sequence[int]) -> None:
         names = set(front.servers())
-        for slot in slots:
-            if spec is None or any(map(self._pattern(slot).fullmatch, names)):
-                continue
-            holder = self.scene(slot).holder
+        forgotten = [slot for slot in slots if not any(map(self._pattern(slot).fullmatch, names))]
+        for slot, scene in (self.scenes(forgotten) if forgotten else {}).items():
+            holder = scene.holder
             if holder is not None and holder.state == "running":
-                front.put(self._server(slot, holder), self._address(holder, spec))
+                front.put(self._server(slot, holder.id), self._address(holder, spec))
 
     def _drain(self, slots: Sequence[int]) -> str:
         return self._drained(self._leaving(slots, new=False))
@@ -173,26 +192,28 @@ class Fronted:
 
     def _stop_old(self, slots: Sequence[int]) -> str:
         """Out of the front, stopped, set aside; the new one has the name from then on. Nothing is removed."""
-        for slot in slots:
-            scene = self.scene(slot)
+        scenes = self.scenes(slots)
+        for slot, scene in scenes.items():
             self._forget(slot, keep=scene.new if slot in self.update.filled else None)
         names = (StepName.STOP_OLD, StepName.RENAME_OLD)
-        given_up = partial(self._work, names=names)
-        replaced = partial(self._work, names=(*names, StepName.RENAME_NEW))
-        return self.each(slots, lambda slot: (replaced if slot in self.update.filled else given_up)(slot))
+
+        def stop(slot: int) -> str:
+            replaced = (StepName.RENAME_NEW,) if slot in self.update.filled else ()
+            return self._at(slot, scenes[slot]).carry_out(*names, *replaced)
+
+        return self.each(slots, stop)
 
     def _remove_old(self, slots: Sequence[int]) -> str:
-        removed = partial(self._work, names=(StepName.REMOVE_OLD,))
+        scenes = self.scenes(slots)
 
         def remove(slot: int) -> str:
             if slot in self.update.filled:
-                return removed(slot)
-            return self._remove_given_up(slot) if slot in self.update.given_up else f"slot {slot} is not ours"
+                return self._at(slot, scenes[slot]).carry_out(StepName.REMOVE_OLD)
+            return self._remove_given_up(scenes[slot]) if slot in self.update.given_up else f"slot {slot} is not ours"
 
         return self.each(slots, remove)
 
-    def _remove_given_up(self, slot: int) -> str:
-        scene = self.scene(slot)
+    def _remove_given_up(self, scene: Scene) -> str:
         gone = [found for found in scene.all() if not found.is_up]
         for found in gone:
             self._engine.remove(found.id, volumes=False)
@@ -201,35 +222,28 @@ class Fronted:
     def _front_back(self, slots: Sequence[int]) -> str:
         """The old ones in again, then nothing new for the new ones."""
         before = self.update.before.front if self.update.before is not None else None
-        scenes = {slot: self.scene(slot) for slot in slots}
+        scenes = self.scenes(slots)
         if before is not None and before.kind is not FrontKind.TRAEFIK:
             front = self._open(before)
-            self._remind_back(front, before, slots)
+            self._remind_of(front, before, [s for s in self.update.all if s not in slots and self._had(s)])
             for slot, scene in scenes.items():
                 if scene.old is not None and scene.old.is_up and self._had(slot):
-                    front.put(self._server(slot, scene.old), self._address(scene.old, before))
+                    front.put(self._server(slot, scene.old.id), self._address(scene.old, before))
         return self._drained(self._leaving(slots, new=True))
-
-    def _remind_back(self, front: Front, before: FrontSpec, slots: Sequence[int]) -> None:
-        names = set(front.servers())
-        for slot in self.update.all:
-            if slot in slots or any(map(self._pattern(slot).fullmatch, names)) or not self._had(slot):
-                continue
-            holder = self.scene(slot).holder
-            if holder is not None and holder.state == "running":
-                front.put(self._server(slot, holder), self._address(holder, before))
 
     def _had(self, slot: int) -> bool:
         return self.update.before is not None and slot != PLAIN and slot in slots_of(self.update.before)
 
     def _stop_new(self, slots: Sequence[int]) -> str:
-        for slot in slots:
-            old = self.scene(slot).old
-            self._forget(slot, keep=old if self._had(slot) else None)
-        return self.each(slots, partial(self._work, names=(StepName.STOP_NEW, StepName.RENAME_BACK)))
+        scenes = self.scenes(slots)
+        for slot, scene in scenes.items():
+            self._forget(slot, keep=scene.old if self._had(slot) else None)
+        return self.each(
+            slots, lambda slot: self._at(slot, scenes[slot]).carry_out(StepName.STOP_NEW, StepName.RENAME_BACK)
+        )
 
     def _remove_new(self, slots: Sequence[int]) -> str:
-        told = self.each(slots, partial(self._work, names=(StepName.REMOVE_NEW,)))
+        told = self._work(slots, StepName.REMOVE_NEW)
         before = self.update.before.front if self.update.before is not None else None
         if self.update.spec.front is not None and self.update.spec.front.image and not (before and before.image):
             self._kept.remove()
@@ -237,13 +251,17 @@ class Fronted:
 
     # Parts
 
-    def _work(self, slot: int, *, names: Sequence[StepName]) -> str:
-        work = Work(self._engine, of_slot(self._assignment, slot))
-        return "; ".join([work.carry_out(name) for name in names])
+    def _work(self, slots: Sequence[int], name: StepName) -> str:
+        """One step of every slot's container, on one look at them all."""
+        scenes = self.scenes(slots)
+        return self.each(slots, lambda slot: self._at(slot, scenes[slot]).carry_out(name))
+
+    def _at(self, slot: int, scene: Scene) -> Work:
+        return Work(self._engine, of_slot(self._assignment, slot), scene=scene, networks=self._networks)
 
     def _forget(self, slot: int, *, keep: Found | None) -> None:
         """Take every server of the slot out but that of one container."""
-        kept = self._server(slot, keep) if keep is not None else ""
+        kept = self._server(slot, keep.id) if keep is not None else ""
         for _, front in self._fronts():
             for name in front.servers():
                 if name != kept and self._pattern(slot).fullmatch(name):
@@ -253,7 +271,9 @@ class Fronted:
         """Those that can be steered: the one that is declared, and the one before it where that is another."""
         before = self.update.before.front if self.update.before is not None else None
         for spec in dict.fromkeys(one for one in (self.update.spec.front, before) if one is not None):
-            if spec.kind is not FrontKind.TRAEFIK and not (spec.image and self._kept.found() is None):
+            if spec in self._opened:
+                yield spec, self._opened[spec]
+            elif spec.kind is not FrontKind.TRAEFIK and not (spec.image and self._kept.found() is None):
                 try:
                     yield spec, self._open(spec)
                 except FrontUnreachableError:
@@ -261,14 +281,17 @@ class Fronted:
                         raise
 
     def _open(self, spec: FrontSpec | None) -> Front:
+        """Opened once for all that one step asks of it."""
         assert spec is not None  # noqa: S101 -- asked for before
-        return self._kept.opened() if spec.image else self._opener(spec)
+        if spec not in self._opened:
+            self._opened[spec] = self._kept.opened() if spec.image else self._opener(spec)
+        return self._opened[spec]
 
     def _name(self, slot: int) -> str:
         return of_slot(self._assignment, slot).desired.spec.name[:80]
 
-    def _server(self, slot: int, found: Found) -> str:
-        return f"{self._name(slot)}-{found.id[:12]}"
+    def _server(self, slot: int, container_id: str) -> str:
+        return f"{self._name(slot)}-{container_id[:12]}"
 
     def _pattern(self, slot: int) -> re.Pattern[str]:
         return re.compile(re.escape(self._name(slot)) + r"-[0-9a-f]{12}")

@@ -8,7 +8,8 @@ intruder. Everything is looked at afresh for every step: after a crash or a call
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -22,6 +23,9 @@ from releaser.targets.target import FencedError
 
 _UP: Final = frozenset({"running", "paused", "restarting"})
 _NEVER: Final = "0001-01-01T00:00:00Z"
+_AT_ONCE: Final = 4
+JOINED: Final = "container:"
+"""How the network of a container begins that lives in another one's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,11 @@ class Found:
             and self.labels.get(Label.ROLE, Made.RELEASE.value) == made.value
         )
 
+    def but(self, *, name: str = "", state: str = "") -> Found:
+        """The same after it was renamed, or is in another state."""
+        changed = {**self.raw, "Name": name or self.raw["Name"]}
+        return Found({**changed, "State": {**self.raw["State"], "Status": state}} if state else changed)
+
     def runs(self, wanted: Desired) -> bool:
         """Whether it was made from exactly this digest and configuration."""
         return self.digest == wanted.digest and self.labels.get(Label.CONFIG) == config_hash(wanted.spec)
@@ -142,7 +151,8 @@ class Scene:
     """The target's containers by the part they play in this attempt.
 
     `holder` has the target's name, whatever else it is. `leftovers` are of the target but of other attempts.
-    `intruder` holds the name and belongs to another target.
+    `intruder` holds the name and belongs to another target. `joined` are the ids of containers in whose network others of the
+    engine live; None where nobody looked.
     """
 
     new: Found | None
@@ -150,6 +160,11 @@ class Scene:
     holder: Found | None
     leftovers: tuple[Found, ...] = ()
     intruder: Found | None = None
+    joined: frozenset[str] | None = None
+
+    def is_joined(self, *container_ids: str) -> bool:
+        """Whether others may live in the network of one of these."""
+        return self.joined is None or not self.joined.isdisjoint(container_ids)
 
     def all(self) -> Iterator[Found]:
         """Every container of the target, each once."""
@@ -171,9 +186,39 @@ class Scene:
 
 def look(engine: Engine, assignment: Assignment) -> Scene:
     """Everything of the target; raises `FencedError` if anything was made under a younger lock."""
+    return arranged(tuple(_candidates(engine, assignment)), assignment)
+
+
+def look_at_all(engine: Engine, assignments: Sequence[Assignment]) -> tuple[Scene, ...]:
+    """The same of several targets of one engine; one list is enough for all of them, and tells who is joined, too."""
+    listed = engine.containers()
+    ids = [_fitting(listed, assignment) for assignment in assignments]
+    found = _described(engine, list(dict.fromkeys(one for some in ids for one in some)))
+    modes = [str((entry.get("HostConfig") or {}).get("NetworkMode") or "") for entry in listed]
+    joined = frozenset(mode.removeprefix(JOINED) for mode in modes if mode.startswith(JOINED))
+    return tuple(
+        arranged(tuple(found[one] for one in some if one in found), assignment, joined=joined)
+        for some, assignment in zip(ids, assignments, strict=True)
+    )
+
+
+def made_by(engine: Engine, assignment: Assignment) -> Mapping[str, str]:
+    """Target, or slot of a target -> id of the container that this very attempt made for it: one call, which looks at nothing else."""
+    labels = (Label.ROLLOUT, assignment.rollout), (Label.ATTEMPT, assignment.attempt)
+    listed = engine.containers(*(f"{label.value}={number}" for label, number in labels))
+    found = {}
+    for entry in listed:
+        told = entry.get("Labels") or {}
+        if told.get(Label.ROLE, Made.RELEASE.value) == Made.RELEASE.value:
+            found.setdefault(str(told.get(Label.TARGET)), str(entry["Id"]))
+    return found
+
+
+def arranged(candidates: Sequence[Found], assignment: Assignment, *, joined: frozenset[str] | None = None) -> Scene:
+    """Who of them plays which part; raises `FencedError` as `look` does."""
     name = assignment.desired.spec.name
     mine, intruder = [], None
-    for found in _candidates(engine, assignment):
+    for found in candidates:
         owner = found.labels.get(Label.TARGET)
         if owner in {None, assignment.target}:
             mine.append(found)
@@ -189,6 +234,7 @@ def look(engine: Engine, assignment: Assignment) -> Scene:
         holder=next((found for found in mine if found.name == name), None),
         leftovers=tuple(found for found in rest if found is not old),
         intruder=intruder,
+        joined=joined,
     )
 
 
@@ -222,15 +268,36 @@ def engine_time(text: str) -> datetime:
 
 def _candidates(engine: Engine, assignment: Assignment) -> Iterator[Found]:
     """By our label, and by the names a container from before us can have."""
-    name = re.escape(assignment.desired.spec.name)
     listed = [
         *engine.containers(label=f"{Label.TARGET.value}={assignment.target}"),
-        *engine.containers(name=rf"^/?{name}(\.old-[0-9]+-[0-9]+)?$"),
+        *engine.containers(name=_names(assignment)),
     ]
     for container_id in dict.fromkeys(str(entry["Id"]) for entry in listed):
         raw = engine.container(container_id)
         if raw is not None:
             yield Found(raw)
+
+
+def _names(assignment: Assignment) -> str:
+    return rf"^/?{re.escape(assignment.desired.spec.name)}(\.old-[0-9]+-[0-9]+)?$"
+
+
+def _fitting(listed: Sequence[Mapping[str, Any]], assignment: Assignment) -> list[str]:
+    """Of a whole list what `_candidates` asks for, in the same order."""
+    names = re.compile(_names(assignment))
+    labelled = [one for one in listed if (one.get("Labels") or {}).get(Label.TARGET) == assignment.target]
+    named = [one for one in listed if any(map(names.search, one.get("Names") or ()))]
+    return list(dict.fromkeys(str(entry["Id"]) for entry in (*labelled, *named)))
+
+
+def _described(engine: Engine, container_ids: Sequence[str]) -> dict[str, Found]:
+    """Those that are still there."""
+    if len(container_ids) <= _AT_ONCE:
+        raws = [engine.container(one) for one in container_ids]
+    else:
+        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+            raws = list(pool.map(engine.container, container_ids))
+    return {one: Found(raw) for one, raw in zip(container_ids, raws, strict=True) if raw is not None}
 
 
 def _check_fence(mine: list[Found], assignment: Assignment) -> None:

@@ -57,9 +57,18 @@ def verify(
     slots = fronted.update.filled if forward else fronted.update.all
     chosen = [slot for slot in (step.slots if step is not None else slots) if slot in slots]
 
+    # Behind a step only what was just made is asked for; what else there is was seen by the step.
+    new = fronted.new(chosen) if forward and step is not None else {}
+    others = [slot for slot in chosen if slot not in new]
+    scenes = fronted.scenes(others) if others else {}
+
     def verdict(slot: int) -> Verdict:
         one = of_slot(assignment, slot)
-        return gate.verify(engine, one, wanted=one.desired if forward else one.previous, probe=probe)
+        wanted = one.desired if forward else one.previous
+        if slot in new:
+            health = one.desired.spec.health
+            return gate.judge(new[slot], gate.Witness(engine), one, wanted=wanted, health=health, probe=probe)
+        return gate.verify(engine, one, wanted=wanted, probe=probe, scene=scenes.get(slot))
 
     verdicts = _at_once(chosen, verdict)
     worst = min(verdicts.values(), key=lambda one: _WORST.index(one.health))
@@ -68,8 +77,8 @@ def verify(
     if step is None and forward and (missing := fronted.missing(slots)):
         names = ", ".join(slot_spec(fronted.update.spec, slot).name for slot in missing)
         return Verdict(health=Health.STARTING, reason=f"the front has no server of {names}")
-    others = f"; so are {len(verdicts) - 1} more" if len(verdicts) > 1 else ""
-    return Verdict(health=Health.HEALTHY, reason=worst.reason + others, weak=any(one.weak for one in verdicts.values()))
+    beside = f"; so are {len(verdicts) - 1} more" if len(verdicts) > 1 else ""
+    return Verdict(health=Health.HEALTHY, reason=worst.reason + beside, weak=any(one.weak for one in verdicts.values()))
 
 
 def _drained(assignment: Assignment, fronted: Fronted, step: Slots, waits: Waits) -> Verdict:
@@ -95,7 +104,7 @@ def _fronts(fronted: Fronted) -> Sequence[FrontSpec]:
 
 def observe(engine: Engine, assignment: Assignment, fronted: Fronted, *, clock: Clock) -> Observation:
     """All containers as one: that of the first slot that is not as wanted, else of the first slot under the target's name."""
-    scenes = _at_once(fronted.update.all, fronted.scene)
+    scenes = fronted.scenes(fronted.update.all)
     described: dict[int, Running] = {}
     others: list[Running] = []
     for slot, scene in scenes.items():

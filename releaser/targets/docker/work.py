@@ -33,7 +33,7 @@ from releaser.targets.docker.container import (
 from releaser.targets.docker.dependants import Dependants
 from releaser.targets.docker.faults import image_not_found
 from releaser.targets.docker.keeping import endpoints
-from releaser.targets.docker.scene import Found, Scene, look
+from releaser.targets.docker.scene import Found, Scene, arranged, look
 from releaser.targets.docker.steps import StepName
 from releaser.targets.target import (
     ContainerNotFoundError,
@@ -46,17 +46,41 @@ from releaser.targets.target import (
 class Work:
     """One assignment on one engine."""
 
-    def __init__(self, engine: Engine, assignment: Assignment) -> None:
+    def __init__(
+        self, engine: Engine, assignment: Assignment, *, scene: Scene | None = None, networks: set[str] | None = None
+    ) -> None:
+        """`scene` is what was seen a moment ago; `networks` are known to be there, and those that are found are added."""
         self._engine = engine
         self._assignment = assignment
+        self._scene = scene
+        self._networks = networks if networks is not None else set()
+        self._changed: dict[str, Found | None] = {}
         self._dependants = Dependants(engine=engine, assignment=assignment)
         self._spec = of_kind(assignment.desired.spec, ContainerSpec)
         previous = assignment.previous
         self._spec_before = of_kind(previous.spec, ContainerSpec) if previous is not None else None
 
-    def carry_out(self, name: StepName) -> str:
-        """The step of this name; one line for the journal."""
-        scene = look(self._engine, self._assignment)
+    def carry_out(self, *names: StepName) -> str:
+        """The steps of these names, one after the other; one line for the journal.
+
+        There is one look for all of them: what a step stopped, renamed or removed is known to the next one.
+        """
+        scene = self._scene or look(self._engine, self._assignment)
+        told = []
+        for name in names:
+            told.append(self._act(name, scene))
+            scene = self._after(scene)
+        return "; ".join(told)
+
+    def _after(self, scene: Scene) -> Scene:
+        """The same with what was changed since it was seen."""
+        if not self._changed:
+            return scene
+        seen = [*scene.all(), *([scene.intruder] if scene.intruder is not None else [])]
+        now = [self._changed.get(found.id, found) for found in seen]
+        return arranged([found for found in now if found is not None], self._assignment, joined=scene.joined)
+
+    def _act(self, name: StepName, scene: Scene) -> str:
         actions: Mapping[StepName, Callable[[Scene], str]] = {
             StepName.PULL: lambda _: self._pull(self._assignment.desired),
             StepName.CREATE: self._create,
@@ -134,6 +158,9 @@ class Work:
             if ours is None or not ours.is_from(self._assignment, why):
                 raise
             container_id = ours.id
+        else:
+            if set(made.endpoints) <= {made.payload["HostConfig"].get("NetworkMode")}:
+                return  # made on its only network
         present = self._present(container_id).networks
         for network, endpoint in made.endpoints.items():
             if network not in present:
@@ -161,6 +188,8 @@ class Work:
     def _check_networks(self, networks: tuple[str, ...]) -> None:
         """A missing network is not made: here nothing has been stopped yet, and a mistyped name would only show at the gate."""
         for network in networks:
+            if network in self._networks:
+                continue
             if self._engine.network(network) is None:
                 raise NetworkNotFoundError(
                     f"The host of {self._engine.address} has no network '{network}', which target {self._assignment.target} wants.",
@@ -168,6 +197,7 @@ class Work:
                     advice=f"Correct the name, or create it there: docker network create {network}",
                     network=network,
                 )
+            self._networks.add(network)
 
     def _check_can_go_back(self, scene: Scene) -> None:
         """A container started with --rm vanishes when it stops; without a recorded specification nothing could bring it back."""
@@ -198,10 +228,10 @@ class Work:
 
     def _rename_old(self, scene: Scene) -> str:
         if scene.old is not None and scene.old.name != old_name(self._assignment):
-            self._engine.rename(scene.old.id, old_name(self._assignment))
+            self._rename(scene.old, old_name(self._assignment))
         for leftover in scene.leftovers:
             if leftover.name == self._spec.name:
-                self._engine.remove(leftover.id, volumes=False)
+                self._remove(leftover)
         return _about(scene.old, f"is called {old_name(self._assignment)}")
 
     def _rename_new(self, scene: Scene) -> str:
@@ -212,14 +242,14 @@ class Work:
             raise self._name_taken(scene.intruder)
         if scene.holder is not None:
             self._clear_name(scene.holder)
-        self._engine.rename(new.id, self._spec.name)
+        self._rename(new, self._spec.name)
         return f"{new.name} is called {self._spec.name} now"
 
     def _clear_name(self, holder: Found) -> None:
         """Only a dead leftover of ours may be cleared away; anything else appeared after the plan was made."""
         if holder.is_up or not holder.labels.get(Label.TARGET):
             raise self._name_taken(holder)
-        self._engine.remove(holder.id, volumes=False)
+        self._remove(holder)
 
     def _start_new(self, scene: Scene) -> str:
         new = self._need_new(scene)
@@ -231,7 +261,7 @@ class Work:
 
     def _follow(self, scene: Scene) -> str:
         """What lives in the network of the old one goes on beside the new one."""
-        if scene.old is None:
+        if scene.old is None or not scene.is_joined(scene.old.id):
             return ""
         followed = self._dependants.follow(self._present(self._need_new(scene).id), former=scene.old.id)
         return f", and beside it anew {', '.join(followed)}" if followed else ""
@@ -286,7 +316,8 @@ class Work:
             )
         for found in (scene.old, *scene.leftovers):
             if found is not None:
-                self._dependants.forget(found.id)
+                if scene.is_joined(found.id):
+                    self._dependants.forget(found.id)
                 self._engine.remove(found.id, volumes=False)
         return _about(scene.old, "removed")
 
@@ -334,7 +365,7 @@ class Work:
             self._attach(old, self._old_networks(scene, old))
         else:
             self._engine.start(old.id)
-        if scene.new is not None:
+        if scene.new is not None and scene.is_joined(old.id, scene.new.id):
             self._dependants.return_to(self._present(old.id), later=scene.new.id)
         return f"{old.name} runs, restart policy {policy['Name']}"
 
@@ -350,13 +381,13 @@ class Work:
 
     def _rename_back(self, scene: Scene) -> str:
         if scene.new is not None and scene.new.name != new_name(self._assignment):
-            self._engine.rename(scene.new.id, new_name(self._assignment))
+            self._rename(scene.new, new_name(self._assignment))
         if scene.old is None:
             return "nothing was there before"
         replaced = _replaced(scene, scene.old)
         name = replaced.name if replaced is not None else plain_name(scene.old.name)
         if scene.old.name != name:
-            self._engine.rename(scene.old.id, name)
+            self._rename(scene.old, name)
         return f"{scene.old.name} is called {name}"
 
     def _remove_new(self, scene: Scene) -> str:
@@ -372,6 +403,16 @@ class Work:
         self._engine.stop(found.id, grace_s=grace_s)
         if found.restart["Name"] != "no":
             self._engine.set_restart(found.id, restart_policy("no"))
+        self._changed[found.id] = found.but(state="exited")
+
+    def _rename(self, found: Found, name: str) -> None:
+        self._engine.rename(found.id, name)
+        self._changed[found.id] = (self._changed.get(found.id) or found).but(name=f"/{name}")
+
+    def _remove(self, found: Found) -> None:
+        """Without what it kept in volumes."""
+        self._engine.remove(found.id, volumes=False)
+        self._changed[found.id] = None
 
     def _attach(self, found: Found, wanted: Mapping[str, tuple[str, ...]]) -> str:
         """On each network under these aliases; an alias can only be given by connecting anew."""
