@@ -130,9 +130,7 @@ def lacking(swarm: Swarm, spec: SwarmSpec) -> Verdict | None:
     if running and len(running) == len(wanted):
         return None
     reason = f"{len(running)} of {len(wanted)} proxies of {service.name} run"
-    failed = [
-        task for task in tasks if task.has_failed and task.is_of(service.task) and task.created_at >= service.since
-    ]
+    failed = [task for task in tasks if task.has_failed and task.is_of(service.task)]
     if len(failed) > len(wanted) * _TRIES_OF_EACH:
         last = max(failed, key=lambda task: task.created_at)
         return Verdict(health=Health.UNHEALTHY, reason=f"{reason}; one failed{last_words(swarm, last)}")

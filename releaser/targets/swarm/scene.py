@@ -112,9 +112,12 @@ class Service:
         return one_line(str((self.raw.get("UpdateStatus") or {}).get("Message") or ""))
 
     @property
-    def since(self) -> datetime:
-        """When its tasks of now began to be made, by the swarm's clock."""
-        return engine_time(str((self.raw.get("UpdateStatus") or {}).get("StartedAt") or self.raw["CreatedAt"]))
+    def since(self) -> datetime | None:
+        """When its tasks of now began to be made, by the swarm's clock; nothing where no attempt at them is under way."""
+        began = (self.raw.get("UpdateStatus") or {}).get("StartedAt")
+        if not began and self.before is not None and self.before.spec is None:
+            began = self.raw["CreatedAt"]
+        return engine_time(str(began)) if began else None
 
     def number(self, label: Label) -> int | None:
         """A label's number; nothing if there is none."""
@@ -236,9 +239,9 @@ class Scene:
     @property
     def failed(self) -> tuple[Task, ...]:
         """The tasks of now that failed since they began to be made, the last one first."""
-        if self.service is None:
+        since = self.service.since if self.service is not None else None
+        if since is None:
             return ()
-        since = self.service.since
         # One that its node's loss ended has not failed by itself.
         found = [
             one for one in self.current if one.has_failed and one.created_at >= since and one.node not in self.lost

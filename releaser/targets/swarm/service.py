@@ -84,11 +84,17 @@ def labels(assignment: Assignment, desired: Desired, *, made: Made, before: Befo
 
 
 def payload(
-    desired: Desired, ours: Mapping[str, str], *, base: Json | None, declared_before: SwarmSpec | None
+    desired: Desired,
+    ours: Mapping[str, str],
+    *,
+    networks: Mapping[str, str],
+    base: Json | None,
+    declared_before: SwarmSpec | None,
 ) -> dict[str, Any]:
     """What is posted to run `desired`. With `keep_undeclared` everything else stays as `base` has it.
 
     `declared_before` tells which variables, labels and networks of `base` came from a declaration, and go with it.
+    `networks` are the ids of all that are declared, by name.
     """
     spec = of_kind(desired.spec, SwarmSpec)
     kept = base if spec.keep_undeclared and base is not None else None
@@ -96,12 +102,10 @@ def payload(
     task: dict[str, Any] = made.setdefault("TaskTemplate", {})
     container: dict[str, Any] = task.setdefault("ContainerSpec", {})
     made["Name"] = spec.name
-    made["Labels"] = {
-        **_left(users_labels(made), declared_before.labels if declared_before else {}),
-        **spec.labels,
-        **ours,
-    }
+    left = _left(users_labels(made), declared_before.labels if declared_before else {})
+    made["Labels"] = {**left, **spec.labels, **ours}
     _container(container, desired, spec, declared_before)
+    task["Networks"] = _networks(task, spec, declared_before, networks)
     _task(task, spec, kept=kept is not None)
     made["Mode"] = {"Replicated": {"Replicas": spec.replicas}}
     made["UpdateConfig"] = update_config(spec)
@@ -109,6 +113,14 @@ def payload(
     if kept is None or spec.ports:
         made["EndpointSpec"] = {"Mode": spec.endpoint_mode.value, "Ports": _ports(spec)}
     return made
+
+
+def _networks(task: Json, spec: SwarmSpec, before: SwarmSpec | None, ids: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    """Those that are kept, as they are, without those of the declaration before; then those that are declared."""
+    wanted = [ids.get(name, name) for name in spec.networks]
+    gone = {ids.get(name, name) for name in (before.networks if before else ())} - set(wanted)
+    there = {str(one["Target"]): one for one in task.get("Networks") or () if one["Target"] not in gone}
+    return [*there.values(), *({"Target": one} for one in wanted if one not in there)]
 
 
 def update_config(spec: SwarmSpec) -> dict[str, Any]:
@@ -144,8 +156,6 @@ def _container(made: dict[str, Any], desired: Desired, spec: SwarmSpec, before: 
 
 
 def _task(made: dict[str, Any], spec: SwarmSpec, *, kept: bool) -> None:
-    if spec.networks or not kept:
-        made["Networks"] = [{"Target": name} for name in spec.networks]
     if spec.constraints or not kept:
         made["Placement"] = {**(made.get("Placement") or {}), "Constraints": list(spec.constraints)}
     limits = dict((made.get("Resources") or {}).get("Limits") or {})

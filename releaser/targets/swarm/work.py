@@ -75,11 +75,12 @@ class Work:
         desired = self._assignment.desired
         self._check_owner(scene)
         for network in self._spec.networks:
-            self._check_network(network)
+            self._network(network)
         self._swarm.ask(lambda manager: manager.image_there(desired.image, desired.digest, self._credentials))
         return f"the registry has {desired.reference}"
 
-    def _check_network(self, name: str) -> None:
+    def _network(self, name: str) -> str:
+        """The id of a network that a service can be on."""
         found = self._swarm.ask(lambda manager: manager.network(name))
         if found is None or found.get("Scope") != "swarm":
             what = "has no network" if found is None else "cannot use for services the network"
@@ -89,6 +90,18 @@ class Work:
                 advice=f"Correct the name, or create it there: docker network create --driver overlay {name}",
                 network=name,
             )
+        return str(found["Id"])
+
+    def _payload(
+        self, wanted: Desired, ours: Mapping[str, str], *, base: Mapping[str, Any] | None, before: SwarmSpec | None
+    ) -> dict[str, Any]:
+        spec = of_kind(wanted.spec, SwarmSpec)
+        ids = {name: self._network(name) for name in spec.networks}
+        for name in before.networks if before is not None and base is not None else ():
+            # One that is gone meanwhile is nothing to leave.
+            found = self._swarm.ask(lambda manager, name=name: manager.network(name))  # type: ignore[misc]  # bound now
+            ids.setdefault(name, str((found or {}).get("Id") or name))
+        return payload(wanted, ours, networks=ids, base=base, declared_before=before)
 
     def _check_owner(self, scene: Scene) -> None:
         if scene.intruder is not None:
@@ -152,7 +165,7 @@ class Work:
             return f"{service.name} is told already"
         ours = labels(self._assignment, desired, made=Made.RELEASE, before=self._before(service))
         base = service.before.spec if service.before is not None else service.spec
-        made = payload(desired, ours, base=base, declared_before=self._spec_before)
+        made = self._payload(desired, ours, base=base, before=self._spec_before)
         self._post(service, made, image=desired.image)
         order = f"{self._spec.order.value}, {self._spec.parallel or 'all'} at a time"
         return f"told {service.name} to run {desired.reference} ({order})"
@@ -165,7 +178,7 @@ class Work:
         """If swarm says that the name is taken, by us in a call that "failed", that one is ours."""
         made = Made.RELEASE if wanted is self._assignment.desired else Made.RESTORED
         ours = labels(self._assignment, wanted, made=made, before=before)
-        body = payload(wanted, ours, base=None, declared_before=None)
+        body = self._payload(wanted, ours, base=None, before=None)
         try:
             self._swarm.ask(
                 lambda manager: manager.create_service(body, image=wanted.image, credentials=self._credentials)
@@ -202,7 +215,8 @@ class Work:
             return f"removed {service.name}, which was not there before"
         ours = {"TARGET": self._assignment.target, "GENERATION": str(self._assignment.generation)}
         wanted = with_labels(before.spec, **ours, BEFORE=before.to_label())
-        if _same(service.spec, wanted):
+        # One that swarm took back or paused by itself is told again, so that it begins anew.
+        if _same(service.spec, wanted) and not service.update_state.startswith(("paused", "rollback")):
             return f"{service.name} is told already to be what it was before"
         self._post(service, wanted)
         return f"told {service.name} to be what it was before"
@@ -212,7 +226,7 @@ class Work:
         if previous is None or service.runs(previous) or not service.is_from(self._assignment):
             return f"nothing was changed of {service.name}"
         ours = labels(self._assignment, previous, made=Made.RESTORED, before=None)
-        made = payload(previous, ours, base=service.spec, declared_before=self._spec)
+        made = self._payload(previous, ours, base=service.spec, before=self._spec)
         self._post(service, made, image=previous.image)
         return f"told {service.name} to run {previous.reference} again"
 
