@@ -15,6 +15,7 @@ from releaser.targets.probe import http_probe
 from tests.fakes.engine import Behaviour, FakeEngine
 from tests.targets.docker_world import World
 from tests.targets.files_world import FilesWorld
+from tests.targets.swarm_fixtures import fake_swarm, swarm_world  # noqa: F401 -- fixtures
 
 NOWHERE = "sha256:" + "0" * 64
 

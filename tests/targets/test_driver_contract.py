@@ -17,6 +17,7 @@ from releaser.targets.target import Driver, EngineUnreachableError, FencedError
 from tests.fakes.controller import Controller, GateError
 from tests.targets.docker_world import World as DockerWorld
 from tests.targets.files_world import FilesWorld
+from tests.targets.swarm_world import SwarmWorld
 
 
 class World(Protocol):
@@ -33,10 +34,10 @@ class World(Protocol):
     def update_of(self, installed: Desired, version: str) -> Assignment: ...
 
 
-@pytest.fixture(params=["docker", "files"])
-def world(request: pytest.FixtureRequest) -> DockerWorld | FilesWorld:
-    made: DockerWorld | FilesWorld = request.getfixturevalue(
-        {"docker": "fake_world", "files": "files_world"}[request.param]
+@pytest.fixture(params=["docker", "files", "swarm"])
+def world(request: pytest.FixtureRequest) -> DockerWorld | FilesWorld | SwarmWorld:
+    made: DockerWorld | FilesWorld | SwarmWorld = request.getfixturevalue(
+        f"{request.param}_world" if request.param != "docker" else "fake_world"
     )
     return made
 
