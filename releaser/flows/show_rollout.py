@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from releaser.flows.ports import Facts, Ports
+from releaser.flows.report_rehearsal import report_rehearsal
 from releaser.store import blocks, moves, notices, rollout_view, rollouts
 
 
@@ -15,6 +16,7 @@ def show_rollout(ports: Ports, *, rollout_id: int) -> Facts:
         for target in facts["targets"]:
             journal = journals.get(target["id"], [])
             target["steps"] = [{k: v for k, v in step.items() if k != "update_id"} for step in journal]
+        facts["rehearsed"] = report_rehearsal(facts, rollout.plan) if rollout.rehearsal else None
         facts["moves"] = [
             {"from": m.source, "to": m.to, "at": m.at, "by": m.by, "reason": m.reason}
             for m in moves.history(session, "rollouts", rollout_id)
