@@ -24,7 +24,7 @@ from releaser.demo import keeper
 from releaser.demo.engine import _free_pool, _own_folder, talk
 from tests.testbed import certificates
 from tests.testbed.host import Host, Setup
-from tests.testbed.namespaces import BedError, first_process, inside, kill, run, wait_for
+from tests.testbed.namespaces import BedError, first_process, inside, kill, run, wait_for, words_of
 from tests.testbed.registry import BedRegistry
 
 BASE = Path("/var/tmp/releaser-testbed")  # a real disk: engines lay file systems over each other there
@@ -222,7 +222,7 @@ class Bed:
         for _ in wait_for("Making the wire", log=self._log):
             if running.poll() is not None:
                 raise BedError(f"The wire cannot be made: {self._log.read_text(errors='replace')[-400:]}")
-            if (pid := _first(running.pid)) and _ready(pid):
+            if (pid := _first(running.pid)) and words_of(pid)[:1] == [first_process()]:
                 self._pid = pid
                 break
         link = f"{PREFIX}{self.name}"[:15]
@@ -267,13 +267,6 @@ def client(host: Host) -> APIClient:
 def _first(keeper_pid: int) -> int | None:
     """The bed's first process, below the keeper's `unshare`."""
     return next((first for outer in keeper.children_of(keeper_pid) for first in keeper.children_of(outer)), None)
-
-
-def _ready(pid: int) -> bool:
-    try:
-        return (Path("/proc") / str(pid) / "comm").read_text().strip() != "sh"
-    except OSError:
-        return False
 
 
 @contextlib.contextmanager

@@ -14,7 +14,17 @@ from pathlib import Path
 
 from releaser.demo import keeper
 from releaser.demo.engine import _stands, answers
-from tests.testbed.namespaces import BedError, first_process, inside, kill, leave_running, members, run, wait_for
+from tests.testbed.namespaces import (
+    BedError,
+    first_process,
+    inside,
+    kill,
+    leave_running,
+    members,
+    run,
+    wait_for,
+    words_of,
+)
 
 PLAIN_PORT, SECURED_PORT = 2375, 2376
 # sysfs shows the network of who mounts it, so it is mounted anew, and the cgroups are carried over. /run is the host's own.
@@ -89,7 +99,7 @@ class Host:
     def holder(self) -> int | None:
         """The host's first process as seen from here; none when it is off."""
         for unshared in keeper.children_of(self._bed_pid):
-            words = _words(unshared)
+            words = words_of(unshared)
             if words[:1] == ["unshare"] and self.name in words:
                 return next(keeper.children_of(unshared), None)
         return None
@@ -207,7 +217,7 @@ class Host:
         leave_running(self._bed_pid, words, log=log, spaces="p")
         for _ in wait_for(f"Booting {self.name}", log=log):
             holder = self.holder()
-            if holder is not None and _words(holder)[-2:] == ["sleep", "infinity"] and _words(holder)[0] != "sh":
+            if holder is not None and words_of(holder)[:1] == [first_process()]:
                 break
         if self.setup.disk_mb:
             self._mount_disk()
@@ -245,10 +255,3 @@ class Host:
 
 
 TLS_FILES = (("cacert", "ca"), ("cert", "cert"), ("key", "key"))
-
-
-def _words(pid: int) -> list[str]:
-    try:
-        return (Path("/proc") / str(pid) / "cmdline").read_text(errors="replace").split("\0")[:-1]
-    except OSError:
-        return []

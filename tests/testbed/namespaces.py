@@ -66,6 +66,14 @@ def members(pid: int, *, named: str) -> Iterator[int]:
             continue
 
 
+def words_of(pid: int) -> list[str]:
+    """The words a process was started with; none when it is gone."""
+    try:
+        return (Path("/proc") / str(pid) / "cmdline").read_text(errors="replace").split("\0")[:-1]
+    except OSError:
+        return []
+
+
 def kill(pid: int, *, within_s: float = 10) -> None:
     """End a process at once, and return when it has ended; gone already is as good."""
     try:

@@ -13,6 +13,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -23,7 +24,8 @@ from urllib3.exceptions import HTTPError
 
 from releaser.clock import SystemClock
 from releaser.targets.docker.faults import from_pull, from_status
-from releaser.targets.docker.transport import Wire, demultiplexed, timed_out
+from releaser.targets.docker.pulse import LONGEST_PAUSE_S, SIGN_S, Pulse
+from releaser.targets.docker.transport import Wire, bounds, demultiplexed, timed_out
 from releaser.targets.hosts.shell import SshAccess
 from releaser.targets.target import EngineRefusedError
 
@@ -85,6 +87,7 @@ class Engine:
     ) -> None:
         self._wire = Wire(address, access=access, timeout_s=control_timeout_s)
         self.address = self._wire.address.plain
+        self._pulse = Pulse(self._sign, every_s=min(control_timeout_s, LONGEST_PAUSE_S))
         self._control_s = control_timeout_s
         self._pull_s = pull_timeout_s
         self._lock = threading.Lock()
@@ -194,6 +197,9 @@ class Engine:
 
     def pull(self, image: str, digest: str) -> None:
         """Pull `image@digest`; the stream is read to its end, so an error in it is raised, and the whole is bounded."""
+        self._pulse.beside(partial(self._pull, image, digest))
+
+    def _pull(self, image: str, digest: str) -> None:
         ends = _CLOCK.monotonic() + self._pull_s
         params = {"fromImage": image, "tag": digest}
         response = self._call("POST", "/images/create", params=params, timeout_s=self._pull_s, stream=True)
@@ -242,14 +248,17 @@ class Engine:
         timeout = timeout_s or self._control_s
         what = f"{method} {path}"
         try:
+            self._pulse.check()
             self._wire.ready()
             client = self._client(self._pull_s if stream else self._control_s)
             url = f"{client.base_url}/v{api_version or client.api_version}{path}"
             response = client.request(
-                method, url, params=params, json=body, timeout=timeout, stream=stream, headers=headers
+                method, url, params=params, json=body, timeout=bounds(timeout), stream=stream, headers=headers
             )
         except (requests.RequestException, DockerException, HTTPError, OSError) as error:
-            raise self._wire.fault(what, error, timeout) from error
+            fault = self._wire.fault(what, error, timeout)
+            self._pulse.note(fault)
+            raise fault from error
         if response.ok or response.status_code in accept or response.status_code == requests.codes.not_modified:
             return response
         message = _message(response)
@@ -259,6 +268,15 @@ class Engine:
             )
         raise from_status(response.status_code, message, what=what, address=self.address)
 
+    def _sign(self) -> None:
+        """Ask for a sign of life."""
+        try:
+            self._wire.ready()
+            client = self._client(self._control_s)
+            client.request("GET", f"{client.base_url}/_ping", timeout=min(SIGN_S, self._control_s))
+        except (requests.RequestException, DockerException, HTTPError, OSError) as error:
+            raise self._wire.fault("GET /_ping", error, min(SIGN_S, self._control_s)) from error
+
     def _client(self, timeout_s: float) -> APIClient:
         """The client with this time-out; the first call asks which version of the API the engine speaks."""
         with self._lock:
@@ -266,7 +284,7 @@ class Engine:
         if client is not None:
             return client
         with self._wire.client(version=_FIRST_VERSION, timeout_s=self._control_s) as asking:
-            answer = asking.request("GET", f"{asking.base_url}/version", timeout=self._control_s)
+            answer = asking.request("GET", f"{asking.base_url}/version", timeout=bounds(self._control_s))
             _understood(answer, self.address)
             spoken = str(_parsed(answer, self.address, dict).get("ApiVersion", _FIRST_VERSION))
         client = self._wire.client(version=spoken, timeout_s=timeout_s)

@@ -5,14 +5,18 @@ What does not live here: which calls there are (`client`) and what an answer mea
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
-from typing import Final, TypeVar
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import requests
 from docker import APIClient
 from docker.transport import unixconn
-from urllib3.exceptions import ReadTimeoutError
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from releaser.errors import ReleaserError
 from releaser.targets.docker.address import parse
@@ -22,7 +26,9 @@ from releaser.targets.hosts.shell import SshAccess
 from releaser.targets.hosts.tunnel import Tunnel
 from releaser.targets.target import EngineTimeoutError, EngineUnreachableError
 
-LONGEST_HELLO_S: Final = 10.0
+LONGEST_HELLO_S: Final = 3.0
+"""How long it may take until somebody picks up; longer than that a host that can be reached is not away."""
+_LOST_AFTER_S: Final = 3
 _Kind = TypeVar("_Kind", bound=BaseException)
 
 
@@ -56,6 +62,25 @@ class _Adapter(unixconn.UnixHTTPAdapter):
             return pool
 
 
+class _LossNoticed(HTTPAdapter):
+    """Over TCP a host that was cut off is noticed in mid-call, however long the call may take."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as requests has it
+        told = [
+            (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+            (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1),
+            (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1),
+            (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _LOST_AFTER_S),
+            (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _LOST_AFTER_S * 1000),
+        ]
+        super().init_poolmanager(*args, **kwargs, socket_options=[*HTTPConnection.default_socket_options, *told])
+
+
+def bounds(timeout_s: float) -> tuple[float, float]:
+    """The bounds of connecting and of every silence after it."""
+    return min(timeout_s, LONGEST_HELLO_S), timeout_s
+
+
 class Wire:
     """How one engine is reached. Safe to share between threads; holds nothing but, over ssh, one connection."""
 
@@ -84,6 +109,9 @@ class Wire:
         if url.startswith("unix://"):
             path = "http+unix://" + url.removeprefix("unix://")
             client.mount("http+docker://", _Adapter(path, timeout=timeout_s))  # type: ignore[arg-type]
+        else:
+            client.mount("http://", _LossNoticed())
+            client.mount("https://", _LossNoticed())
         return client
 
     def close(self) -> None:
@@ -94,7 +122,7 @@ class Wire:
     def fault(self, what: str, error: Exception, timeout_s: float) -> ReleaserError:
         """What the transport raised, as our error."""
         address, files = self.address.plain, self.address.tls
-        if is_timeout(error):
+        if is_timeout(error) and not _is_lost(error):
             return timed_out(what, timeout_s, address=address)
         handshake = _of_kind(error, ssl.SSLError)
         if files is not None and handshake is not None:
@@ -122,6 +150,13 @@ def timed_out(what: str, timeout_s: float, *, address: str) -> EngineTimeoutErro
     )
 
 
+def _is_lost(error: BaseException) -> bool:
+    """Whether nobody picked up, or the kernel found that nobody is there any more: it is not the engine that is slow."""
+    lost = _of_kind(error, requests.ConnectTimeout) or _of_kind(error, ConnectTimeoutError)
+    gone = _of_kind(error, OSError, such=lambda one: one.errno in {errno.ETIMEDOUT, errno.EHOSTUNREACH})
+    return lost is not None or gone is not None
+
+
 def is_timeout(error: BaseException | None) -> bool:
     """Whether a time-out is anywhere in a pile of wrapped exceptions."""
     while error is not None:
@@ -133,11 +168,13 @@ def is_timeout(error: BaseException | None) -> bool:
     return False
 
 
-def _of_kind(error: BaseException | None, kind: type[_Kind]) -> _Kind | None:
+def _of_kind(
+    error: BaseException | None, kind: type[_Kind], *, such: Callable[[_Kind], bool] = lambda _: True
+) -> _Kind | None:
     """The first exception of that kind in a pile of wrapped ones, arguments included."""
     while error is not None:
         for found in (error, *error.args, getattr(error.args[0], "reason", None) if error.args else None):
-            if isinstance(found, kind):
+            if isinstance(found, kind) and such(found):
                 return found
         error = error.__cause__ or error.__context__
     return None

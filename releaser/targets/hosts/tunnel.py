@@ -20,11 +20,12 @@ from typing import Final
 from releaser.errors import ReleaserError
 from releaser.targets.hosts.faults import from_ssh
 from releaser.targets.hosts.shell import PASSED_ON, SshAccess, options, target_of
-from releaser.targets.target import EngineRefusedError, EngineTimeoutError
+from releaser.targets.target import EngineRefusedError, EngineUnreachableError
 
 _READY, _MISSING, _DENIED = b"ready", b"missing", b"denied"
 # A connection that hangs is noticed within three of these, so that the next call gets a fresh one.
-_ALIVE_S: Final = 2
+_ALIVE_S: Final = 1
+_LAST_WORDS_S: Final = 0.2
 
 
 class Tunnel:
@@ -53,9 +54,12 @@ class Tunnel:
     def told(self) -> str:
         """Why the connection ended, as far as ssh says; empty while it stands."""
         with self._lock:
-            if self._process is None or self._process.poll() is None or self._folder is None:
+            if self._process is None:
                 return ""
-            return self._said()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_LAST_WORDS_S)  # it closes what it led through a moment before it ends
+                return self._said() or "the connection broke off"
+            return ""
 
     def close(self) -> None:
         """End the connection; it is opened again when needed."""
@@ -116,7 +120,7 @@ class Tunnel:
 
     def _fault(self, word: bytes | None) -> ReleaserError:
         if word is None:
-            return EngineTimeoutError(
+            return EngineUnreachableError(
                 f"The host at {self.address} did not answer within {self._timeout_s:g} s.",
                 permanent=False,
                 advice="Check that it runs and that ssh reaches it from here.",
