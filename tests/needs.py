@@ -2,7 +2,7 @@
 
     make test ALLOW_MISSING=docker,chromium
 
-Names in use: `docker`, `registry`, `postgresql`, `chromium`, `busybox`, `ssh`, `haproxy`, `caddy`, `systemd`, `root`.
+Names in use: `docker`, `registry`, `postgresql`, `chromium`, `busybox`, `compose`, `ssh`, `haproxy`, `caddy`, `systemd`, `root`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from releaser.demo.images import Behaviour as SampleBehaviour
 from releaser.demo.images import Healthcheck, Sample, publish
 from releaser.demo.registry import Registry
 from releaser.targets.probe import http_probe
+from tests import needs
+from tests.fakes.docker_on_host import VERSIONS, DockerOnHost
 from tests.fakes.engine import Behaviour, FakeEngine
+from tests.targets.compose_world import ComposeWorld
 from tests.targets.docker_world import World
 from tests.targets.files_world import FilesWorld
 from tests.targets.swarm_fixtures import fake_swarm, swarm_world  # noqa: F401 -- fixtures
@@ -84,6 +88,36 @@ def files_world(tmp_path: Path) -> Iterator[FilesWorld]:
     made = FilesWorld(folder=tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def compose_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DockerOnHost]:
+    with DockerOnHost(tmp_path / "docker") as made:
+        monkeypatch.setenv("PATH", f"{made.folder}/bin:{os.environ['PATH']}")
+        yield made
+
+
+@pytest.fixture
+def compose_world(tmp_path: Path, compose_host: DockerOnHost) -> Iterator[ComposeWorld]:
+    digests = {version: compose_host.digest(version) for version in (*VERSIONS, "absent")}
+    made = ComposeWorld(folder=tmp_path, digests=digests, probe=compose_host.probe)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def compose_real_world(
+    engine: Engine, registry: Registry, published: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ComposeWorld]:
+    needs.program("docker-compose", of="compose")
+    monkeypatch.setenv("DOCKER_HOST", engine.address)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    repository = f"{registry.address}/contract"
+    made = ComposeWorld(folder=tmp_path, digests={**published, "absent": NOWHERE}, repository=repository, is_real=True)
+    yield made
+    made.close()
+    if ids := made.on_host("ps", "-aq", "--filter", "label=com.docker.compose.project").split():
+        made.on_host("rm", "-f", "-v", *ids)
 
 
 @pytest.fixture(params=["fake", "real"])

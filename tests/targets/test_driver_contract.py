@@ -5,6 +5,7 @@ What only one of them promises stands in its own tests.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from releaser.domain.target import Assignment, Desired, Health, Phase, Stop, pla
 from releaser.errors import InvalidError, OutsideError
 from releaser.targets.target import Driver, EngineUnreachableError, FencedError
 from tests.fakes.controller import Controller, GateError
+from tests.targets.compose_world import ComposeWorld
 from tests.targets.docker_world import World as DockerWorld
 from tests.targets.files_world import FilesWorld
 from tests.targets.swarm_world import SwarmWorld
@@ -34,9 +36,12 @@ class World(Protocol):
     def update_of(self, installed: Desired, version: str) -> Assignment: ...
 
 
-@pytest.fixture(params=["docker", "files", "swarm"])
-def world(request: pytest.FixtureRequest) -> DockerWorld | FilesWorld | SwarmWorld:
-    made: DockerWorld | FilesWorld | SwarmWorld = request.getfixturevalue(
+THOROUGH = ("compose_real",) if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else ()
+
+
+@pytest.fixture(params=["docker", "files", "compose", "swarm", *THOROUGH])
+def world(request: pytest.FixtureRequest) -> DockerWorld | FilesWorld | ComposeWorld | SwarmWorld:
+    made: DockerWorld | FilesWorld | ComposeWorld | SwarmWorld = request.getfixturevalue(
         f"{request.param}_world" if request.param != "docker" else "fake_world"
     )
     return made

@@ -321,6 +321,7 @@ def check(docker: Sequence[str]) -> list[str]:
         'say system "$(uname -sr) $(uname -m)"; say user "$(id -un)"',
         f'lacks=; for one in {TOOLS}; do command -v "$one" >/dev/null 2>&1 || lacks="$lacks $one"; done; say lacks "$lacks"',
         '[ -z "$lacks" ] || exit 0',
-        'say engine "$(dock version --format "{{.Server.Version}}")"',
-        'which_compose; say with "$with"; say compose "$(compose version --short)"',
+        # Kept first: what goes wrong inside of a word is not noticed.
+        'engine=$(dock version --format "{{.Server.Version}}"); say engine "$engine"',
+        'which_compose; release=$(compose version --short); say with "$with"; say compose "$release"',
     ]
