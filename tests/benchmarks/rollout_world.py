@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from releaser.clock import SystemClock
 from releaser.demo.engine import PrivateEngine
-from releaser.demo.images import Sample, publish
+from releaser.demo.images import Healthcheck, Sample, publish
 from releaser.demo.registry import Registry
 from releaser.domain.spec import ContainerSpec, FrontKind, FrontSpec, HealthSpec
-from releaser.domain.target import Assignment, Desired
-from releaser.targets.docker.client import Engine
+from releaser.domain.target import Assignment, Desired, Step
+from releaser.targets.docker.client import Engine, Engines, Json
 from releaser.targets.docker.driver import DockerDriver
 from releaser.targets.front import Front
 from releaser.targets.probe import http_probe
 from tests.fakes.controller import Controller
 from tests.fakes.load import Load
 from tests.targets.fronts import front_world
+from tests.targets.haproxy_image import load_haproxy
 
 PORT = 8080
 NETWORK = "measured"
+HAPROXY = "front.test/haproxy:own"
 GRACE_S = 2
+CALM_S = 1.5
+"""For how long is asked before an update: with the time after it, so much that all runs make 50,000 requests."""
+
+
+def nothing() -> None:
+    """End nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What is installed, and its update. Requests go to `host:port`, where port 0 is the front's; `after_s`: watched beyond it."""
+
+    update: Callable[[], None]
+    host: str = "127.0.0.1"
+    port: int = 0
+    after_s: float = 0.5
+    end: Callable[[], None] = nothing
+    own: Callable[[], float] | None = None
+    """What `releaser` itself took, in seconds, once it is done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,20 +55,24 @@ class Bench:
     """Engine, front and the images' digests."""
 
     address: str
+    folder: Path
     repository: str
     digests: dict[str, str]
     front: Front
     port: int
     socket: str
 
+    def checked(self, version: str) -> str:
+        """The same image with a HEALTHCHECK of its own, every half second."""
+        return f"{self.repository}-checked:{version}"
+
     def engine(self) -> Engine:
         """The engine's API."""
         return Engine(self.address, control_timeout_s=20.0, pull_timeout_s=20.0)
 
-    def controller(self) -> Controller:
+    def controller(self) -> Measured:
         """A controller with a driver of its own, which is asked for every 5 ms at gates."""
-        driver = DockerDriver(clock=SystemClock(), control_timeout_s=20.0, pull_timeout_s=20.0)
-        return Controller(driver, pause_s=0.005)
+        return Measured(MeasuredDriver(), pause_s=0.005)
 
     def spec(self, **changes: Any) -> ContainerSpec:  # noqa: ANN401 -- passed on
         """Replicas behind HAProxy, or whatever else is measured."""
@@ -108,27 +134,119 @@ class Bench:
         engine.close()
 
     def under_load(
-        self,
-        work: Callable[[], None],
-        *,
-        rate: float,
-        keep_alive: bool,
-        port: int = 0,
-        connections: int = 16,
-        calm_s: float = 1.0,
+        self, begun: Begun, *, rate: float, keep_alive: bool, connections: int = 16, calm_s: float = CALM_S
     ) -> tuple[float, dict[str, dict[str, Any]]]:
-        """How long the work took, and what happened to requests before and during it."""
-        load = Load(port or self.port, rate=rate, connections=connections, keep_alive=keep_alive)
+        """How long the work took, and what happened to requests before, during and after it."""
+        port = begun.port or self.port
+        load = Load(port, rate=rate, connections=connections, keep_alive=keep_alive, host=begun.host)
         with load:
             load.enter("before")
             time.sleep(calm_s)
             load.enter("during")
             began = time.perf_counter()
-            work()
+            begun.update()
             took = time.perf_counter() - began
             load.enter("after")
-            time.sleep(0.3)
+            time.sleep(begun.after_s)
+        begun.end()
         return took, load.facts
+
+
+@dataclass(slots=True)
+class Spent:
+    """When the engine was busy with what any way needs of it: create, start, stop, remove."""
+
+    busy: list[tuple[float, float]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def timed(self, call: Callable[[], Any]) -> Any:  # noqa: ANN401 -- passed on
+        """What the call gives."""
+        began = time.perf_counter()
+        try:
+            return call()
+        finally:
+            with self.lock:
+                self.busy.append((began, time.perf_counter()))
+
+    def outside(self, began: float, ended: float) -> float:
+        """How much of this time none of these calls was under way, in seconds."""
+        free, at = 0.0, began
+        for start, end in sorted(self.busy):
+            if end > began and start < ended:
+                free += max(0.0, start - at)
+                at = max(at, end)
+        return free + max(0.0, ended - at)
+
+
+class MeasuredEngine(Engine):
+    """Notes when those calls are under way."""
+
+    spent: Spent
+
+    def create(self, name: str, payload: Json) -> str:
+        """See `Engine.create`."""
+        return str(self.spent.timed(lambda: Engine.create(self, name, payload)))
+
+    def start(self, container_id: str) -> None:
+        """See `Engine.start`."""
+        self.spent.timed(lambda: Engine.start(self, container_id))
+
+    def stop(self, container_id: str, *, grace_s: int) -> None:
+        """See `Engine.stop`."""
+        self.spent.timed(lambda: Engine.stop(self, container_id, grace_s=grace_s))
+
+    def remove(self, container_id: str, *, volumes: bool) -> None:
+        """See `Engine.remove`."""
+        self.spent.timed(lambda: Engine.remove(self, container_id, volumes=volumes))
+
+
+class _Engines(Engines):
+    """The one engine that is measured on."""
+
+    def __init__(self, spent: Spent) -> None:
+        super().__init__(control_timeout_s=20.0, pull_timeout_s=20.0)
+        self._spent = spent
+        self._engine: MeasuredEngine | None = None
+
+    def at(self, address: str) -> Engine:
+        """See `Engines.at`."""
+        if self._engine is None:
+            self._engine = MeasuredEngine(address, control_timeout_s=20.0, pull_timeout_s=20.0)
+            self._engine.spent = self._spent
+        return self._engine
+
+    def close(self) -> None:
+        """See `Engines.close`."""
+        if self._engine is not None:
+            self._engine.close()
+
+
+class MeasuredDriver(DockerDriver):
+    """The driver, and what it spent."""
+
+    def __init__(self) -> None:
+        super().__init__(clock=SystemClock())
+        self.spent = Spent()
+        self._engines = _Engines(self.spent)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured(Controller):
+    """A controller that knows what of its time was neither the engine's nor for draining."""
+
+    drained: list[float] = field(default_factory=list)
+
+    def carry_out(self, step: Step, assignment: Assignment, *, wanted: Desired | None) -> None:
+        """See `Controller.carry_out`."""
+        began = time.perf_counter()
+        super(Measured, self).carry_out(step, assignment, wanted=wanted)
+        if step.name.startswith("front-drain"):
+            self.drained.append(time.perf_counter() - began)
+
+    def own_s(self, began: float, ended: float) -> float:
+        """Of this time."""
+        assert isinstance(self.driver, MeasuredDriver)
+        return self.driver.spent.outside(began, ended) - sum(self.drained)
 
 
 @contextmanager
@@ -138,12 +256,16 @@ def bench(folder: Path) -> Iterator[Bench]:
         engine = held.enter_context(PrivateEngine(folder / "engine"))
         registry = held.enter_context(Registry(folder / "registry"))
         repository = f"{registry.address}/measured"
-        samples = [Sample(version="1.0"), Sample(version="1.1")]
-        digests = publish(engine.address, samples, repository=repository)
+        versions = ("1.0", "1.1")
+        digests = publish(engine.address, [Sample(version=one) for one in versions], repository=repository)
+        checked = [Sample(version=one, healthcheck=Healthcheck.OWN) for one in versions]
+        publish(engine.address, checked, repository=f"{repository}-checked")
+        load_haproxy(engine.address, HAPROXY)
         (folder / "front").mkdir()
         front = held.enter_context(front_world.haproxy(folder / "front"))
         made = Bench(
             address=engine.address,
+            folder=folder,
             repository=repository,
             digests=digests,
             front=front.front,

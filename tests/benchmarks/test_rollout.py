@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -16,16 +17,20 @@ from tests.benchmarks import rollout_peers
 from tests.benchmarks.conftest import Tell
 from tests.benchmarks.figures import Bar, Section, seconds
 from tests.benchmarks.measure import ROUNDS
-from tests.benchmarks.rollout_world import PORT, Bench, bench
-from tests.targets.haproxy_image import load_haproxy
+from tests.benchmarks.rollout_world import HAPROXY, PORT, Begun, Bench, bench
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(0)]
 
 RATE = float(os.environ.get("BENCH_RATE", "500"))
+PEERS = os.environ.get("BENCH_PEERS", "1") != "0"
+PEER_ROUNDS = (ROUNDS + 2) // 3
+"""Theirs take long and are far away from any bar."""
 REPLICAS = 4
 MANY = 20
 BARE = "bare: create, start, stop, remove"
-HAPROXY = "front.test/haproxy:own"
+ALONE = "releaser, one at a time"
+ROLLOUT = "docker-rollout"
+Way = Callable[[Bench], Begun]
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +47,21 @@ class Measured:
     asked: int = 0
     failed: int = 0
     gaps: list[float] = field(default_factory=list)
+    calm_gaps: list[float] = field(default_factory=list)
     before_p99: list[float] = field(default_factory=list)
     p99: list[float] = field(default_factory=list)
+    own_ms: list[float] = field(default_factory=list)
 
-    def add(self, took: float, facts: dict[str, dict[str, Any]]) -> None:
+    def run(self, world: Bench, way: Way, *, rate: float, keep_alive: bool, **load: Any) -> None:  # noqa: ANN401 -- passed on
+        """One more run, from nothing to nothing."""
+        world.clear()
+        begun = way(world)
+        took, facts = world.under_load(begun, rate=rate, keep_alive=keep_alive, **load)
+        if begun.own is not None:
+            self.own_ms.append(begun.own() * 1000)
+        self.add(took, facts)
+
+    def add(self, took: float, facts: Mapping[str, Mapping[str, Any]]) -> None:
         """One more run."""
         self.took.append(took)
         for phase in ("before", "during", "after"):
@@ -53,8 +69,9 @@ class Measured:
             self.failed += facts[phase]["failed"]
         # The first answer after a gap may come when the work is done already.
         self.gaps.append(max(facts["during"]["gap_ms"], facts["after"]["gap_ms"]))
+        self.calm_gaps.append(facts["before"]["gap_ms"])
         self.before_p99.append(facts["before"]["p99_ms"])
-        self.p99.append(facts["during"]["p99_ms"])
+        self.p99.append(max(facts["during"]["p99_ms"], facts["after"]["p99_ms"]))
 
     @property
     def total(self) -> float:
@@ -68,103 +85,113 @@ class Measured:
             "asked": self.asked,
             "failed": self.failed,
             "gap_ms": [round(one, 1) for one in self.gaps],
+            "calm_gap_ms": [round(one, 1) for one in self.calm_gaps],
             "p99_ms": [self.before_p99, self.p99],
+            "own_ms": [round(one, 1) for one in self.own_ms],
         }
+
+
+ABOUT = f"""From the first step to the last, images on the host. Each way replaces {REPLICAS} of the same small server on the same engine.
+
+- `bare` is what the engine itself needs, by its API: it waits for nothing and serves nobody, while four others are asked.
+- `releaser`: its driver, without a database; its own probe, HAProxy on the host told by the runtime API, drained.
+- The peers by their own command lines (`docker`, `docker-compose`), whose starts are part of their figures, as is whatever they wait for by themselves:
+  docker-rollout looks every second; its drained way runs its hook for {rollout_peers.HOOK_WAITS_S:g} s; swarm watches each task for 5 s by default. They do not tell
+  the proxy, which is HAProxy in a container that asks the engine's names and checks each server every second. Their runs are watched for 3 s
+  more, ours for half a second: what fails then counts.
+
+p99 is that of requests, before, and during and after the update. Requests are those of all runs; more runs are made of ours."""
 
 
 def test_replicas_behind_haproxy(world: Bench, tell: Tell) -> None:
     section = Section(
         key="rollout-replicas",
         title=f"Rollout: {REPLICAS} replicas behind HAProxy, {RATE:g} requests a second",
-        about="From the first step to the last, images on the host. Every way replaces the same small server on the same engine; the "
-        "peers' ways are their steps by the same API, written down in `rollout_peers.py`, without what their command lines cost. `bare` is "
-        "what the engine itself needs: it waits for nothing and serves nobody, while four others are asked. Of `releaser` the driver is "
-        "measured, without database. p99 of requests before and during the update.",
-        columns=("", "keep-alive", "total", "requests", "failed", "p99 before", "p99 during"),
+        about=ABOUT,
+        columns=("", "keep-alive", "total", "beside bare", "requests", "failed", "p99 before", "p99 during"),
     )
     found: dict[tuple[str, bool], Measured] = {}
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
+        ways = _ways() | (_peers() if PEERS and number < PEER_ROUNDS else {})
         for keep_alive in (True, False):
-            for name, way in _ways().items():
-                world.clear()
-                begun = way(world)
-                took, facts = world.under_load(begun, rate=RATE, keep_alive=keep_alive)
-                found.setdefault((name, keep_alive), Measured()).add(took, facts)
+            for name, way in ways.items():
+                measured = found.setdefault((name, keep_alive), Measured())
+                measured.run(world, way, rate=RATE, keep_alive=keep_alive)
     world.clear()
+    bare = _median(found, BARE)
     for (name, keep_alive), one in found.items():
         before, during = statistics.median(one.before_p99), statistics.median(one.p99)
-        cells = (seconds(one.total), f"{one.asked:,}", str(one.failed), f"{before:.1f} ms", f"{during:.1f} ms")
-        section.row(name, "on" if keep_alive else "off", *cells)
+        cells = (f"{one.asked:,}", str(one.failed), f"{before:.1f} ms", f"{during:.1f} ms")
+        section.row(name, "on" if keep_alive else "off", seconds(one.total), f"{one.total / bare:.2f} ×", *cells)
         section.data[f"{name}, keep-alive {keep_alive}"] = one.facts()
     _bars(section, found)
     tell(section)
 
 
-def _bars(section: Section, found: dict[tuple[str, bool], Measured]) -> None:
+def _median(found: Mapping[tuple[str, bool], Measured], named: str) -> float:
+    """Of all runs of one way, in seconds."""
+    return statistics.median(took for (name, _), one in found.items() if name == named for took in one.took)
+
+
+def _bars(section: Section, found: Mapping[tuple[str, bool], Measured]) -> None:
     ours = [one for (name, _), one in found.items() if name.startswith("releaser")]
-    alone = [one for (name, _), one in found.items() if name == "releaser, one at a time"]
-    theirs = [one.total for (name, _), one in found.items() if name.startswith("docker-rollout")]
-    best = statistics.median(one.total for one in alone)
-    bare = statistics.median(one.total for (name, _), one in found.items() if name == BARE)
-    asked = sum(one.asked for one in ours)
+    alone, asked = _median(found, ALONE), sum(one.asked for one in ours)
+    own = [ms / REPLICAS for (name, _), one in found.items() if name == ALONE for ms in one.own_ms]
+    beyond = max(statistics.median(one.p99) - statistics.median(one.before_p99) for one in ours)
     section.bars += [
         Bar(what=f"failed requests, of {asked:,}", value=sum(one.failed for one in ours), most=0, unit="requests"),
-        Bar(what="one at a time, beside the bare calls", value=best / bare, most=1.15, unit="×"),
-        Bar(
-            what="one at a time, beside docker-rollout's way",
-            value=best / statistics.median(theirs),
-            most=0.4,
-            unit="×",
-        ),
-        Bar(
-            what="p99 during the update beyond before",
-            value=max(statistics.median(one.p99) - statistics.median(one.before_p99) for one in ours),
-            most=100,
-            unit="ms",
-        ),
+        Bar(what="one at a time, beside the bare calls", value=alone / _median(found, BARE), most=1.15, unit="×"),
+        Bar(what="own cost of a replica, without drain", value=statistics.median(own), most=60, unit="ms"),
+        Bar(what="p99 during the update beyond before", value=beyond, most=100, unit="ms"),
     ]
+    if any(name == ROLLOUT for name, _ in found):
+        ratio = alone / _median(found, ROLLOUT)
+        section.bars.append(Bar(what="one at a time, beside docker-rollout", value=ratio, most=0.4, unit="×"))
 
 
-def _bare(world: Bench) -> Callable[[], None]:
-    rollout_peers.install(world, REPLICAS)
-    old = rollout_peers.unserved(world, REPLICAS)
-    return lambda: void(rollout_peers.bare(world, old))
+def _ways() -> dict[str, Way]:
+    """Name -> what installs the first version and tells the update to the second."""
 
-
-def _ways() -> dict[str, Callable[[Bench], Callable[[], None]]]:
-    """Name -> what installs the first version and gives back the update to the second."""
-
-    def peer(way: rollout_peers.Way) -> Callable[[Bench], Callable[[], None]]:
-        def begin(world: Bench) -> Callable[[], None]:
-            old = rollout_peers.install(world, REPLICAS)
-            return lambda: void(way(world, old))
-
-        return begin
-
-    def ours(parallel: int) -> Callable[[Bench], Callable[[], None]]:
+    def ours(parallel: int) -> Way:
         return lambda world: _update(world, world.spec(replicas=REPLICAS, parallel=parallel))
 
     return {
-        BARE: _bare,
-        "releaser, one at a time": ours(1),
+        BARE: lambda world: rollout_peers.bare(world, REPLICAS),
+        ALONE: ours(1),
         "releaser, two at a time": ours(2),
         "releaser, all at once": ours(REPLICAS),
-        "docker-rollout's way": peer(rollout_peers.docker_rollout),
-        "compose recreate's way": peer(rollout_peers.compose_recreate),
     }
 
 
-def void(_: object) -> None:
-    """Nobody asks for it."""
+def _peers() -> dict[str, Way]:
+    """The same of others."""
+
+    def peer(way: Callable[[Bench, int], Begun]) -> Way:
+        return lambda world: way(world, REPLICAS)
+
+    return {
+        ROLLOUT: peer(rollout_peers.docker_rollout(drained=False)),
+        "docker-rollout, drained by its hook": peer(rollout_peers.docker_rollout(drained=True)),
+        "docker-compose up, recreate": peer(rollout_peers.compose_recreate),
+        "swarm, start-first, one at a time": peer(rollout_peers.swarm_start_first(parallel=1)),
+        "swarm, start-first, all at once": peer(rollout_peers.swarm_start_first(parallel=0)),
+    }
 
 
-def _update(world: Bench, spec: ContainerSpec) -> Callable[[], None]:
+def _update(world: Bench, spec: ContainerSpec) -> Begun:
     """The first version is installed; what is given back updates to the second."""
-    controller = world.controller()
     first = world.desired("1.0", spec)
-    controller.update(world.assignment(first, None, rollout=1))
+    world.controller().update(world.assignment(first, None, rollout=1))
+    controller = world.controller()
     update = world.assignment(world.desired("1.1", spec), first, rollout=2)
-    return lambda: controller.update(update)
+    ran: list[float] = []
+
+    def run() -> None:
+        ran.append(time.perf_counter())
+        controller.update(update)
+        ran.append(time.perf_counter())
+
+    return Begun(run, own=lambda: controller.own_s(*ran))
 
 
 def test_twenty_replicas(world: Bench, tell: Tell) -> None:
@@ -172,15 +199,15 @@ def test_twenty_replicas(world: Bench, tell: Tell) -> None:
         key="rollout-twenty",
         title=f"Rollout: {MANY} replicas behind HAProxy, four at a time",
         about="With four threads, under 200 requests a second.",
-        columns=("", "total", "requests", "failed"),
+        columns=("", "total", "own, a replica", "requests", "failed"),
     )
     measured = Measured()
     for _ in range(max(1, ROUNDS // 2)):
-        world.clear()
-        begun = _update(world, world.spec(replicas=MANY, parallel=4))
-        measured.add(*world.under_load(begun, rate=200, keep_alive=True))
+        way: Way = lambda world: _update(world, world.spec(replicas=MANY, parallel=4))  # noqa: E731 -- one of the ways
+        measured.run(world, way, rate=200, keep_alive=True)
     world.clear()
-    section.row("releaser", seconds(measured.total), f"{measured.asked:,}", str(measured.failed))
+    own = f"{statistics.median(measured.own_ms) / MANY:.0f} ms"
+    section.row("releaser", seconds(measured.total), own, f"{measured.asked:,}", str(measured.failed))
     section.bars.append(Bar(what="20 replicas", value=measured.total, most=10, unit="s"))
     section.bars.append(Bar(what="failed requests", value=measured.failed, most=0, unit="requests"))
     section.data["releaser"] = measured.facts()
@@ -191,22 +218,22 @@ def test_fixed_port(world: Bench, tell: Tell) -> None:
     section = Section(
         key="rollout-fixed-port",
         title="Rollout: a single container with a fixed port",
-        about="Asked all the time by a client that opens a connection for every request; the gap is the longest time without an answer.",
-        columns=("", "gap", "requests", "failed"),
+        about="Asked all the time by four clients that open a connection for every request, 400 times a second; the gap is the longest time "
+        "without an answer, during the update and, for as long, before it.",
+        columns=("", "gap", "before", "requests", "failed"),
     )
-    load_haproxy(world.address, HAPROXY)
-    found = {name: Measured() for name in _cutovers(world, 0)}
+    found = {name: Measured() for name in _cutovers(0)}
     for _ in range(ROUNDS):
         for name, measured in found.items():
-            world.clear()
             port = free_port()
-            begun = _cutovers(world, port)[name](world)
-            measured.add(*world.under_load(begun, rate=400, keep_alive=False, port=port, connections=4, calm_s=0.5))
+            way = _cutovers(port)[name]
+            measured.run(world, _at(way, port), rate=400, keep_alive=False, connections=4, calm_s=3.0)
     world.clear()
     limits = {"stop, remove, run": 0.0, "stop-first": 1200.0, "network-swap": 600.0, "front": 20.0}
     for name, one in found.items():
         gap = statistics.median(one.gaps)
-        section.row(name, f"{gap:.0f} ms", f"{one.asked:,}", str(one.failed))
+        calm = statistics.median(one.calm_gaps)
+        section.row(name, f"{gap:.0f} ms", f"{calm:.0f} ms", f"{one.asked:,}", str(one.failed))
         section.data[name] = one.facts()
         if limits[name]:
             section.bars.append(Bar(what=f"gap of {name}", value=gap, most=limits[name], unit="ms"))
@@ -214,12 +241,16 @@ def test_fixed_port(world: Bench, tell: Tell) -> None:
     tell(section)
 
 
-def _cutovers(world: Bench, port: int) -> dict[str, Callable[[Bench], Callable[[], None]]]:
+def _at(way: Way, port: int) -> Way:
+    return lambda world: replace(way(world), port=port)
+
+
+def _cutovers(port: int) -> dict[str, Way]:
     ports = (PortBinding(container_port=PORT, host_port=port),)
     kept = FrontSpec(kind=FrontKind.HAPROXY, port=PORT, image=HAPROXY, drain_s=5.0)
     by_port = HealthSpec(http=f"http://127.0.0.1:{port}/healthz", timeout_s=1.0)
 
-    def declared(**changes: Any) -> Callable[[Bench], Callable[[], None]]:  # noqa: ANN401 -- passed on
+    def declared(**changes: Any) -> Way:  # noqa: ANN401 -- passed on
         return lambda world: _update(world, world.spec(ports=ports, **{"front": None, **changes}))
 
     return {
@@ -230,7 +261,7 @@ def _cutovers(world: Bench, port: int) -> dict[str, Callable[[Bench], Callable[[
     }
 
 
-def _by_hand(world: Bench, port: int) -> Callable[[], None]:
+def _by_hand(world: Bench, port: int) -> Begun:
     engine = world.engine()
     host = {"PortBindings": {f"{PORT}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}]}}
     first = world.create(engine, "measured", "1.0", **host)
@@ -245,4 +276,4 @@ def _by_hand(world: Bench, port: int) -> Callable[[], None]:
         world.await_ready(world.address_of(engine, second))
         engine.close()
 
-    return update
+    return Begun(update)

@@ -1,6 +1,6 @@
 """Requests all the time, from a process of its own, each answer looked at: what failed, who answered, how long it took and how long nobody did.
 
-python -m tests.fakes.load PORT RATE CONNECTIONS KEEP_ALIVE      # until its input ends; a line on it names the next phase
+python -m tests.fakes.load PORT RATE CONNECTIONS KEEP_ALIVE [HOST]      # until its input ends; a line on it names the next phase
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ class Phase:
 class Asking:
     """`connections` clients that together ask `rate` times a second."""
 
-    def __init__(self, port: int, rate: float, connections: int, *, keep_alive: bool) -> None:
+    def __init__(self, port: int, rate: float, connections: int, *, keep_alive: bool, host: str = "127.0.0.1") -> None:
         self._port = port
+        self._host = host
         self._every = connections / rate
         self._connections = connections
         self._keep = keep_alive
@@ -87,7 +88,7 @@ class Asking:
             began, phase = time.perf_counter(), self._phase
             try:
                 async with asyncio.timeout(_TIMEOUT_S):
-                    streams = streams or await asyncio.open_connection("127.0.0.1", self._port)
+                    streams = streams or await asyncio.open_connection(self._host, self._port)
                     who, keeps = await self._ask(*streams)
                 phase.answers[who] += 1
                 phase.took_ms.append((time.perf_counter() - began) * 1000)
@@ -118,8 +119,16 @@ class Asking:
 class Load:
     """The same, from outside: a context manager; `facts` are there when it is over."""
 
-    def __init__(self, port: int, *, rate: float = 200, connections: int = 8, keep_alive: bool = True) -> None:
-        words = [str(port), str(rate), str(connections), str(int(keep_alive))]
+    def __init__(
+        self,
+        port: int,
+        *,
+        rate: float = 200,
+        connections: int = 8,
+        keep_alive: bool = True,
+        host: str = "127.0.0.1",
+    ) -> None:
+        words = [str(port), str(rate), str(connections), str(int(keep_alive)), host]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.fakes.load", *words],
             cwd=ROOT,
@@ -148,8 +157,9 @@ class Load:
 
 
 def main() -> None:
-    port, rate, connections, keep_alive = sys.argv[1:]
-    asking = Asking(int(port), float(rate), int(connections), keep_alive=keep_alive == "1")
+    port, rate, connections, keep_alive, *host = sys.argv[1:]
+    asked = host[0] if host else "127.0.0.1"
+    asking = Asking(int(port), float(rate), int(connections), keep_alive=keep_alive == "1", host=asked)
     sys.stdout.write("asking\n")
     sys.stdout.flush()
     asyncio.run(asking.run())

@@ -206,7 +206,7 @@ def made_by(engine: Engine, assignment: Assignment) -> Mapping[str, str]:
     """Target, or slot of a target -> id of the container that this very attempt made for it: one call, which looks at nothing else."""
     labels = (Label.ROLLOUT, assignment.rollout), (Label.ATTEMPT, assignment.attempt)
     listed = engine.containers(*(f"{label.value}={number}" for label, number in labels))
-    found = {}
+    found: dict[str, str] = {}
     for entry in listed:
         told = entry.get("Labels") or {}
         if told.get(Label.ROLE, Made.RELEASE.value) == Made.RELEASE.value:
