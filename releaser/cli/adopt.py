@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from releaser.cli.group import commands
 from releaser.cli.run import ByOption, OutputOption, running, who
 from releaser.cli.show import Output, listing, moment, safe, show
 from releaser.domain.declaration import DeclaredInstallation
+from releaser.domain.target import DriverName
 from releaser.flows.accept_drift import accept_drift
 from releaser.flows.adopt_installation import ToAdopt, adopt_installation
 from releaser.flows.unpin_installation import unpin_installation
@@ -21,6 +23,13 @@ app = commands()
 
 NameArgument = Annotated[str, typer.Argument(help="The installation's name: lower-case letters, digits and '-'.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for whoever reads it later.")]
+
+
+class TakeAs(StrEnum):
+    """What a compose project is to be afterwards."""
+
+    DOCKER = DriverName.DOCKER.value
+    COMPOSE = DriverName.COMPOSE.value
 
 
 @app.command(
@@ -37,8 +46,17 @@ def adopt_command(
         list[str] | None, typer.Option(help="A container to take over, as NAME or NAME=MODULE; repeatable.")
     ] = None,
     compose_project: Annotated[str, typer.Option(help="A compose project, all of whose modules are taken over.")] = "",
+    service: Annotated[
+        list[str] | None, typer.Option(help="A service of a swarm to take over, as NAME or NAME=MODULE; repeatable.")
+    ] = None,
+    stack: Annotated[str, typer.Option(help="A stack of a swarm, all of whose modules are taken over.")] = "",
+    take_as: Annotated[
+        TakeAs,
+        typer.Option("--as", help="What a compose project becomes: containers, or still a compose project (compose)."),
+    ] = TakeAs.DOCKER,
     module: Annotated[
-        list[str] | None, typer.Option(help="SERVICE=MODULE of the compose project, where names differ; repeatable.")
+        list[str] | None,
+        typer.Option(help="SERVICE=MODULE of the compose project or stack, where names differ; repeatable."),
     ] = None,
     runs: Annotated[
         list[str] | None,
@@ -52,8 +70,9 @@ def adopt_command(
     output: OutputOption = Output.TEXT,
     by: ByOption = "",
 ) -> None:
-    """Take over containers that run already, as they are: nothing on the host is touched, and every update keeps all of it."""
+    """Take over containers, or services of a swarm, that run already, as they are: nothing is touched, and every update keeps all of it."""
     machine, _, address = host.partition("=")
+    _check_kind(containers=bool(container or compose_project), services=bool(service or stack))
     what = ToAdopt(
         installation=DeclaredInstallation(
             name=name,
@@ -66,14 +85,25 @@ def adopt_command(
         ),
         host=machine,
         address=address,
-        containers=_containers(container or ()),
-        project=compose_project,
+        containers=_containers([*(container or ()), *(service or ())]),
+        project=compose_project or stack,
+        driver=DriverName.SWARM if service or stack else DriverName(take_as.value),
         modules=pairs(module or (), field="module", example="frontend=web"),
         versions=pairs(runs or (), field="running", example="web=1.4.2"),
     )
     with described(), running() as ports:
         facts = adopt_installation(ports, what=what, dry_run=dry_run, by=who(by))
     show(facts, output, _adopted_text)
+
+
+def _check_kind(*, containers: bool, services: bool) -> None:
+    """A swarm's services are its own to replace; they are taken over by themselves."""
+    if containers and services:
+        raise PairError(
+            "Containers and services of a swarm cannot be taken over at the same time.",
+            advice="Do it one after the other: the installation gets both.",
+            field="service",
+        )
 
 
 def _containers(texts: Sequence[str]) -> dict[str, str]:
@@ -98,7 +128,7 @@ def _adopted_text(facts: Any) -> str:  # noqa: ANN401 -- facts
             listing(
                 [
                     ("target", f"{one['module']}@{one['host']}"),
-                    ("container", f"{one['container']} ({one['state']})"),
+                    ("service" if one["driver"] == "swarm" else "container", f"{one['container']} ({one['state']})"),
                     ("image", one["image"]),
                     ("digest", one["digest"]),
                     ("version", f"{one['version'] or 'unknown'}{guessed}"),

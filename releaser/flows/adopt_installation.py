@@ -40,7 +40,7 @@ class TargetThereError(ConflictError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToAdopt:
-    """What is to be taken over: containers by name, or a compose project, on one host.
+    """What is to be taken over: containers by name, or a compose project, on one host; with the driver `swarm` services, or a stack.
 
     `containers` maps a container to its module, `modules` a service of the project; an empty module is worked out.
     `versions` says by module which version runs, where it is known. `address` is for a host that is not there yet.
@@ -85,8 +85,8 @@ def adopt_installation(ports: Ports, *, what: ToAdopt, dry_run: bool, by: str) -
         )
     if bool(what.containers) == bool(what.project):
         raise NothingToAdoptError(
-            "Name what is to be taken over: containers, or one compose project.",
-            advice="Use --container NAME=MODULE (repeatable) or --compose-project NAME.",
+            "Name what is to be taken over: containers, or one compose project; services of a swarm, or one stack.",
+            advice="Use --container or --service NAME=MODULE (repeatable), or --compose-project or --stack NAME.",
             field="container",
         )
     found = driver.adoptable(address, names=tuple(what.containers), project=what.project)
@@ -146,7 +146,7 @@ def _matched(
             raise RefusedError(
                 f"{taken[module].found.name} and {one.name} are both module '{module}' on host '{what.host}'.",
                 rule="one-target-per-module",
-                advice="A target is one container: name the one that is to be taken over with --container.",
+                advice="A target is one container, or one service: name the one that is to be taken over with --container or --service.",
                 field="container",
             )
         taken[module] = _judged(what, one, module, images[module], scheme, by_digest[one.container_id])
@@ -274,6 +274,7 @@ def _facts(what: ToAdopt, one: _Taken) -> Facts:
     return {
         "module": one.module,
         "host": what.host,
+        "driver": what.driver.value,
         "container": found.name,
         "service": found.service or None,
         "image": f"{found.image}:{found.tag}" if found.tag else found.image,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from releaser.domain.declaration import DeclaredInstallation
+from releaser.domain.target import DriverName
 from releaser.flows.accept_drift import accept_drift
 from releaser.flows.adopt_installation import ToAdopt, adopt_installation
 from releaser.flows.unpin_installation import unpin_installation
@@ -20,7 +21,7 @@ Word = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class Adoption(BaseModel):
-    """What runs already on a host that is there, and whose installation it is."""
+    """What runs already on a host (a manager, for services of a swarm) that is there, and whose installation it is."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -39,10 +40,15 @@ class Adoption(BaseModel):
     customer: Word
     product: Word
     host: Word
-    containers: dict[Word, Word] = Field(
-        {}, max_length=100, description="Container -> module; an empty one is guessed."
+    driver: Literal["docker", "swarm", "compose"] = Field(
+        "docker", description="`swarm`: services, and not containers; `compose`: the project stays a compose project."
     )
-    compose_project: Word = Field("", description="Instead of containers: everything of this compose project.")
+    containers: dict[Word, Word] = Field(
+        {}, max_length=100, description="Container, or service of a swarm -> module; an empty one is guessed."
+    )
+    compose_project: Word = Field(
+        "", description="Instead of containers: everything of this compose project, or of this stack of a swarm."
+    )
     modules: dict[Word, Word] = Field({}, max_length=100, description="Service of the project -> module.")
     running: dict[Word, Word] = Field({}, max_length=100, description="Module -> version that runs, where known.")
     title: Word = ""
@@ -93,6 +99,7 @@ def adopt(
         project=what.compose_project,
         modules=what.modules,
         versions=what.running,
+        driver=DriverName(what.driver),
     )
     facts = adopt_installation(ports, what=wanted, dry_run=dry_run, by=actor)
     headers = {} if dry_run else {"Location": f"/v1/installations/{what.name}"}
