@@ -25,7 +25,7 @@ from releaser.cli.run import ByOption, running, who
 from releaser.cli.show import Output, expected, safe, seconds, show, table
 from releaser.domain.plan import RolloutOptions
 from releaser.domain.rollout import RolloutState
-from releaser.domain.waves import DEFAULT_SIZES, parse_sizes
+from releaser.domain.waves import DEFAULT_SIZES, parse_limit, parse_sizes
 from releaser.flows.plan_rollout import plan_rollout
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.show_rollout import show_rollout
@@ -49,17 +49,31 @@ ProductArgument = Annotated[str, typer.Argument(help="The product's name.")]
 VersionArgument = Annotated[str, typer.Argument(help="The version, such as 3.4 or 3.4.1.")]
 ToOption = Annotated[str, typer.Option("--to", help="Selector: all, or key=value terms joined by commas.")]
 WavesOption = Annotated[str, typer.Option(help="Sizes of the waves, such as 1,5,20%; the rest is the last wave.")]
-ParallelOption = Annotated[int, typer.Option(min=1, help="Targets cut over at once, never two of one customer.")]
-ThresholdOption = Annotated[int, typer.Option(min=0, help="Targets of a wave that may fail before all stops.")]
+ParallelOption = Annotated[
+    str, typer.Option(help="Targets cut over at once, such as 5 or 20% of a wave, never two of one customer.")
+]
+ThresholdOption = Annotated[
+    str, typer.Option(help="Targets of a wave that may fail before all stops, such as 1 or 10%.")
+]
+SupersedeOption = Annotated[
+    bool, typer.Option("--supersede", help="Take over from a rollout that is at work there, at its next boundary.")
+]
+RehearseOption = Annotated[
+    bool, typer.Option("--rehearse", help="Pull and check everywhere, cut nothing over, and report.")
+]
 ApprovalOption = Annotated[bool, typer.Option("--approval", help="Wait until somebody else approved the plan.")]
 TicketOption = Annotated[str, typer.Option(help="The ticket this single piece of work is for.")]
 OneOffOption = Annotated[
     bool, typer.Option("--one-off", help="A single piece of work at one installation, which it pins.")
 ]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why the one-off is done.")]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Only show, with what would be refused; keep nothing, draft no notice.")
+]
 UnpinOption = Annotated[bool, typer.Option("--unpin", help="Take pinned installations along, and unpin them.")]
 StartOption = Annotated[
-    str, typer.Option(help="Planned start, for the notice, such as 2030-05-31T22:00+03:00.", show_default=False)
+    str,
+    typer.Option(help="When it begins, which the notice says too, such as 2030-05-31T22:00+03:00.", show_default=False),
 ]
 FormatOption = Annotated[Format, typer.Option("-o", "--output", help="text, json, or github (a step summary).")]
 
@@ -81,15 +95,16 @@ def plan_command(
     version: VersionArgument,
     to: ToOption,
     waves: WavesOption = WAVES,
-    max_parallel: ParallelOption = 1,
-    threshold: ThresholdOption = 0,
+    max_parallel: ParallelOption = "1",
+    threshold: ThresholdOption = "0",
+    supersede: SupersedeOption = False,  # noqa: FBT002 -- a flag
     approval: ApprovalOption = False,  # noqa: FBT002 -- a flag
     ticket: TicketOption = "",
     starts_at: StartOption = "",
     one_off: OneOffOption = False,  # noqa: FBT002 -- a flag
     reason: ReasonOption = "",
     unpin: UnpinOption = False,  # noqa: FBT002 -- a flag
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show; keep nothing, draft no notice.")] = False,  # noqa: FBT002 -- a flag
+    dry_run: DryRunOption = False,  # noqa: FBT002 -- a flag
     output: FormatOption = Format.TEXT,
     by: ByOption = "",
 ) -> None:
@@ -100,6 +115,8 @@ def plan_command(
         threshold,
         ticket,
         starts_at,
+        supersede=supersede,
+        rehearse=False,
         approval=approval,
         one_off=one_off,
         reason=reason,
@@ -112,15 +129,19 @@ def plan_command(
     show(facts, _base(output), _plan_text)
     if output is Format.GITHUB:
         _tell_github({}, _plan_text(facts))
+    if facts["refusals"]:
+        raise typer.Exit(Exit.REFUSED)
 
 
 def _options(
     waves: str,
-    max_parallel: int,
-    threshold: int,
+    max_parallel: str,
+    threshold: str,
     ticket: str,
     starts_at: str,
     *,
+    supersede: bool,
+    rehearse: bool,
     approval: bool,
     one_off: bool,
     reason: str,
@@ -128,8 +149,10 @@ def _options(
 ) -> RolloutOptions:
     return RolloutOptions(
         waves=parse_sizes(waves),
-        max_parallel=max_parallel,
-        threshold=threshold,
+        max_parallel=parse_limit(max_parallel, field="max-parallel", least=1),
+        threshold=parse_limit(threshold, field="threshold", least=0),
+        supersede=supersede,
+        rehearse=rehearse,
         needs_approval=approval,
         ticket=ticket,
         starts_at=instant(starts_at, field="starts-at"),
@@ -174,6 +197,13 @@ def _plan_text(plan: Any) -> str:  # noqa: ANN401 -- facts
     lines += [safe(f"Passed over: {p['installation']}, {p['reason']}") for p in plan["passed"]]
     if plan["passed"]:
         lines.append("Take them along with --unpin.")
+    lines += [
+        safe(f"Stops {s['installation']}: {s['stop']}, {seconds(s['planned_stop_s'])} ({s['basis']})")
+        for s in plan["stops"]
+        if s["stop"] != "none"
+    ]
+    lines += [safe(f"REFUSED by {r['rule']}: {r['detail']} {r['advice']}") for r in plan["refusals"]]
+    lines += [safe(f"Needs ({n['rule']}): {n['detail']} {n['advice']}") for n in plan["needs"] if "rollout" not in plan]
     if "rollout" in plan:
         lines.append(f"Kept as rollout {plan['rollout']}.")
     lines += [f"Notice {n} is drafted: releaser notice announce {n}" for n in plan.get("notices", [])]
@@ -197,15 +227,17 @@ def deploy_command(
     ] = Otherwise.LEAVE,
     on_interrupt: Annotated[Otherwise, typer.Option(help="What happens to it after Ctrl-C.")] = Otherwise.LEAVE,
     waves: WavesOption = WAVES,
-    max_parallel: ParallelOption = 1,
-    threshold: ThresholdOption = 0,
+    max_parallel: ParallelOption = "1",
+    threshold: ThresholdOption = "0",
+    supersede: SupersedeOption = False,  # noqa: FBT002 -- a flag
+    rehearse: RehearseOption = False,  # noqa: FBT002 -- a flag
     approval: ApprovalOption = False,  # noqa: FBT002 -- a flag
     ticket: TicketOption = "",
     starts_at: StartOption = "",
     one_off: OneOffOption = False,  # noqa: FBT002 -- a flag
     reason: ReasonOption = "",
     unpin: UnpinOption = False,  # noqa: FBT002 -- a flag
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,  # noqa: FBT002 -- a flag
+    dry_run: DryRunOption = False,  # noqa: FBT002 -- a flag
     key: Annotated[str, typer.Option(help="Idempotency key; the CI job's identity when not given.")] = "",
     output: FormatOption = Format.TEXT,
     by: ByOption = "",
@@ -213,7 +245,7 @@ def deploy_command(
     """Roll a version out to the installations that the selector names, wave by wave, and wait for the end if asked to."""
     if dry_run:
         plan_command(
-            product, version, to, waves, max_parallel, threshold, approval, ticket, starts_at, one_off, reason, unpin,
+            product, version, to, waves, max_parallel, threshold, supersede, approval, ticket, starts_at, one_off, reason, unpin,
             dry_run=True, output=output, by=by,
         )  # fmt: skip
         return
@@ -223,6 +255,8 @@ def deploy_command(
         threshold,
         ticket,
         starts_at,
+        supersede=supersede,
+        rehearse=rehearse,
         approval=approval,
         one_off=one_off,
         reason=reason,

@@ -11,7 +11,7 @@ from typing import Any
 
 from releaser.bell import Bell
 from releaser.cli.exits import Exit, TerminatedError
-from releaser.cli.show import expected, safe, seconds, table, tell
+from releaser.cli.show import expected, moment, safe, seconds, table, tell
 from releaser.domain.rollout import ENDED, RolloutState
 from releaser.flows.abort_rollout import abort_rollout
 from releaser.flows.ports import Facts, Ports
@@ -103,6 +103,7 @@ def _show_progress(facts: Facts) -> None:
 def rollout_text(facts: Any) -> str:  # noqa: ANN401 -- facts
     """A rollout for people."""
     kind = f"One-off for {facts['ticket']}, rollout" if facts["one_off"] else "Rollout"
+    kind = "Rehearsal" if facts["rehearsal"] else kind
     title = f"{kind} {facts['id']}: {facts['product']} {facts['version']} to {facts['selector']}: {facts['state']}"
     reason = f" ({facts['reason']})" if facts["reason"] else ""
     rows = [
@@ -123,4 +124,39 @@ def rollout_text(facts: Any) -> str:  # noqa: ANN401 -- facts
     headers = ("wave", "installation", "module", "from", "to", "state", "planned", "expected", "measured", "remark")
     passed = [safe(f"Passed over: {one['installation']}, {one['reason']}") for one in facts["passed"]]
     url = [facts["url"]] if "url" in facts else []
-    return "\n".join([safe(title + reason), table(headers, rows), *passed, *url])
+    return "\n".join(
+        [safe(title + reason), *_begins(facts), table(headers, rows), *passed, *_late(facts), *url, *_rehearsed(facts)]
+    )
+
+
+def _begins(facts: Facts) -> list[str]:
+    """When a scheduled one begins, and what became of the version since."""
+    begins = f"Begins {moment(facts['begins_at'])}, or not at all after {moment(facts['begin_by_at'])}."
+    block = facts.get("blocked")
+    told = [begins] if facts["state"] == RolloutState.SCHEDULED.value else []
+    return told + (
+        [safe(f"{block['version']} is blocked for line {block['line']}: {block['reason']}")] if block else []
+    )
+
+
+def _late(facts: Facts) -> list[str]:
+    return [safe(facts["late"])] if facts["late"] else []
+
+
+def _rehearsed(facts: Facts) -> list[str]:
+    """The final report of a rehearsal."""
+    verdict = {True: "ready", False: "NOT READY", None: "not yet"}
+    rows = [
+        (
+            one["installation"],
+            one["module"],
+            verdict[one["ready"]],
+            seconds(one["planned_stop_s"]),
+            one["gate"],
+            one["found"],
+            one["remark"],
+        )
+        for one in facts.get("rehearsed") or ()
+    ]
+    headers = ("installation", "module", "verdict", "would stop", "healthy when", "found", "remark")
+    return ["", table(headers, rows)] if rows else []

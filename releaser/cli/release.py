@@ -16,16 +16,19 @@ from releaser.domain.changelog import Audience
 from releaser.domain.release import CutKind
 from releaser.errors import InvalidError
 from releaser.flows.abandon_release import abandon_release
+from releaser.flows.allow_way_back import allow_way_back
 from releaser.flows.check_gate import check_gate
 from releaser.flows.collect_commits import collect_commits
 from releaser.flows.cut_release import cut_release
 from releaser.flows.cut_status import cut_status
+from releaser.flows.forbid_way_back import forbid_way_back
 from releaser.flows.lift_stop import lift_stop
 from releaser.flows.ports import Ports
 from releaser.flows.promote_release import promote_release
 from releaser.flows.publish_release import publish_release
 from releaser.flows.require_stop import require_stop
 from releaser.flows.show_release import list_releases, show_release
+from releaser.flows.unblock_release import unblock_release
 from releaser.flows.yank_release import yank_release
 
 app = commands()
@@ -57,6 +60,10 @@ def release_text(facts: Any) -> str:  # noqa: ANN401 -- facts
         rows.append(("yanked", facts["yank_reason"]))
     if facts["required_stop"]:
         rows.append(("required stop", facts["required_stop"]))
+    if facts["one_way"]:
+        rows.append(("not safe to roll back", facts["one_way"]))
+    if facts.get("blocked"):
+        rows.append(("BLOCKED", f"{moment(facts['blocked']['at'])}: {facts['blocked']['reason']}"))
     return listing(rows)
 
 
@@ -288,6 +295,48 @@ def stop_command(
             facts = lift_stop(ports, product=product, version=version, by=who(by))
         else:
             facts = require_stop(ports, product=product, version=version, reason=reason, by=who(by))
+    show(facts, output, release_text)
+
+
+@release.command(
+    "one-way",
+    epilog="Examples: releaser release one-way shop 2.0 --reason 'converts the schema, and 1.9 cannot read it';  "
+    "releaser release one-way shop 2.0 --clear",
+)
+def one_way_command(
+    product: ProductArgument,
+    version: VersionArgument,
+    reason: Annotated[str, typer.Option(help="Why it is not safe to roll back; shown where it fails.")] = "",
+    clear: Annotated[  # noqa: FBT002 -- a flag
+        bool, typer.Option("--clear", help="It is safe to roll back after all.")
+    ] = False,
+    output: OutputOption = Output.TEXT,
+    by: ByOption = "",
+) -> None:
+    """Mark a release as not safe to roll back: where it fails, it stops for a person instead."""
+    if clear and reason:
+        raise UsageError("--reason and --clear exclude each other.", advice="Use one.", field="clear")
+    with running() as ports:
+        if clear:
+            facts = allow_way_back(ports, product=product, version=version, by=who(by))
+        else:
+            facts = forbid_way_back(ports, product=product, version=version, reason=reason, by=who(by))
+    show(facts, output, release_text)
+
+
+@release.command(
+    "unblock", epilog="Example: releaser release unblock shop 1.2 --reason 'the disk was full, 1.2 is good'"
+)
+def unblock_command(
+    product: ProductArgument,
+    version: VersionArgument,
+    reason: Annotated[str, typer.Option(help="Why it may be rolled out again; kept with the block.")],
+    output: OutputOption = Output.TEXT,
+    by: ByOption = "",
+) -> None:
+    """Let a version be rolled out again that is blocked since a rollout had to roll it back."""
+    with running() as ports:
+        facts = unblock_release(ports, product=product, version=version, reason=reason, by=who(by))
     show(facts, output, release_text)
 
 

@@ -50,7 +50,7 @@ def parse_limit(text: str, *, field: str, least: int) -> int | str:
     good = number.isascii() and number.isdigit() and len(number) <= LONGEST_NUMBER and int(number) >= least
     if not good or (bare.endswith("%") and int(number) > WHOLE):
         raise InvalidWavesError(
-            f"'{text[:20]}' is no number of targets.",
+            f"'{text[:20]}' is no number of targets for {field}.",
             advice=f"Use a count from {least} on, or a percentage of a wave's targets, such as 20%.",
             field=field,
         )

@@ -17,6 +17,7 @@ from releaser.domain.target import Stop
 from releaser.domain.waves import limit_of
 from releaser.errors import InvalidError
 from releaser.flows.draft_notice import Touched, draft_notice
+from releaser.flows.foresee_start import foresee_start
 from releaser.flows.make_plan import make_plan
 from releaser.flows.ports import Facts, Ports
 from releaser.store import drifts, installations, moves, notices, products, releases, rollouts
@@ -60,6 +61,7 @@ def plan_facts(ports: Ports, plan: Plan) -> Facts:
     """A plan as plain data: the one shape that commands and the API show."""
     with ports.database.reading() as session:
         stops = plan.stops(_modules_of(session, plan))
+        needs = foresee_start(session, plan, now=ports.clock.now())
     stated = {t.installation_id for t in plan.changes if t.stop[0] is not Stop.NONE and not t.predicted.stop.samples}
     return {
         "product": plan.product,
@@ -71,6 +73,7 @@ def plan_facts(ports: Ports, plan: Plan) -> Facts:
         "threshold": plan.options.threshold,
         "one_off": plan.options.one_off,
         "rehearsal": plan.options.rehearse,
+        "needs": needs,
         "refusals": [refusal_facts(one) for one in plan.refusals],
         "passed": [{"installation": p.installation, "customer": p.customer, "reason": p.reason} for p in plan.passed],
         "targets": [_target_facts(target) for target in plan.targets],

@@ -269,6 +269,14 @@ def holders(
     return session.scalars(select(Rollout).where(Rollout.id.in_(held)).order_by(Rollout.id)).unique().all()
 
 
+def at_work_on(session: Session, target_ids: Sequence[int]) -> Sequence[Rollout]:
+    """The rollouts that are at work on any of these targets, oldest first."""
+    wanted = set(target_ids)
+    active = session.execute(select(TargetUpdate.rollout_id, TargetUpdate.target_id).where(TargetUpdate.active))
+    numbers = {rollout_id for rollout_id, target_id in active if target_id in wanted}
+    return session.scalars(select(Rollout).where(Rollout.id.in_(numbers)).order_by(Rollout.id)).unique().all()
+
+
 def renew(session: Session, update_ids: Iterable[int], *, owner: str, until: datetime) -> None:
     """Keep the leases of what this owner works on."""
     session.execute(

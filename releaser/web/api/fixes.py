@@ -8,11 +8,14 @@ from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from starlette.responses import Response
 
+from releaser.flows.allow_way_back import allow_way_back
 from releaser.flows.find_fix import find_fix
+from releaser.flows.forbid_way_back import forbid_way_back
 from releaser.flows.lift_stop import lift_stop
 from releaser.flows.require_stop import require_stop
 from releaser.flows.show_backports import show_backports
 from releaser.flows.show_upgrade import show_upgrade
+from releaser.flows.unblock_release import unblock_release
 from releaser.web.answers import FactsResponse
 from releaser.web.asked import Actor, Asked, Text
 
@@ -83,6 +86,37 @@ def upgrade(
 def require(ports: Asked, actor: Actor, product: str, version: str, why: RequiredStop) -> Response:
     """No upgrade may pass it by. The same again changes nothing."""
     return FactsResponse(require_stop(ports, product=product, version=version, reason=why.reason, by=actor))
+
+
+@router.put(
+    "/products/{product}/releases/{version}/one-way",
+    summary="Mark a release as not safe to roll back",
+    response_class=FactsResponse,
+)
+def close_way_back(ports: Asked, actor: Actor, product: str, version: str, why: RequiredStop) -> Response:
+    """Where it fails, it stops for a person instead. The same again changes nothing."""
+    return FactsResponse(forbid_way_back(ports, product=product, version=version, reason=why.reason, by=actor))
+
+
+@router.delete(
+    "/products/{product}/releases/{version}/one-way",
+    summary="Let a release be rolled back again",
+    response_class=FactsResponse,
+)
+def open_way_back(ports: Asked, actor: Actor, product: str, version: str) -> Response:
+    """Of a release that is not marked nothing is changed."""
+    return FactsResponse(allow_way_back(ports, product=product, version=version, by=actor))
+
+
+@router.post(
+    "/products/{product}/releases/{version}/unblock",
+    summary="Let a version be rolled out again that was rolled back",
+    response_class=FactsResponse,
+    responses={409: {"description": "It is not blocked."}},
+)
+def unblock(ports: Asked, actor: Actor, product: str, version: str, why: RequiredStop) -> Response:
+    """The block stays in the release's story, with the reason for lifting it."""
+    return FactsResponse(unblock_release(ports, product=product, version=version, reason=why.reason, by=actor))
 
 
 @router.delete(

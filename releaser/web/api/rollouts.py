@@ -28,6 +28,7 @@ from releaser.web.problems import IdempotencyKeyMissingError
 
 router = APIRouter(tags=["rollouts"])
 LONGEST_WAIT_S = 60
+Percent = Annotated[str, Field(pattern=r"^(?:100|[1-9]?[0-9])%$")]
 
 
 class What(BaseModel):
@@ -46,13 +47,24 @@ class What(BaseModel):
     waves: list[Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}%?$")]] = Field(
         list(DEFAULT_SIZES), max_length=50, description="Sizes of the waves, as numbers or percents."
     )
-    max_parallel: int = Field(1, ge=1, le=1_000, description="Targets updated at once.")
-    threshold: int = Field(0, ge=0, le=10_000, description="How many targets of a wave may fail.")
+    max_parallel: Annotated[int, Field(ge=1, le=1_000)] | Percent = Field(
+        1, description="Targets updated at once, as a number or a percentage of the wave such as `20%`."
+    )
+    threshold: Annotated[int, Field(ge=0, le=10_000)] | Percent = Field(
+        0, description="How many targets of a wave may fail, as a number or a percentage of it."
+    )
+    supersede: bool = Field(
+        default=False, description="Take over from rollouts that are at work there, at their next boundary."
+    )
+    rehearse: bool = Field(
+        default=False,
+        description="Pull and check everywhere, cut nothing over, put away what was prepared, and report.",
+    )
     needs_approval: bool = Field(
         default=False, description="Wait for somebody else than the author to approve the plan."
     )
     ticket: Annotated[str, Field(max_length=120)] = Field("", description="The request this is done for.")
-    starts_at: AwareDatetime | None = Field(None, description="Planned start, for the notice; with an offset.")
+    starts_at: AwareDatetime | None = Field(None, description="When it begins, with an offset; the notice says so.")
     one_off: bool = Field(default=False, description="A single piece of work at one installation, which it pins.")
     reason: Annotated[str, Field(max_length=2000)] = Field("", description="Why the one-off is done.")
     unpin: bool = Field(default=False, description="Take pinned installations along, and unpin them.")
@@ -63,6 +75,8 @@ class What(BaseModel):
             waves=tuple(self.waves),
             max_parallel=self.max_parallel,
             threshold=self.threshold,
+            supersede=self.supersede,
+            rehearse=self.rehearse,
             needs_approval=self.needs_approval,
             ticket=self.ticket,
             starts_at=self.starts_at,
@@ -110,6 +124,7 @@ def rollouts(request: Request, ports: Asked, page: Paged) -> Response:
         200: {"description": "Found again by its key, or everything runs already (`unchanged`)."},
         202: {"description": "Started; `Location` is where to follow it."},
         400: {"description": "No `Idempotency-Key`."},
+        403: {"description": "A rule refuses it: `rule` names it, such as `version-blocked` or `notice-required`."},
         409: {"description": "Another rollout is at work on a target; the problem names it."},
         422: {"description": "The key was used with another body, or the body is malformed."},
     },

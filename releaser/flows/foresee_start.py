@@ -1,0 +1,79 @@
+"""What a start of a plan would still need or wait for, looked up before anybody starts it, in the caller's session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from releaser.domain.plan import Plan
+from releaser.domain.target import Stop
+from releaser.flows.give_way import busy
+from releaser.flows.notice_gate import covering, standing_notices
+from releaser.flows.ports import Facts
+from releaser.store import products, releases, rollouts
+from releaser.store.notices import NoticeInstallation
+
+_SHOWN = 5
+
+
+def foresee_start(session: Session, plan: Plan, *, now: datetime) -> list[Facts]:
+    """One entry (`rule`, `detail`, `advice`) for each thing in the way that a person or time can still clear."""
+    return [*_busy(session, plan), *_approval(plan), *_notice(session, plan, now=now)]
+
+
+def _busy(session: Session, plan: Plan) -> Iterator[Facts]:
+    for holder in rollouts.at_work_on(session, [one.target_id for one in plan.targets]):
+        told = busy(holder)
+        if plan.options.supersede:
+            yield _need(
+                "supersedes", told.detail, f"It will end at its next boundary as superseded: rollout {holder.id}."
+            )
+        else:
+            yield _need("target-busy", told.detail, told.advice)
+
+
+def _approval(plan: Plan) -> Iterator[Facts]:
+    if plan.options.needs_approval:
+        yield _need("approval", "Somebody else has to approve it.", "It waits for: releaser rollout approve NUMBER.")
+
+
+def _notice(session: Session, plan: Plan, *, now: datetime) -> Iterator[Facts]:
+    if plan.options.rehearse:
+        return
+    told = _told(session, plan)
+    missing = sorted(
+        {
+            one.installation
+            for one in plan.changes
+            if one.stop[0] is not Stop.NONE
+            and not any(
+                row.installation_id == one.installation_id
+                and (notice := covering([row], now=None, module=one.module)) is not None
+                and now < notice.ends_at
+                for row in told
+            )
+        }
+    )
+    if missing:
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        yield _need(
+            "notice-required",
+            f"It stops {', '.join(missing[:_SHOWN])}{more}, and no announced notice covers that.",
+            "Plan it without --dry-run, which drafts the notice; then announce that.",
+        )
+
+
+def _told(session: Session, plan: Plan) -> list[NoticeInstallation]:
+    """What is announced of the rollout that is planned like this already, if there is one."""
+    product = products.get(session, plan.product)
+    release = releases.get(session, product, plan.version)
+    for planned in rollouts.not_begun(session, release.id):
+        if planned.selector == plan.selector and not planned.rehearsal:
+            return list(standing_notices(session, rollout_id=planned.id))
+    return []
+
+
+def _need(rule: str, detail: str, advice: str) -> Facts:
+    return {"rule": rule, "detail": detail, "advice": advice}
