@@ -25,7 +25,8 @@ from releaser.cli.run import ByOption, running, who
 from releaser.cli.show import Output, expected, safe, seconds, show, table
 from releaser.domain.plan import RolloutOptions
 from releaser.domain.rollout import RolloutState
-from releaser.domain.waves import DEFAULT_SIZES, parse_limit, parse_sizes
+from releaser.domain.waiting import DEFAULT_WAIT_FOR
+from releaser.domain.waves import DEFAULT_SIZES, parse_sizes
 from releaser.flows.plan_rollout import plan_rollout
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.show_rollout import show_rollout
@@ -71,6 +72,16 @@ DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Only show, with what would be refused; keep nothing, draft no notice.")
 ]
 UnpinOption = Annotated[bool, typer.Option("--unpin", help="Take pinned installations along, and unpin them.")]
+MAX_WAIT = f"{DEFAULT_WAIT_FOR.days}d"
+WaitOption = Annotated[
+    str, typer.Option("--max-wait", help="How long a target may wait beyond what is known to last, such as 3d.")
+]
+SoakOption = Annotated[
+    str, typer.Option("--wave-soak", help="How long a wave is watched before the next one begins, such as 10m.")
+]
+GateOption = Annotated[
+    bool, typer.Option("--gate", help="Pause after every wave until somebody lets the next one begin.")
+]
 StartOption = Annotated[
     str,
     typer.Option(help="When it begins, which the notice says too, such as 2030-05-31T22:00+03:00.", show_default=False),
@@ -104,6 +115,9 @@ def plan_command(
     one_off: OneOffOption = False,  # noqa: FBT002 -- a flag
     reason: ReasonOption = "",
     unpin: UnpinOption = False,  # noqa: FBT002 -- a flag
+    max_wait: WaitOption = MAX_WAIT,
+    wave_soak: SoakOption = "0s",
+    gated: GateOption = False,  # noqa: FBT002 -- a flag
     dry_run: DryRunOption = False,  # noqa: FBT002 -- a flag
     output: FormatOption = Format.TEXT,
     by: ByOption = "",
@@ -121,6 +135,8 @@ def plan_command(
         one_off=one_off,
         reason=reason,
         unpin=unpin,
+        times=(max_wait, wave_soak),
+        gated=gated,
     )
     with running() as ports:
         facts = plan_rollout(
@@ -146,6 +162,8 @@ def _options(
     one_off: bool,
     reason: str,
     unpin: bool,
+    times: tuple[str, str],
+    gated: bool,
 ) -> RolloutOptions:
     return RolloutOptions(
         waves=parse_sizes(waves),
@@ -159,6 +177,9 @@ def _options(
         one_off=one_off,
         reason=reason,
         unpin=unpin,
+        wait_for=duration(times[0], field="max-wait"),
+        wave_soak=duration(times[1], field="wave-soak"),
+        gated=gated,
     )
 
 
@@ -237,6 +258,9 @@ def deploy_command(
     one_off: OneOffOption = False,  # noqa: FBT002 -- a flag
     reason: ReasonOption = "",
     unpin: UnpinOption = False,  # noqa: FBT002 -- a flag
+    max_wait: WaitOption = MAX_WAIT,
+    wave_soak: SoakOption = "0s",
+    gated: GateOption = False,  # noqa: FBT002 -- a flag
     dry_run: DryRunOption = False,  # noqa: FBT002 -- a flag
     key: Annotated[str, typer.Option(help="Idempotency key; the CI job's identity when not given.")] = "",
     output: FormatOption = Format.TEXT,
@@ -246,6 +270,7 @@ def deploy_command(
     if dry_run:
         plan_command(
             product, version, to, waves, max_parallel, threshold, supersede, approval, ticket, starts_at, one_off, reason, unpin,
+            max_wait, wave_soak, gated,
             dry_run=True, output=output, by=by,
         )  # fmt: skip
         return
@@ -261,6 +286,8 @@ def deploy_command(
         one_off=one_off,
         reason=reason,
         unpin=unpin,
+        times=(max_wait, wave_soak),
+        gated=gated,
     )
     wait_for, actor, bell = duration(timeout), who(by), Bell()
     log_to_stderr(level=logging.WARNING)

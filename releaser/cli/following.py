@@ -100,6 +100,14 @@ def _show_progress(facts: Facts) -> None:
         sys.stderr.flush()
 
 
+def _remark(target: Facts) -> str:
+    """Why it is as it is; of one that waits also since when, until when it may, and who ends that."""
+    if not target["waits_for"]:
+        return str(target["reason"])
+    since = f"since {moment(target['waiting_since_at'])}, at the latest until {moment(target['deadline_at'])}"
+    return "; ".join(filter(None, (target["reason"], since, target["ended_by"])))
+
+
 def rollout_text(facts: Any) -> str:  # noqa: ANN401 -- facts
     """A rollout for people."""
     kind = f"One-off for {facts['ticket']}, rollout" if facts["one_off"] else "Rollout"
@@ -117,7 +125,7 @@ def rollout_text(facts: Any) -> str:  # noqa: ANN401 -- facts
             seconds(t["planned_stop_s"]),
             expected(t["predicted"]),
             seconds(t["measured_stop_s"]),
-            t["reason"],
+            _remark(t),
         )
         for t in facts["targets"]
     ]

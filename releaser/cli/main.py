@@ -52,6 +52,7 @@ COMMANDS = {
     "plan": ("deploy", "Plan a rollout and draft the notice of what it stops."),
     "deploy": ("deploy", "Roll a version out."),
     "rollout": ("rollout", "Rollouts: look at them and steer them."),
+    "update-freeze": ("update_freeze", "Freezes of updates: times in which nothing is cut over."),
     "notice": ("notice", "Notices: what customers are told of planned work."),
     "apply": ("declared", "Make products, customers, hosts and installations as declared."),
     "export": ("declared", "Write everything declared as YAML."),

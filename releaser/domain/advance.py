@@ -1,26 +1,16 @@
-"""What happens next: pure decisions over what is recorded, what was seen, and the time.
+"""What happens next for one target's update: a pure decision over what is recorded, what was seen, and the time.
 
-`next_action` decides for one target's update, `next_moves` for a whole rollout. Both may be asked again at any time,
-by any worker, after any crash: the answer depends only on their arguments.
+It may be asked again at any time, by any worker, after any crash: the answer depends only on its arguments. What happens
+next in a whole rollout is decided in `domain.rollout_moves`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from releaser.domain.rollout import (
-    BEING_CUT_OVER,
-    UPDATE_ENDED,
-    UPDATE_FAILED,
-    UPDATE_GOOD,
-    RolloutState,
-    UpdateState,
-    WaitsFor,
-    WaveState,
-)
+from releaser.domain.rollout import BEING_CUT_OVER, UpdateState
 from releaser.domain.target import Health, Phase, Step, Verdict
 
 _U = UpdateState
@@ -31,6 +21,8 @@ _PHASE_OF = {
 }
 _OVER = frozenset({Health.UNHEALTHY, Health.EXITED, Health.MISSING})
 MOST_REPEATS = 3
+UNTOUCHED = frozenset({_U.FAILED, _U.SKIPPED})
+"""How a roll-back ends that began before the cutover: what serves was never touched, whatever becomes of what was prepared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,189 +197,7 @@ def _rolling_back(update: UpdateView, *, now: datetime) -> Action:
         upcoming = Look()
     if _late(update, now):
         seen = update.verdict.reason if update.verdict else "the engine did not answer"
+        if update.ends_as in UNTOUCHED:
+            return MoveTo(to=update.ends_as, reason=f"could not be tidied up: {seen}")
         return MoveTo(to=_U.INCONSISTENT, reason=f"could not be rolled back: {seen}")
     return upcoming
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """One update as its rollout sees it. `blocked` is what its cutover would wait for now, if anything."""
-
-    id: int
-    wave: int
-    position: int
-    customer: str
-    state: UpdateState
-    waits_for: WaitsFor | None = None
-    blocked: WaitsFor | None = None
-    unchanged: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RolloutView:
-    """What is known of a rollout: its state, its waves' states by number, its members in order.
-
-    `counts` tells how many targets of a wave are in which state. With it `members` may be only those that are being
-    touched and those that could move now; without it they are everybody. A `rehearsal` only prepares. One that `gives_way` to
-    another, and a `one_way` one that is stopped, let what is being cut over end by itself.
-    """
-
-    state: RolloutState
-    waves: Mapping[int, WaveState]
-    members: Sequence[Member]
-    max_parallel: int = 1
-    threshold: int = 0
-    rehearsal: bool = False
-    gives_way: bool = False
-    one_way: bool = False
-    counts: Mapping[int, Mapping[UpdateState, int]] | None = None
-
-    def states_of(self, wave: int) -> Mapping[UpdateState, int]:
-        """How many targets of a wave are in which state."""
-        if self.counts is not None:
-            return self.counts.get(wave, {})
-        return Counter(m.state for m in self.members if m.wave == wave)
-
-    def states(self) -> frozenset[UpdateState]:
-        """Every state that a target is in."""
-        if self.counts is not None:
-            return frozenset(state for states in self.counts.values() for state, count in states.items() if count)
-        return frozenset(m.state for m in self.members)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moves:
-    """What to record now: moves of updates (id -> to, what it waits for, how a roll-back ends), of waves, of the rollout.
-
-    `begin`: it is time to begin what was scheduled.
-    """
-
-    updates: tuple[tuple[int, UpdateState, WaitsFor | None, UpdateState | None], ...] = ()
-    waves: tuple[tuple[int, WaveState], ...] = ()
-    rollout: RolloutState | None = None
-    reason: str = ""
-    begin: bool = False
-
-
-def next_moves(view: RolloutView) -> Moves:
-    """Everything a rollout's rules say should move now. Empty when there is nothing to do but wait."""
-    if view.state is RolloutState.RUNNING:
-        return _rehearsing(view) if view.rehearsal else _running(view)
-    if view.state in {RolloutState.ROLLING_BACK, RolloutState.STOPPING}:
-        return _winding_down(view)
-    return Moves()
-
-
-def current_wave(waves: Mapping[int, WaveState]) -> int | None:
-    """The number of the wave at hand, None when every wave has ended."""
-    return next((n for n in sorted(waves) if waves[n] in {WaveState.PENDING, WaveState.RUNNING}), None)
-
-
-def _running(view: RolloutView) -> Moves:
-    number = current_wave(view.waves)
-    if number is None:
-        if _U.INCONSISTENT in view.states():
-            return Moves(rollout=RolloutState.FAILED, reason="a target is inconsistent and needs a person")
-        return Moves(rollout=RolloutState.SUCCEEDED, reason="every wave succeeded")
-    states = view.states_of(number)
-    failed = sum(states.get(state, 0) for state in {*UPDATE_FAILED, _U.ROLLING_BACK})
-    if failed > view.threshold:
-        size = sum(states.values())
-        return Moves(
-            rollout=RolloutState.ROLLING_BACK,
-            reason=f"{failed} of {size} targets of wave {number} failed, {view.threshold} may",
-        )
-    if view.waves[number] is WaveState.PENDING:
-        return Moves(waves=((number, WaveState.RUNNING),))
-    if not any(count for state, count in states.items() if state not in UPDATE_ENDED):
-        return Moves(waves=((number, WaveState.SUCCEEDED),))
-    wave = [m for m in view.members if m.wave == number]
-    if states.get(_U.PENDING, 0) or states.get(_U.PREPARING, 0):
-        return Moves(updates=tuple(_admit_to_prepare(wave)))
-    return Moves(updates=tuple(_admit_to_cut_over(view, wave)))
-
-
-def _rehearsing(view: RolloutView) -> Moves:
-    """Prepare wave by wave, put away what is prepared, and say at the end whether all could be."""
-    number = current_wave(view.waves)
-    if number is None:
-        failed = sum(states.get(state, 0) for states in map(view.states_of, view.waves) for state in UPDATE_FAILED)
-        if failed:
-            return Moves(rollout=RolloutState.FAILED, reason=f"rehearsed: {failed} targets could not be prepared")
-        return Moves(rollout=RolloutState.SUCCEEDED, reason="rehearsed: every target could be prepared")
-    states = view.states_of(number)
-    if view.waves[number] is WaveState.PENDING:
-        return Moves(waves=((number, WaveState.RUNNING),))
-    if not any(count for state, count in states.items() if state not in UPDATE_ENDED):
-        failed = sum(states.get(state, 0) for state in UPDATE_FAILED)
-        return Moves(waves=((number, WaveState.FAILED if failed else WaveState.SUCCEEDED),))
-    wave = [m for m in view.members if m.wave == number]
-    if states.get(_U.PENDING, 0) or states.get(_U.PREPARING, 0):
-        return Moves(updates=tuple(_admit_to_prepare(wave)))
-    ready = {_U.PREPARED, _U.WAITING}
-    return Moves(updates=tuple((m.id, _U.ROLLING_BACK, None, _U.SKIPPED) for m in wave if m.state in ready))
-
-
-def _admit_to_prepare(wave: Iterable[Member]) -> list[tuple[int, UpdateState, WaitsFor | None, UpdateState | None]]:
-    return [
-        (m.id, _U.ALREADY_INSTALLED if m.unchanged else _U.PREPARING, None, None) for m in wave if m.state is _U.PENDING
-    ]
-
-
-def _admit_to_cut_over(
-    view: RolloutView, wave: Sequence[Member]
-) -> list[tuple[int, UpdateState, WaitsFor | None, UpdateState | None]]:
-    """The whole wave is prepared before its first cutover; then up to `max_parallel`, one per customer."""
-    at_it = [m for m in view.members if m.state in BEING_CUT_OVER or m.state is _U.ROLLING_BACK]
-    busy = {m.customer for m in at_it}
-    free = view.max_parallel - len(at_it)
-    moves: list[tuple[int, UpdateState, WaitsFor | None, UpdateState | None]] = []
-    for m in sorted(wave, key=lambda member: member.position):
-        if m.state not in {_U.PREPARED, _U.WAITING}:
-            continue
-        if m.blocked is not None:
-            if m.state is _U.PREPARED:
-                moves.append((m.id, _U.WAITING, m.blocked, None))
-        elif free > 0 and m.customer not in busy:
-            moves.append((m.id, _U.CUTTING_OVER, None, None))
-            busy.add(m.customer)
-            free -= 1
-    return moves
-
-
-def _winding_down(view: RolloutView) -> Moves:
-    """Start nothing, let what is being cut over end by itself, put away what was only prepared, then end."""
-    stopping = view.state is RolloutState.STOPPING and not view.gives_way and not view.one_way
-    undo = {_U.PREPARING, _U.PREPARED, _U.WAITING} | (
-        {_U.CUTTING_OVER, _U.VERIFYING, _U.SOAKING} if stopping else set()
-    )
-    moves: list[tuple[int, UpdateState, WaitsFor | None, UpdateState | None]] = []
-    for m in view.members:
-        if m.state is _U.PENDING:
-            moves.append((m.id, _U.SKIPPED, None, None))
-        elif m.state in undo:
-            touched = m.state in BEING_CUT_OVER
-            moves.append((m.id, _U.ROLLING_BACK, None, _U.ROLLED_BACK if touched else _U.SKIPPED))
-    if moves or view.states() - UPDATE_ENDED:
-        return Moves(updates=tuple(moves))
-    waves = tuple(
-        (number, _wave_end(view.states_of(number)))
-        for number, state in sorted(view.waves.items())
-        if state in {WaveState.PENDING, WaveState.RUNNING}
-    )
-    return Moves(waves=waves, rollout=_end(view))
-
-
-def _wave_end(states: Mapping[UpdateState, int]) -> WaveState:
-    there = {state for state, count in states.items() if count}
-    if there <= {_U.SKIPPED}:
-        return WaveState.SKIPPED
-    return WaveState.SUCCEEDED if there <= UPDATE_GOOD else WaveState.FAILED
-
-
-def _end(view: RolloutView) -> RolloutState:
-    """Rolled back means: nobody is left on the new version by this rollout, and nobody in between."""
-    if view.state is RolloutState.STOPPING:
-        return RolloutState.SUPERSEDED if view.gives_way else RolloutState.ABORTED
-    left = view.states() & {_U.SUCCEEDED, _U.INCONSISTENT}
-    return RolloutState.FAILED if left else RolloutState.ROLLED_BACK

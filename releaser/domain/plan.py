@@ -15,6 +15,7 @@ from releaser.domain.drift import Difference
 from releaser.domain.experience import Prediction, told_stop
 from releaser.domain.spec import config_hash
 from releaser.domain.target import Desired, Step, Stop, planned_stop
+from releaser.domain.waiting import DEFAULT_WAIT_FOR
 from releaser.domain.waves import DEFAULT_SIZES
 from releaser.errors import RefusedError
 
@@ -25,8 +26,10 @@ class RolloutOptions:
 
     It and `max_parallel` are numbers or percentages of the wave. It begins at `starts_at`, and the notice says so.
     `one_off` is a single piece of work at one installation, for `ticket` and `reason`: it pins the installation. `unpin`
-    takes pinned installations along, which are passed over otherwise. `supersede` takes over from rollouts that are at work
-    there; `rehearse` prepares everywhere, cuts nothing over and puts away what it prepared.
+    takes pinned installations along, which are passed over otherwise. `wait_for` is how long a target may wait beyond what is
+    known to last, `wave_soak` how long a wave is watched before the next one begins, and with `gated` a person lets it begin.
+    `supersede` takes over from rollouts that are at work there; `rehearse` prepares everywhere, cuts nothing over and puts away
+    what it prepared.
     """
 
     waves: tuple[str, ...] = DEFAULT_SIZES
@@ -38,6 +41,9 @@ class RolloutOptions:
     one_off: bool = False
     reason: str = ""
     unpin: bool = False
+    wait_for: timedelta = DEFAULT_WAIT_FOR
+    wave_soak: timedelta = timedelta(0)
+    gated: bool = False
     supersede: bool = False
     rehearse: bool = False
 

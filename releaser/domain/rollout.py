@@ -106,7 +106,7 @@ ROLLOUT_MOVES: Mapping[RolloutState, frozenset[RolloutState]] = {
 
 WAVE_MOVES: Mapping[WaveState, frozenset[WaveState]] = {
     _W.PENDING: frozenset({_W.RUNNING, _W.SKIPPED}),
-    _W.RUNNING: frozenset({_W.SOAKING, _W.SUCCEEDED, _W.FAILED, _W.SKIPPED}),
+    _W.RUNNING: frozenset({_W.SOAKING, _W.GATE, _W.SUCCEEDED, _W.FAILED, _W.SKIPPED}),
     _W.SOAKING: frozenset({_W.GATE, _W.SUCCEEDED, _W.FAILED}),
     _W.GATE: frozenset({_W.SUCCEEDED, _W.FAILED}),
     _W.SUCCEEDED: frozenset({_W.PENDING}),

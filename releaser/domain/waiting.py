@@ -27,10 +27,11 @@ class InvalidWaitError(InvalidError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """What a cutover waits for now, and until when it is known to have to; None where nobody knows."""
+    """What a cutover waits for now, and until when it is known to have to; None where nobody knows. `told` says it to people."""
 
     what: WaitsFor
     until: datetime | None = None
+    told: str = ""
 
 
 QUEUED = frozenset({WaitsFor.WINDOW, WaitsFor.LOCK})

@@ -19,7 +19,7 @@ def abort_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -
         if rollout.state not in {RolloutState.STOPPING, RolloutState.ABORTED}:
             begun = rollout.state not in NOT_BEGUN
             to = RolloutState.STOPPING if begun else RolloutState.ABORTED
-            ended = {} if begun else {"finished_at": now}
+            ended = {"paused_at": None, "pause_reason": None} if begun else {"finished_at": now}
             moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=now, by=by, reason=reason, **ended)
             if not begun:
                 finish_work(session, rollout=rollout, now=now)

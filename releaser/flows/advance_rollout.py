@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from releaser.domain.advance import Member, Moves, RolloutView, current_wave, next_moves
-from releaser.domain.regulation import Regulation, from_mapping
 from releaser.domain.rollout import (
-    BEING_CUT_OVER,
     ENDED,
     ROLLOUT_MOVES,
     UNDER_WAY,
@@ -19,27 +15,24 @@ from releaser.domain.rollout import (
     WAVE_MOVES,
     RolloutState,
     UpdateState,
-    WaitsFor,
     WaveState,
 )
-from releaser.domain.target import Step, Stop, planned_stop
+from releaser.domain.rollout_moves import Member, Moves, RolloutView, UpdateMove, current_wave, next_moves
+from releaser.domain.waiting import Wait
 from releaser.errors import MoveConflictError
 from releaser.flows.begin_rollout import begin_rollout
 from releaser.flows.begin_work import begin_work
 from releaser.flows.block_version import block_version
+from releaser.flows.find_waits import find_waits
 from releaser.flows.finish_work import finish_work
 from releaser.flows.join_late import join_late
-from releaser.flows.move_update import move_update
-from releaser.flows.notice_gate import covering, standing_notices
+from releaser.flows.move_update import move_update, wait_for_else
 from releaser.flows.ports import Ports
 from releaser.store import moves, rollout_work
-from releaser.store.notices import NoticeInstallation
-from releaser.store.plain import load
 from releaser.store.rollout_work import RolloutRow, UpdateRow
-from releaser.store.rollouts import Rollout
+from releaser.store.rollouts import Rollout, TargetUpdate
 
 _READY = frozenset({UpdateState.PREPARED, UpdateState.WAITING})
-_TOUCHED = BEING_CUT_OVER | {UpdateState.ROLLING_BACK}
 _PAGE = 50
 _MOST_ADMITTED = 500
 
@@ -75,23 +68,39 @@ def _due(session: Session, rollout_id: int, *, now: datetime) -> Moves:
         return Moves(begin=rollout.begins_at is None or rollout.begins_at <= now)
     counts = rollout_work.counts(session, rollout_id)
     if rollout.state is RolloutState.RUNNING:
-        members = _movable(session, rollout_id, rollout, counts, now=now)
+        members = list(_movable(session, rollout_id, rollout, counts, now=now))
     else:
         unended = frozenset(UpdateState) - UPDATE_ENDED
         members = [_member(row, None) for row in rollout_work.updates(session, rollout_id, unended)]
+    late = any(m.state is UpdateState.WAITING and m.deadline_at is not None and m.deadline_at <= now for m in members)
     return next_moves(
         RolloutView(
             state=rollout.state,
             waves=rollout.waves,
             members=members,
+            now=now,
             max_parallel=rollout.max_parallel,
             threshold=rollout.threshold,
             rehearsal=rollout.rehearsal,
             gives_way=rollout.gives_way,
             one_way=rollout.state is RolloutState.STOPPING and rollout_work.one_way(session, rollout_id),
             counts=counts,
+            wait_for=timedelta(seconds=rollout.wait_s),
+            progress_at=rollout_work.last_end(session, rollout_id) if late else None,
+            soaks=rollout.wave_soak_s > 0,
+            soaked=_is_soaked(rollout, now=now),
+            gated=rollout.gated,
         )
     )
+
+
+def _is_soaked(rollout: RolloutRow, *, now: datetime) -> bool:
+    """Watched for its time, and looked at once more at its end."""
+    wave = current_wave(rollout.waves)
+    if wave is None or rollout.waves[wave] is not WaveState.SOAKING:
+        return True
+    until, looked_at = rollout.soak_until_at[wave], rollout.looked_at[wave]
+    return until is not None and looked_at is not None and looked_at >= until <= now
 
 
 def _movable(
@@ -115,22 +124,23 @@ def _movable(
         return [_member(row, None) for row in pending]
     if states.get(UpdateState.PREPARING, 0) or not any(states.get(state, 0) for state in _READY):
         return []
-    touched = [_member(row, None) for row in rollout_work.updates(session, rollout_id, _TOUCHED)]
+    touched = [_member(row, None) for row in rollout_work.updates(session, rollout_id, rollout_work.TOUCHED)]
     free = rollout.max_parallel - len(touched)
-    return [*touched, *_candidates(session, rollout_id, wave, {m.customer for m in touched}, free=free, now=now)]
+    busy = {m.customer for m in touched}
+    return [*touched, *_candidates(session, rollout_id, rollout.product, wave, busy, free=free, now=now)]
 
 
 def _candidates(
-    session: Session, rollout_id: int, wave: int, busy: set[str], *, free: int, now: datetime
+    session: Session, rollout_id: int, product: str, wave: int, busy: set[str], *, free: int, now: datetime
 ) -> Iterator[Member]:
     """The first that are ready, and as many more as it takes to find `free` that can cut over."""
     after, page = -1, max(_PAGE, 2 * free)
     while True:
         rows = rollout_work.of_wave(session, rollout_id, _READY, wave=wave, after=after, limit=page)
-        blocked = _blocked(session, rollout_id, rows, now=now) if rows else {}
+        waits = find_waits(session, rollout_id=rollout_id, product=product, updates=rows, now=now) if rows else {}
         for row in rows:
-            yield _member(row, blocked[row.id])
-            if blocked[row.id] is None and row.customer not in busy:
+            yield _member(row, waits[row.id])
+            if waits[row.id] is None and row.customer not in busy:
                 busy.add(row.customer)
                 free -= 1
         if free <= 0 or len(rows) < page:
@@ -138,7 +148,7 @@ def _candidates(
         after = rows[-1].position
 
 
-def _member(update: UpdateRow, blocked: WaitsFor | None) -> Member:
+def _member(update: UpdateRow, blocked: Wait | None) -> Member:
     return Member(
         id=update.id,
         wave=update.wave,
@@ -146,69 +156,80 @@ def _member(update: UpdateRow, blocked: WaitsFor | None) -> Member:
         customer=update.customer,
         state=update.state,
         waits_for=update.waits_for,
+        told=update.reason,
+        deadline_at=update.deadline_at,
         blocked=blocked,
         unchanged=not update.steps,
     )
 
 
-def _blocked(
-    session: Session, rollout_id: int, updates: Sequence[UpdateRow], *, now: datetime
-) -> dict[int, WaitsFor | None]:
-    """What each cutover would wait for now: the contract's window must hold cutover and roll-back, a stop its notice."""
-    told: dict[int, list[NoticeInstallation]] = defaultdict(list)
-    for row in standing_notices(session, rollout_id=rollout_id):
-        told[row.installation_id].append(row)
-    contracts = {one.customer: from_mapping(one.regulation, zone=one.zone) for one in updates}
-    return {one.id: _waits(one, contracts[one.customer], told[one.installation_id], now=now) for one in updates}
-
-
-def _waits(
-    update: UpdateRow, regulation: Regulation, told: Sequence[NoticeInstallation], *, now: datetime
-) -> WaitsFor | None:
-    stop, stop_for = planned_stop(load(Step, step) for step in update.steps)
-    if not regulation.open_at(now):
-        return WaitsFor.WINDOW
-    closes_at = regulation.closes_at(now)
-    if closes_at is not None and now + 2 * max(stop_for, timedelta(seconds=1)) > closes_at:
-        return WaitsFor.WINDOW
-    if stop is not Stop.NONE and covering(told, now=now, module=update.module) is None:
-        return WaitsFor.NOTICE
-    return None
-
-
 def _apply(ports: Ports, session: Session, rollout_id: int, due: Moves, *, now: datetime) -> None:
     rollout = rollout_work.to_move(session, rollout_id)
-    by_id = rollout_work.updates_to_move(session, [update_id for update_id, *_ in due.updates])
-    for update_id, to, waits_for, ends_as in due.updates:
-        update = by_id[update_id]
+    wait_for = timedelta(seconds=rollout.wait_s)
+    by_id = rollout_work.updates_to_move(session, [move.id for move in due.updates])
+    begun = False
+    for move in _not_crossing(session, rollout_id, due.updates, by_id):
+        update = by_id[move.id]
+        if update.state is move.to is UpdateState.WAITING and move.wait is not None:
+            wait_for_else(session, update, move.wait, wait_for=wait_for, now=now)
+            continue
+        begun = begun or move.to is UpdateState.CUTTING_OVER
         move_update(
             session,
             update,
-            to,
+            move.to,
             driver=ports.drivers[update.target.driver],
             now=now,
             by="releaser",
-            waits_for=waits_for,
-            ends_as=ends_as,
+            reason=move.reason,
+            wait=move.wait,
+            wait_for=wait_for,
+            ends_as=move.ends_as,
         )
-    if any(to is UpdateState.CUTTING_OVER for _, to, _, _ in due.updates):
+    if begun:
         begin_work(session, rollout=rollout, now=now)
-    by_number = rollout_work.waves_to_move(session, rollout_id) if due.waves else {}
+    _move_waves(session, rollout, due, now=now)
+    _move_rollout(session, rollout, due, now=now)
+
+
+def _not_crossing(
+    session: Session, rollout_id: int, updates: Sequence[UpdateMove], by_id: Mapping[int, TargetUpdate]
+) -> list[UpdateMove]:
+    """Without cutovers at customers where another rollout began one since the look; from here on it cannot begin any."""
+    names = {by_id[m.id].target.installation.customer.name for m in updates if m.to is UpdateState.CUTTING_OVER}
+    if not names:
+        return list(updates)
+    rollout_work.hold_customers(session, names)
+    busy = rollout_work.busy_customers(session, but=rollout_id)
+    return [
+        m
+        for m in updates
+        if m.to is not UpdateState.CUTTING_OVER or by_id[m.id].target.installation.customer.name not in busy
+    ]
+
+
+def _move_waves(session: Session, rollout: Rollout, due: Moves, *, now: datetime) -> None:
+    by_number = rollout_work.waves_to_move(session, rollout.id) if due.waves else {}
     for number, state in due.waves:
         wave = by_number[number]
         moves.move(session, wave, state, moves=WAVE_MOVES, now=now, by="releaser")
         if state is WaveState.RUNNING:
             wave.started_at = now
-        else:
+        elif state is WaveState.SOAKING:
+            wave.soak_until_at, wave.looked_at = now + timedelta(seconds=rollout.wave_soak_s), None
+        elif state is not WaveState.GATE:
             wave.finished_at = now
-    if due.rollout is not None:
-        _move_rollout(session, rollout, due.rollout, due.reason, now=now)
 
 
-def _move_rollout(session: Session, rollout: Rollout, to: RolloutState, reason: str, *, now: datetime) -> None:
-    rollout.reason = reason or rollout.reason
+def _move_rollout(session: Session, rollout: Rollout, due: Moves, *, now: datetime) -> None:
+    to = due.rollout
+    if to is None:
+        return
+    rollout.reason = due.reason or rollout.reason
     rollout.finished_at = now if to in ENDED else None
-    moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=now, by="releaser", reason=reason)
+    rollout.pause_reason = due.pause
+    rollout.paused_at = now if to is RolloutState.PAUSED else None
+    moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=now, by="releaser", reason=due.reason)
     if to in ENDED:
         finish_work(session, rollout=rollout, now=now)
         block_version(session, rollout, now=now)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from releaser.domain.rollout import UPDATE_ENDED, UPDATE_GOOD, UPDATE_MOVES, UpdateState, WaitsFor
+from releaser.domain.rollout import UPDATE_ENDED, UPDATE_GOOD, UPDATE_MOVES, UpdateState
 from releaser.domain.target import Desired, Phase, Step
+from releaser.domain.waiting import DEFAULT_WAIT_FOR, Wait, deadline
 from releaser.flows.keep_cutover import keep_cutover
 from releaser.flows.settle_target import settle_target
 from releaser.store import moves
@@ -33,11 +35,15 @@ def move_update(
     now: datetime,
     by: str = "",
     reason: str = "",
-    waits_for: WaitsFor | None = None,
+    wait: Wait | None = None,
+    wait_for: timedelta = DEFAULT_WAIT_FOR,
     ends_as: UpdateState | None = None,
 ) -> None:
     """Move `update` to `to` and set the deadlines and facts of that state. Raises `MoveConflictError`."""
-    values: dict[str, object] = {"waits_for": waits_for, "not_before_at": None, **_entering(update, to, now=now)}
+    values: dict[str, object] = {"not_before_at": None, **_entering(update, to, now=now)}
+    values |= _waiting(wait, wait_for=wait_for, now=now) if wait is not None else _NOT_WAITING
+    if update.state is _U.WAITING and to is not _U.WAITING:
+        values["reason"] = ""
     if reason and (update.state is not _U.ROLLING_BACK or to is _U.INCONSISTENT):
         values["reason"] = reason  # after a roll-back the reason for it is what people look for
     if to is _U.ROLLING_BACK:
@@ -54,6 +60,26 @@ def move_update(
         keep_cutover(session, update, now=now)
     if to in UPDATE_GOOD:
         settle_target(session, update, made_anew=to is _U.SUCCEEDED, now=now)
+
+
+_NOT_WAITING: Mapping[str, object] = {"waits_for": None, "waiting_since_at": None}
+
+
+def _waiting(wait: Wait, *, wait_for: timedelta, now: datetime) -> dict[str, object]:
+    return {
+        "waits_for": wait.what,
+        "reason": wait.told,
+        "waiting_since_at": now,
+        "deadline_at": deadline(wait, wait_for=wait_for, now=now),
+    }
+
+
+def wait_for_else(session: Session, update: TargetUpdate, wait: Wait, *, wait_for: timedelta, now: datetime) -> None:
+    """Let an update that waits wait for something else from now on; its story tells so."""
+    for name, value in _waiting(wait, wait_for=wait_for, now=now).items():
+        setattr(update, name, value)
+    state = UpdateState.WAITING.value
+    moves.record(session, update, source=state, to=state, now=now, by="releaser", reason=wait.told)
 
 
 def _entering(update: TargetUpdate, to: UpdateState, *, now: datetime) -> dict[str, object]:
@@ -76,7 +102,7 @@ def _entering(update: TargetUpdate, to: UpdateState, *, now: datetime) -> dict[s
     if to is _U.COMMITTING:
         return {"deadline_at": now + TIDY_FOR}
     if to is _U.ROLLING_BACK:
-        return {"deadline_at": now + ROLL_BACK_FOR, "soak_until_at": None}
+        return {"deadline_at": now + (ROLL_BACK_FOR if update.cut_over else TIDY_FOR), "soak_until_at": None}
     # Until the rollout moves it on nobody works at it; then anybody may, not only who prepared it.
     return {"deadline_at": None, "lease_until_at": now}
 

@@ -8,7 +8,8 @@ from releaser.store import moves, rollouts
 
 
 def pause_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -> Facts:
-    """Pause; pausing a paused rollout changes nothing. Raises `RolloutNotFoundError`, `MoveConflictError`."""
+    """Pause; pausing a paused rollout changes nothing. What waits does not grow late meanwhile. Raises `RolloutNotFoundError`, `MoveConflictError`."""
+    now = ports.clock.now()
     with ports.database.transaction() as session:
         rollout = rollouts.get(session, rollout_id)
         if rollout.state is not RolloutState.PAUSED:
@@ -17,9 +18,10 @@ def pause_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -
                 rollout,
                 RolloutState.PAUSED,
                 moves=ROLLOUT_MOVES,
-                now=ports.clock.now(),
+                now=now,
                 by=by,
                 reason=reason,
+                paused_at=now,
                 pause_reason=PauseReason.MANUAL,
             )
         return rollouts.facts(rollout)

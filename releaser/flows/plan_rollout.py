@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from releaser.domain.plan import Plan, PlannedTarget, Refusal, RolloutOptions
 from releaser.domain.rollout import RolloutState, UpdateState
 from releaser.domain.target import Stop
+from releaser.domain.waiting import checked_wait
 from releaser.domain.waves import limit_of
 from releaser.errors import InvalidError
 from releaser.flows.draft_notice import Touched, draft_notice
@@ -26,6 +27,7 @@ from releaser.store.installations import Target
 from releaser.store.plain import dump
 from releaser.store.rollouts import Rollout, TargetUpdate, Wave
 
+LONGEST_SOAK_FOR = timedelta(days=30)
 EARLIEST_YEAR, LATEST_YEAR = 2000, 9000
 
 
@@ -37,6 +39,7 @@ def plan_rollout(
     Raises what `make_plan` raises.
     """
     _check_start(options)
+    check_times(options)
     plan = make_plan(ports, product=product, version=version, selector=selector, options=options)
     facts = plan_facts(ports, plan)
     if save:
@@ -57,6 +60,15 @@ def _check_start(options: RolloutOptions) -> None:
         )
 
 
+def check_times(options: RolloutOptions) -> None:
+    """Refuse waits and soaks that nobody can mean. Raises `InvalidError`."""
+    checked_wait(options.wait_for)
+    if not timedelta(0) <= options.wave_soak <= LONGEST_SOAK_FOR:
+        raise InvalidError(
+            "A wave is not watched for so long.", advice="Give a time such as 10m, at most 30d.", field="wave_soak"
+        )
+
+
 def plan_facts(ports: Ports, plan: Plan) -> Facts:
     """A plan as plain data: the one shape that commands and the API show."""
     with ports.database.reading() as session:
@@ -71,6 +83,9 @@ def plan_facts(ports: Ports, plan: Plan) -> Facts:
         "unchanged": not plan.changes,
         "max_parallel": plan.options.max_parallel,
         "threshold": plan.options.threshold,
+        "wait_s": plan.options.wait_for.total_seconds(),
+        "wave_soak_s": plan.options.wave_soak.total_seconds(),
+        "gated": plan.options.gated,
         "one_off": plan.options.one_off,
         "rehearsal": plan.options.rehearse,
         "needs": needs,
@@ -205,6 +220,9 @@ def _values(plan: Plan) -> dict[str, object]:
         "plan_hash": plan.hash,
         "max_parallel": limit_of(options.max_parallel, of=len(plan.targets), least=1),
         "threshold": limit_of(options.threshold, of=len(plan.targets), least=0),
+        "wait_s": options.wait_for.total_seconds(),
+        "wave_soak_s": options.wave_soak.total_seconds(),
+        "gated": options.gated,
         "needs_approval": options.needs_approval,
         "ticket": options.ticket,
     }

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from releaser.domain.rollout import ROLLOUT_MOVES, RolloutState
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from releaser.domain.rollout import ROLLOUT_MOVES, WAVE_MOVES, RolloutState, UpdateState, WaveState
 from releaser.errors import MoveConflictError
 from releaser.flows.ports import Facts, Ports
-from releaser.store import moves, rollouts
+from releaser.store import moves, rollout_work, rollouts
+from releaser.store.rollouts import Rollout
 
 
 def resume_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -> Facts:
-    """Go on; resuming a running rollout changes nothing. Raises `RolloutNotFoundError`, `MoveConflictError`."""
+    """Go on, also past the gate behind a wave; resuming a running rollout changes nothing. Raises `RolloutNotFoundError`, `MoveConflictError`."""
+    now = ports.clock.now()
     with ports.database.transaction() as session:
         rollout = rollouts.get(session, rollout_id)
         if rollout.state is not RolloutState.RUNNING:
@@ -17,16 +23,31 @@ def resume_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") 
                 raise MoveConflictError(
                     f"rollout {rollout.id}", source=RolloutState.PAUSED.value, to="running", actual=rollout.state.value
                 )
+            paused_for = now - (rollout.paused_at or now)
             moves.move(
                 session,
                 rollout,
                 RolloutState.RUNNING,
                 moves=ROLLOUT_MOVES,
-                now=ports.clock.now(),
+                now=now,
                 by=by,
                 reason=reason,
+                paused_at=None,
                 pause_reason=None,
             )
+            _go_on(session, rollout, paused_for=max(timedelta(0), paused_for), now=now, by=by)
         facts = rollouts.facts(rollout)
     ports.wake()
     return facts
+
+
+def _go_on(session: Session, rollout: Rollout, *, paused_for: timedelta, now: datetime, by: str) -> None:
+    """Deadlines of what waits and of what is watched stood still; a wave at its gate has passed it."""
+    waiting = [row.id for row in rollout_work.updates(session, rollout.id, [UpdateState.WAITING])]
+    for update in rollout_work.updates_to_move(session, waiting).values():
+        update.deadline_at = update.deadline_at + paused_for if update.deadline_at is not None else None
+    for wave in rollout.waves:
+        if wave.state is WaveState.SOAKING and wave.soak_until_at is not None:
+            wave.soak_until_at += paused_for
+        if wave.state is WaveState.GATE:
+            moves.move(session, wave, WaveState.SUCCEEDED, moves=WAVE_MOVES, now=now, by=by, finished_at=now)

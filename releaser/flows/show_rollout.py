@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.report_rehearsal import report_rehearsal
-from releaser.store import blocks, moves, notices, rollout_view, rollouts
+from releaser.store import blocks, moves, notices, rollout_view, rollouts, update_freezes
 
 
 def show_rollout(ports: Ports, *, rollout_id: int) -> Facts:
@@ -21,6 +21,7 @@ def show_rollout(ports: Ports, *, rollout_id: int) -> Facts:
             {"from": m.source, "to": m.to, "at": m.at, "by": m.by, "reason": m.reason}
             for m in moves.history(session, "rollouts", rollout_id)
         ]
+        facts["overrides"] = update_freezes.overrides(session, rollout_id)
         block = blocks.standing(session, rollout.release_id)
         facts["blocked"] = blocks.facts(block) if block else None
         facts["notices"] = [notice.id for notice in notices.of_rollout(session, rollout_id)]

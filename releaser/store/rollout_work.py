@@ -16,22 +16,31 @@ from sqlalchemy import CursorResult, Table, bindparam, func, or_, select
 from sqlalchemy.orm import Session, defer, joinedload, lazyload
 from sqlalchemy.orm.attributes import set_committed_value
 
-from releaser.domain.advance import current_wave
-from releaser.domain.rollout import AT_WORK, RolloutState, StepState, UpdateState, WaitsFor, WaveState
+from releaser.domain.rollout import AT_WORK, BEING_CUT_OVER, RolloutState, StepState, UpdateState, WaitsFor, WaveState
+from releaser.domain.rollout_moves import current_wave
 from releaser.store.customers import Customer
 from releaser.store.installations import Installation, Target
-from releaser.store.products import Module
+from releaser.store.products import Module, Product
 from releaser.store.rollouts import Rollout, StepRecord, TargetUpdate, Wave
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutRow:
-    """A rollout's own columns, and its waves' states by number. What is limited by the wave is the present one's."""
+    """A rollout's own columns, its product's name, its waves' states by number, until when each is watched and when it was.
+
+    What is limited by the wave is the present one's.
+    """
 
     state: RolloutState
+    product: str
     max_parallel: int
     threshold: int
+    wait_s: float
+    wave_soak_s: float
+    gated: bool
     waves: Mapping[int, WaveState]
+    soak_until_at: Mapping[int, datetime | None]
+    looked_at: Mapping[int, datetime | None]
     rehearsal: bool = False
     gives_way: bool = False
     begins_at: datetime | None = None
@@ -39,15 +48,19 @@ class RolloutRow:
 
 @dataclass(frozen=True, slots=True)
 class UpdateRow:
-    """One update with what its cutover may wait for. `steps` are `domain.target.Step` as plain data."""
+    """One update with what its cutover may wait for. `steps` are `domain.target.Step` as plain data, `predicted` likewise."""
 
     id: int
     wave: int
     position: int
     state: UpdateState
     waits_for: WaitsFor | None
+    reason: str
+    deadline_at: datetime | None
     steps: Sequence[dict[str, Any]]
+    predicted: dict[str, Any] | None
     installation_id: int
+    installation: str
     module: str
     customer: str
     zone: str
@@ -61,14 +74,21 @@ _ROLLOUT = (
         Rollout.state,
         Rollout.max_parallel,
         Rollout.threshold,
+        Rollout.wait_s,
+        Rollout.wave_soak_s,
+        Rollout.gated,
         Rollout.rehearsal,
         Rollout.superseded_by_id,
         Rollout.begins_at,
+        Product.name.label("product"),
         Wave.number,
         Wave.state.label("wave_state"),
+        Wave.soak_until_at,
+        Wave.looked_at,
         Wave.max_parallel.label("wave_max_parallel"),
         Wave.threshold.label("wave_threshold"),
     )
+    .join(Product, Product.id == Rollout.product_id)
     .join(Wave, Wave.rollout_id == Rollout.id, isouter=True)
     .where(Rollout.id == bindparam("rollout_id"))
     .order_by(Wave.number)
@@ -80,8 +100,12 @@ _UPDATES = (
         TargetUpdate.position,
         TargetUpdate.state,
         TargetUpdate.waits_for,
+        TargetUpdate.reason,
+        TargetUpdate.deadline_at,
         TargetUpdate.steps,
+        TargetUpdate.predicted,
         Target.installation_id,
+        Installation.name,
         Module.name,
         Customer.name,
         Customer.zone,
@@ -134,6 +158,12 @@ def rollout(session: Session, rollout_id: int) -> RolloutRow | None:
     at_hand = next((row for row in rows if row.number == wave), first)
     return RolloutRow(
         state=first.state,
+        product=first.product,
+        wait_s=first.wait_s,
+        wave_soak_s=first.wave_soak_s,
+        gated=first.gated,
+        soak_until_at={row.number: row.soak_until_at for row in rows if row.number is not None},
+        looked_at={row.number: row.looked_at for row in rows if row.number is not None},
         max_parallel=first.max_parallel if at_hand.wave_max_parallel is None else at_hand.wave_max_parallel,
         threshold=first.threshold if at_hand.wave_threshold is None else at_hand.wave_threshold,
         waves=waves,
@@ -163,6 +193,43 @@ def of_wave(
     """The first `limit` updates of a wave that are in one of `states` and stand behind position `after`, in their order."""
     given = {"rollout_id": rollout_id, "states": list(states), "wave": wave, "after": after}
     return [UpdateRow(*row) for row in session.execute(_OF_WAVE.limit(limit), given)]
+
+
+TOUCHED = BEING_CUT_OVER | {UpdateState.ROLLING_BACK}
+"""At a target in one of these states something is changed that serves, or may."""
+_BUSY = (
+    select(Customer.name, func.min(TargetUpdate.rollout_id))
+    .join(Target, Target.id == TargetUpdate.target_id)
+    .join(Installation, Installation.id == Target.installation_id)
+    .join(Customer, Customer.id == Installation.customer_id)
+    .where(
+        TargetUpdate.active,
+        TargetUpdate.state.in_(TOUCHED),
+        TargetUpdate.rollout_id != bindparam("but"),
+    )
+    .group_by(Customer.name)
+)
+
+
+def busy_customers(session: Session, *, but: int) -> dict[str, int]:
+    """Customers at whose targets other rollouts than `but` are at work, each with the number of one of those."""
+    return {row[0]: row[1] for row in session.execute(_BUSY, {"but": but})}
+
+
+def hold_customers(session: Session, names: Iterable[str]) -> None:
+    """Let no other transaction begin anything at these customers before this one ends."""
+    query = (
+        select(Customer.id)
+        .where(Customer.name.in_(sorted(names)))
+        .order_by(Customer.id)
+        .with_for_update(key_share=True)
+    )
+    session.execute(query).all()
+
+
+def last_end(session: Session, rollout_id: int) -> datetime | None:
+    """When a target of the rollout last ended."""
+    return session.scalar(select(func.max(TargetUpdate.finished_at)).where(TargetUpdate.rollout_id == rollout_id))
 
 
 def to_move(session: Session, rollout_id: int) -> Rollout:

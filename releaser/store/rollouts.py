@@ -29,7 +29,7 @@ from releaser.domain.rollout import (
     WaitsFor,
     WaveState,
 )
-from releaser.domain.waiting import DEFAULT_WAIT_FOR
+from releaser.domain.waiting import DEFAULT_WAIT_FOR, WHO_MAY
 from releaser.errors import NotFoundError
 from releaser.store.base import Base, words
 from releaser.store.experience import prediction_facts
@@ -330,6 +330,10 @@ def facts(rollout: Rollout) -> dict[str, Any]:
         "plan_hash": rollout.plan_hash,
         "max_parallel": rollout.max_parallel,
         "threshold": rollout.threshold,
+        "wait_s": rollout.wait_s,
+        "wave_soak_s": rollout.wave_soak_s,
+        "gated": rollout.gated,
+        "paused_at": rollout.paused_at,
         "ticket": rollout.ticket or None,
         "rehearsal": rollout.rehearsal,
         "superseded_by": rollout.superseded_by_id,
@@ -347,6 +351,7 @@ def facts(rollout: Rollout) -> dict[str, Any]:
             {
                 "number": w.number,
                 "state": w.state.value,
+                "soak_until_at": w.soak_until_at,
                 "max_parallel": rollout.max_parallel if w.max_parallel is None else w.max_parallel,
                 "threshold": rollout.threshold if w.threshold is None else w.threshold,
             }
@@ -368,6 +373,9 @@ def update_facts(update: TargetUpdate) -> dict[str, Any]:
         "host": update.target.host.name,
         "state": update.state.value,
         "waits_for": update.waits_for.value if update.waits_for else None,
+        "waiting_since_at": update.waiting_since_at,
+        "deadline_at": update.deadline_at,
+        "ended_by": WHO_MAY[update.waits_for] if update.waits_for else None,
         "reason": update.reason,
         "attempt": update.attempt,
         "from": (update.previous or {}).get("version"),

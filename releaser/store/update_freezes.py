@@ -55,7 +55,7 @@ def get(session: Session, freeze_id: int) -> UpdateFreezeRow:
     row = session.get(UpdateFreezeRow, freeze_id)
     if row is None:
         raise UpdateFreezeNotFoundError(
-            f"There is no freeze of updates {freeze_id}.", advice="See `releaser rollout freezes`.", field="freeze"
+            f"There is no freeze of updates {freeze_id}.", advice="See `releaser update-freeze list`.", field="freeze"
         )
     return row
 

@@ -25,6 +25,7 @@ from releaser.flows.look_for_drift import AT_ONCE, look_for_drift
 from releaser.flows.mail_alerts import mail_alerts
 from releaser.flows.ports import Ports
 from releaser.flows.reveal_tickets import reveal_tickets
+from releaser.flows.soak_wave import is_due, soak_wave
 from releaser.flows.watch_trains import watch_trains, watched
 from releaser.process import is_dead
 from releaser.store import rollouts, workers
@@ -54,6 +55,7 @@ class Ticks:
         self._held: set[int] = set()
         self._acting: set[int] = set()
         self._noted_at = -_NOTED_S
+        self._soaking: set[int] = set()
 
     def safely(self, tick: Callable[[], _Outcome], *, otherwise: _Outcome) -> _Outcome:
         """The net: a fault in one tick is logged and must not end its caller; the next tick tries again."""
@@ -70,6 +72,24 @@ class Ticks:
         """Move a rollout as far as its rules say now."""
         while not self.stopping.is_set() and advance_rollout(self.ports, rollout_id=rollout_id):
             pass
+        self._soak(rollout_id)
+
+    def _soak(self, rollout_id: int) -> None:
+        """Look at a wave that is watched, beside everything else: a host that does not answer holds nobody up."""
+        if rollout_id in self._soaking or not is_due(self.ports, rollout_id=rollout_id):
+            return
+        with self._lock:
+            if rollout_id in self._soaking:
+                return
+            self._soaking.add(rollout_id)
+
+        def look() -> None:
+            self.safely(partial(soak_wave, self.ports, rollout_id=rollout_id), otherwise=False)
+            with self._lock:
+                self._soaking.discard(rollout_id)
+            self.ports.wake()
+
+        threading.Thread(target=look, name="soak", daemon=True).start()
 
     @contextmanager
     def holding(self, update_id: int) -> Iterator[bool]:

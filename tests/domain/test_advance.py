@@ -14,16 +14,12 @@ from releaser.domain.advance import (
     MOST_REPEATS,
     Action,
     Look,
-    Member,
-    Moves,
     MoveTo,
     Repeat,
     Rest,
-    RolloutView,
     RunStep,
     UpdateView,
     next_action,
-    next_moves,
 )
 from releaser.domain.rollout import (
     BEING_CUT_OVER,
@@ -37,7 +33,9 @@ from releaser.domain.rollout import (
     WaitsFor,
     WaveState,
 )
+from releaser.domain.rollout_moves import Member, Moves, RolloutView, UpdateMove, next_moves
 from releaser.domain.target import Health, Phase, Step, Stop, Verdict
+from releaser.domain.waiting import Wait
 
 U = UpdateState
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -125,10 +123,17 @@ def test_update_that_cannot_succeed_is_rolled_back(update: UpdateView, ends_as: 
 def test_roll_back_that_does_not_end_is_for_a_person() -> None:
     died = view(U.ROLLING_BACK, "restore-old", verdict=DEAD, repeats=MOST_REPEATS)
     assert next_action(died, now=NOW) == Look()
-    late = UpdateView(state=U.ROLLING_BACK, steps=STEPS, deadline_at=AGO)
+    late = UpdateView(state=U.ROLLING_BACK, steps=STEPS, deadline_at=AGO, ends_as=U.ROLLED_BACK)
     assert next_action(late, now=NOW) == MoveTo(
         to=U.INCONSISTENT, reason="could not be rolled back: the engine did not answer"
     )
+
+
+@pytest.mark.parametrize("ends_as", [U.FAILED, U.SKIPPED])
+def test_roll_back_from_before_the_cutover_that_does_not_end_has_touched_nothing(ends_as: UpdateState) -> None:
+    late = UpdateView(state=U.ROLLING_BACK, steps=STEPS, deadline_at=AGO, ends_as=ends_as)
+    action = next_action(late, now=NOW)
+    assert action == MoveTo(to=ends_as, reason="could not be tidied up: the engine did not answer")
 
 
 def member(number: int, state: UpdateState, *, wave: int = 1, customer: str = "", **more: object) -> Member:
@@ -150,24 +155,24 @@ def test_no_target_is_cut_over_before_the_whole_wave_is_prepared() -> None:
 
 def test_prepared_wave_is_cut_over_in_order_up_to_the_limit() -> None:
     wave = [member(n, U.PREPARED) for n in (1, 2, 3)]
-    assert [m[0] for m in next_moves(rolling(*wave, max_parallel=2)).updates] == [1, 2]
+    assert [m.id for m in next_moves(rolling(*wave, max_parallel=2)).updates] == [1, 2]
 
 
 def test_two_targets_of_one_customer_are_not_cut_over_at_once() -> None:
     wave = [member(1, U.PREPARED, customer="a"), member(2, U.PREPARED, customer="a"), member(3, U.PREPARED)]
-    assert [m[0] for m in next_moves(rolling(*wave, max_parallel=3)).updates] == [1, 3]
+    assert [m.id for m in next_moves(rolling(*wave, max_parallel=3)).updates] == [1, 3]
 
 
 def test_blocked_target_waits_and_lets_the_next_one_go() -> None:
-    wave = [member(1, U.PREPARED, blocked=WaitsFor.WINDOW), member(2, U.PREPARED)]
+    wave = [member(1, U.PREPARED, blocked=Wait(what=WaitsFor.WINDOW)), member(2, U.PREPARED)]
     assert next_moves(rolling(*wave)).updates == (
-        (1, U.WAITING, WaitsFor.WINDOW, None),
-        (2, U.CUTTING_OVER, None, None),
+        UpdateMove(1, U.WAITING, Wait(what=WaitsFor.WINDOW)),
+        UpdateMove(2, U.CUTTING_OVER),
     )
 
 
 def test_target_that_runs_the_version_already_is_not_prepared() -> None:
-    assert next_moves(rolling(member(1, U.PENDING, unchanged=True))).updates == ((1, U.ALREADY_INSTALLED, None, None),)
+    assert next_moves(rolling(member(1, U.PENDING, unchanged=True))).updates == (UpdateMove(1, U.ALREADY_INSTALLED),)
 
 
 @pytest.mark.parametrize(("threshold", "goes_on"), [(0, False), (1, True)])
@@ -235,8 +240,8 @@ class World:
                 threshold=self.threshold,
             )
         )
-        for number, to, _waits, ends_as in moves.updates:
-            self.move(number, to, ends_as)
+        for move in moves.updates:
+            self.move(move.id, move.to, move.ends_as)
         for number, wave in moves.waves:
             assert wave in WAVE_MOVES[self.waves[number]]
             self.waves[number] = wave

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from releaser.domain.notice import NoticeState
 from releaser.domain.plan import RolloutOptions
 from releaser.domain.release import ReleaseState
-from releaser.domain.rollout import AT_WORK, ENDED, RolloutState
+from releaser.domain.rollout import AT_WORK, ENDED, RolloutState, WaveState
 from releaser.domain.spec import ContainerSpec, HealthSpec, Order, PortBinding
 from releaser.domain.target import DriverName
 from releaser.domain.version import Scheme, parse
@@ -27,6 +27,7 @@ from releaser.flows.announce_notice import announce_notice
 from releaser.flows.plan_rollout import plan_rollout
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.show_rollout import show_rollout
+from releaser.flows.soak_wave import soak_wave
 from releaser.flows.start_rollout import start_rollout
 from releaser.store import installations, notices, products, releases, rollout_work
 from releaser.store.customers import Contact, Customer
@@ -34,7 +35,7 @@ from releaser.store.installations import Host, Installation, Target
 from releaser.store.plain import dump
 from releaser.store.products import Module, Product
 from releaser.store.releases import Release, ReleaseImage
-from releaser.store.rollouts import TargetUpdate
+from releaser.store.rollouts import TargetUpdate, Wave
 from releaser.store.session import Database
 from releaser.targets.docker.driver import DockerDriver
 from releaser.targets.target import Driver
@@ -152,16 +153,18 @@ class Vendor:
         """One round of a worker; False when nothing is under way, or what is waits for a person or a window."""
         rolling = under_way(self.ports)
         moved = [advance_rollout(self.ports, rollout_id=rollout_id) for rollout_id in rolling]
+        moved += [soak_wave(self.ports, rollout_id=rollout_id) for rollout_id in rolling]
         with self.ports.database.reading() as session:
             runnable = rollout_work.runnable(session, now=self.clock.now())
             at_work = session.scalars(
                 select(TargetUpdate.id).where(TargetUpdate.active, TargetUpdate.state.in_(AT_WORK)).limit(1)
             ).all()
+            soaking = session.scalars(select(Wave.id).where(Wave.state == WaveState.SOAKING).limit(1)).all()
         later = [advance_target(self.ports, update_id=update_id) for update_id in runnable]
         if any(moved) or any(at is not None and at <= self.clock.now() for at in later):
             return True
         self.clock.advance(timedelta(milliseconds=200))
-        return bool(at_work)
+        return bool(at_work or (soaking and rolling))
 
     def close(self) -> None:
         """Give back every connection."""

@@ -19,12 +19,13 @@ from releaser.web.api import (
     system,
     tickets,
     trains,
+    update_freezes,
 )
 from releaser.web.problems import RESPONSES
 
 router = APIRouter(prefix="/v1", responses=RESPONSES)
 # The evidence of a ticket stands before tickets, whose keys may hold slashes.
 for noun in (
-    history, fixes, products, lines, gate, trains, releases, notes, adoption, customers, declaration, rollouts, events, notices, tickets, system,
+    history, fixes, products, lines, gate, trains, releases, notes, adoption, customers, declaration, rollouts, update_freezes, events, notices, tickets, system,
 ):  # fmt: skip
     router.include_router(noun.router)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 import anyio
@@ -10,11 +11,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from releaser.domain.plan import RolloutOptions
+from releaser.domain.waiting import DEFAULT_WAIT_FOR, LONGEST_WAIT_FOR
 from releaser.domain.waves import DEFAULT_SIZES
 from releaser.flows.abort_rollout import abort_rollout
 from releaser.flows.approve_rollout import approve_rollout
 from releaser.flows.pause_rollout import pause_rollout
-from releaser.flows.plan_rollout import plan_rollout
+from releaser.flows.plan_rollout import LONGEST_SOAK_FOR, plan_rollout
 from releaser.flows.ports import Ports
 from releaser.flows.resume_rollout import resume_rollout
 from releaser.flows.retry_rollout import retry_rollout
@@ -68,6 +70,19 @@ class What(BaseModel):
     one_off: bool = Field(default=False, description="A single piece of work at one installation, which it pins.")
     reason: Annotated[str, Field(max_length=2000)] = Field("", description="Why the one-off is done.")
     unpin: bool = Field(default=False, description="Take pinned installations along, and unpin them.")
+    wait_s: int = Field(
+        int(DEFAULT_WAIT_FOR.total_seconds()),
+        ge=1,
+        le=int(LONGEST_WAIT_FOR.total_seconds()),
+        description="Seconds a target may wait beyond what is known to last.",
+    )
+    wave_soak_s: int = Field(
+        0,
+        ge=0,
+        le=int(LONGEST_SOAK_FOR.total_seconds()),
+        description="Seconds a wave is watched before the next one begins.",
+    )
+    gated: bool = Field(default=False, description="Pause after every wave until somebody lets the next one begin.")
 
     def options(self) -> RolloutOptions:
         """How the rollout goes."""
@@ -83,6 +98,9 @@ class What(BaseModel):
             one_off=self.one_off,
             reason=self.reason,
             unpin=self.unpin,
+            wait_for=timedelta(seconds=self.wait_s),
+            wave_soak=timedelta(seconds=self.wave_soak_s),
+            gated=self.gated,
         )
 
 

@@ -1,0 +1,115 @@
+"""What each cutover would have to wait for now: a freeze, its notice, the contract's window, another rollout at the customer."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from releaser.domain.experience import Prediction
+from releaser.domain.regulation import Regulation, from_mapping
+from releaser.domain.rollout import WaitsFor
+from releaser.domain.target import Step, Stop, planned_stop
+from releaser.domain.update_freeze import Place, UpdateFreeze, holding
+from releaser.domain.waiting import Wait
+from releaser.flows.notice_gate import covering, standing_notices
+from releaser.store import rollout_work, update_freezes
+from releaser.store.notices import NoticeInstallation
+from releaser.store.plain import load
+from releaser.store.rollout_work import UpdateRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What all of them are asked against, read once."""
+
+    product: str
+    freezes: Sequence[UpdateFreeze]
+    overridden: frozenset[int]
+    told: Mapping[int, Sequence[NoticeInstallation]]
+    contracts: Mapping[str, Regulation]
+    busy: Mapping[str, int]
+
+
+def find_waits(
+    session: Session, *, rollout_id: int, product: str, updates: Sequence[UpdateRow], now: datetime
+) -> dict[int, Wait | None]:
+    """Update -> what its cutover waits for, None when it may begin.
+
+    What only a person ends comes before what ends by itself, so that nobody waits for a window first to learn in it that the notice
+    is missing.
+    """
+    told: dict[int, list[NoticeInstallation]] = defaultdict(list)
+    for row in standing_notices(session, rollout_id=rollout_id):
+        told[row.installation_id].append(row)
+    freezes = update_freezes.holding(session, now=now)
+    known = _Known(
+        product=product,
+        freezes=freezes,
+        overridden=update_freezes.overridden(session, rollout_id) if freezes else frozenset(),
+        told=told,
+        contracts={one.customer: from_mapping(one.regulation, zone=one.zone) for one in updates},
+        busy=rollout_work.busy_customers(session, but=rollout_id),
+    )
+    return {one.id: _wait(one, known, now=now) for one in updates}
+
+
+def _wait(update: UpdateRow, known: _Known, *, now: datetime) -> Wait | None:
+    place = Place(product=known.product, customer=update.customer, installation=update.installation)
+    freeze = holding(known.freezes, place, now=now, overridden=known.overridden)
+    if freeze is not None:
+        return Wait(
+            what=WaitsFor.FREEZE,
+            until=freeze.ends(),
+            told=f"freeze {freeze.id} until {_told(freeze.ends())}: {freeze.reason}",
+        )
+    stop, stop_for = planned_stop(load(Step, step) for step in update.steps)
+    if stop is not Stop.NONE and covering(known.told[update.installation_id], now=now, module=update.module) is None:
+        return _for_notice(known.told[update.installation_id], update, now=now)
+    regulation = known.contracts[update.customer]
+    if (window := _for_window(regulation, _needs(update, stop_for), now=now)) is not None:
+        return window
+    if (other := known.busy.get(update.customer)) is not None:
+        return Wait(what=WaitsFor.LOCK, told=f"rollout {other} is at work at the customer")
+    return None
+
+
+def _for_notice(told: Sequence[NoticeInstallation], update: UpdateRow, *, now: datetime) -> Wait:
+    starts = [
+        row.notice.starts_at
+        for row in told
+        if row.notice.starts_at > now and (row.stop is Stop.FULL or update.module in row.modules)
+    ]
+    if not starts:
+        return Wait(what=WaitsFor.NOTICE, told="no announced notice covers the stop now")
+    return Wait(what=WaitsFor.NOTICE, until=min(starts), told=f"announced for {_told(min(starts))}")
+
+
+def _needs(update: UpdateRow, stop_for: timedelta) -> timedelta:
+    """How long the cutover and the way back take, each as nine of ten earlier ones."""
+    if update.predicted is not None:
+        return load(Prediction, update.predicted).needs
+    return 2 * max(stop_for, timedelta(seconds=1))
+
+
+def _for_window(regulation: Regulation, needs: timedelta, *, now: datetime) -> Wait | None:
+    """None while a window is open that can still hold the cutover and the way back."""
+    if not regulation.open_at(now):
+        opens_at = regulation.next_opening(now)
+        return Wait(what=WaitsFor.WINDOW, until=opens_at, told=f"the window opens {_told(opens_at)}")
+    closes_at = regulation.closes_at(now)
+    if closes_at is None or now + needs <= closes_at:
+        return None
+    opens_at = regulation.next_opening(closes_at)
+    return Wait(
+        what=WaitsFor.WINDOW,
+        until=opens_at,
+        told=f"the window closes {_told(closes_at)}, too soon for {needs.total_seconds():.3g} s; the next opens {_told(opens_at)}",
+    )
+
+
+def _told(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%MZ}"

@@ -1,0 +1,132 @@
+"""Watch a wave whose targets have all ended: one that falls ill again before the next wave begins counts as failed."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from releaser.domain.rollout import ROLLOUT_MOVES, WAVE_MOVES, RolloutState, UpdateState, WaveState
+from releaser.domain.rollout_moves import current_wave
+from releaser.domain.target import Assignment, Desired, Health
+from releaser.errors import MoveConflictError, ReleaserError
+from releaser.flows.ports import Ports
+from releaser.store import moves, rollout_work
+from releaser.store.plain import load
+from releaser.store.rollouts import TargetUpdate
+from releaser.targets.target import Driver
+
+LOOK_EVERY = timedelta(seconds=5)
+_LOOKS = 3
+_PAUSE_S = 1.0
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Watched:
+    installation: str
+    driver: Driver
+    assignment: Assignment
+
+
+def is_due(ports: Ports, *, rollout_id: int) -> bool:
+    """Whether the wave at hand soaks and was not looked at for a while, or not at its end yet."""
+    with ports.database.reading() as session:
+        return _soaking(session, rollout_id, now=ports.clock.now()) is not None
+
+
+def soak_wave(ports: Ports, *, rollout_id: int) -> bool:
+    """One look at every target of the wave that soaks; no transaction is open meanwhile. Returns whether there was one.
+
+    What does not answer well is looked at again before it counts as ill. More that are ill than the threshold allows: the wave
+    failed, and the rollout goes no further. What is on the new version stays there: its old one is put away.
+    """
+    now = ports.clock.now()
+    with ports.database.reading() as session:
+        wave = _soaking(session, rollout_id, now=now)
+        if wave is None:
+            return False
+        watched = [_watched(ports, update) for update in _succeeded(session, rollout_id, wave)]
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        told = list(pool.map(lambda one: _illness(ports, one), watched))
+    ill = [f"{one.installation}: {why}" for one, why in zip(watched, told, strict=True) if why]
+    try:
+        with ports.database.transaction() as session:
+            _keep(session, rollout_id, wave, ill, looked_at=now, now=ports.clock.now())
+    except MoveConflictError:
+        return False  # somebody paused or aborted it meanwhile
+    if ill:
+        ports.wake()
+    return True
+
+
+def _soaking(session: Session, rollout_id: int, *, now: datetime) -> int | None:
+    """The number of the wave to look at now, or None."""
+    rollout = rollout_work.rollout(session, rollout_id)
+    if rollout is None or rollout.state is not RolloutState.RUNNING:
+        return None
+    wave = current_wave(rollout.waves)
+    if wave is None or rollout.waves[wave] is not WaveState.SOAKING:
+        return None
+    looked_at, until = rollout.looked_at[wave], rollout.soak_until_at[wave]
+    due = looked_at is None or now >= looked_at + LOOK_EVERY
+    return wave if due or (until is not None and looked_at is not None and looked_at < until <= now) else None
+
+
+def _succeeded(session: Session, rollout_id: int, wave: int) -> list[TargetUpdate]:
+    ids = [row.id for row in rollout_work.updates(session, rollout_id, [UpdateState.SUCCEEDED]) if row.wave == wave]
+    return list(rollout_work.updates_to_move(session, ids).values())
+
+
+def _watched(ports: Ports, update: TargetUpdate) -> _Watched:
+    target = update.target
+    return _Watched(
+        installation=target.installation.name,
+        driver=ports.drivers[target.driver],
+        assignment=Assignment(
+            target=f"{target.installation.name}/{target.module.name}@{target.host.name}",
+            host=target.host.name,
+            address=target.host.address,
+            rollout=update.rollout_id,
+            attempt=update.attempt,
+            generation=update.generation,
+            desired=load(Desired, update.desired),
+            previous=load(Desired, update.previous) if update.previous else None,
+        ),
+    )
+
+
+def _illness(ports: Ports, one: _Watched) -> str:
+    """Why it is ill, after as many looks as a moment's trouble may last; empty when it is well."""
+    why = ""
+    for look in range(_LOOKS):
+        if look:
+            ports.clock.sleep(_PAUSE_S)
+        try:
+            verdict = one.driver.verify(one.assignment, wanted=one.assignment.desired)
+        except ReleaserError as error:
+            why = error.detail
+            continue
+        if verdict.health is Health.HEALTHY:
+            return ""
+        why = verdict.reason
+    return why
+
+
+def _keep(
+    session: Session, rollout_id: int, number: int, ill: list[str], *, looked_at: datetime, now: datetime
+) -> None:
+    rollout = rollout_work.to_move(session, rollout_id)
+    wave = rollout_work.waves_to_move(session, rollout_id)[number]
+    wave.looked_at = looked_at
+    if len(ill) <= rollout.threshold:
+        return
+    shown = "; ".join(ill[:3]) + (f"; and {len(ill) - 3} more" if len(ill) > 3 else "")
+    reason = f"wave {number} fell ill while it was watched: {shown}"[:2000]
+    moves.move(
+        session, wave, WaveState.FAILED, moves=WAVE_MOVES, now=now, by="releaser", reason=reason, finished_at=now
+    )
+    rollout.reason = reason
+    moves.move(session, rollout, RolloutState.ROLLING_BACK, moves=ROLLOUT_MOVES, now=now, by="releaser", reason=reason)

@@ -1,0 +1,461 @@
+"""What a rollout waits for, how long it may, who ends that, and what happens when the world changes in the middle of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from releaser.domain.rollout import BEING_CUT_OVER
+from releaser.domain.spec import Order
+from releaser.domain.update_freeze import FreezeScope, InvalidUpdateFreezeError
+from releaser.domain.waiting import InvalidWaitError
+from releaser.errors import RefusedError
+from releaser.flows.abort_rollout import abort_rollout
+from releaser.flows.cancel_notice import cancel_notice
+from releaser.flows.freeze_updates import freeze_updates
+from releaser.flows.lift_freeze import lift_freeze
+from releaser.flows.list_freezes import list_freezes
+from releaser.flows.override_freeze import override_freeze
+from releaser.flows.pause_rollout import pause_rollout
+from releaser.flows.ports import Facts
+from releaser.flows.resume_rollout import resume_rollout
+from releaser.flows.retry_rollout import retry_rollout
+from releaser.store.customers import Customer
+from releaser.store.products import ProductNotFoundError
+from releaser.store.rollouts import TargetUpdate
+from releaser.store.schema import metadata
+from releaser.store.session import Database
+from tests.fakes.engine import Behaviour, FakeEngine
+from tests.fakes.vendor import KeptVendor, Vendor, kept, vendor_on
+
+HOUR = timedelta(hours=1)
+ALL_NEW = dict.fromkeys(("acme-cloud", "acme-own", "globex-own"), "1.1")
+ALL_OLD = dict.fromkeys(ALL_NEW, "1.0")
+_TOUCHED = {state.value for state in BEING_CUT_OVER} | {"rolling_back"}
+
+Begun = Callable[[Order], KeptVendor]
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Begun:
+    """1.0 was rolled out everywhere, start-first or stop-first."""
+    made: dict[Order, KeptVendor] = {}
+
+    def of(order: Order) -> KeptVendor:
+        if order not in made:
+            folder = tmp_path_factory.mktemp("begun")
+            with FakeEngine() as engine:
+                database = Database(f"sqlite:///{folder / 'store.db'}")
+                metadata.create_all(database.engine)
+                vendor = vendor_on(database, engine, folder, order=order)
+                assert vendor.deploy("1.0")["state"] == "succeeded"
+                made[order] = kept(vendor, folder / "kept.db")
+        return made[order]
+
+    return of
+
+
+@pytest.fixture
+def engine() -> Iterator[FakeEngine]:
+    with FakeEngine() as engine:
+        yield engine
+
+
+@pytest.fixture
+def vendor(begun: Begun, engine: FakeEngine, tmp_path: Path) -> Iterator[Vendor]:
+    """Nothing stops at an update, so nobody has to be told."""
+    made = begun(Order.START_FIRST).resumed(engine, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def stopping(begun: Begun, engine: FakeEngine, tmp_path: Path) -> Iterator[Vendor]:
+    """Every update stops something, so it needs a notice."""
+    made = begun(Order.STOP_FIRST).resumed(engine, tmp_path)
+    yield made
+    made.close()
+
+
+def target(vendor: Vendor, rollout: int, installation: str) -> Facts:
+    return next(t for t in vendor.show(rollout)["targets"] if t["installation"] == installation)
+
+
+def freeze(vendor: Vendor, scope: FreezeScope, name: str = "", *, length: timedelta = HOUR, **more: Any) -> int:  # noqa: ANN401
+    facts = freeze_updates(
+        vendor.ports,
+        scope=scope,
+        name=name,
+        starts_at=more.get("starts_at"),
+        ends_at=vendor.clock.now() + length,
+        reason="peak season",
+        by="fred",
+    )
+    number: int = facts["id"]
+    return number
+
+
+def regulate(vendor: Vendor, customer: str, **regulation: object) -> None:
+    with vendor.ports.database.transaction() as session:
+        row = session.query(Customer).filter_by(name=customer).one()
+        row.regulation = {"lead_full": 0, "lead_partial": 0, "lead_none": 0, **regulation}
+
+
+def start(vendor: Vendor, **options: Any) -> int:  # noqa: ANN401 -- of RolloutOptions
+    options.setdefault("waves", ("100%",))
+    number: int = vendor.start("1.1", **options)["id"]
+    vendor.work()
+    return number
+
+
+@pytest.mark.parametrize(
+    ("scope", "name", "held"),
+    [
+        (FreezeScope.ALL, "", {"acme-cloud", "acme-own", "globex-own"}),
+        (FreezeScope.PRODUCT, "shop", {"acme-cloud", "acme-own", "globex-own"}),
+        (FreezeScope.CUSTOMER, "acme", {"acme-cloud", "acme-own"}),
+        (FreezeScope.INSTALLATION, "acme-own", {"acme-own"}),
+    ],
+)
+def test_freeze_holds_what_it_is_for_and_lets_the_others_go(
+    vendor: Vendor, scope: FreezeScope, name: str, held: set[str]
+) -> None:
+    freeze(vendor, scope, name)
+    rollout = start(vendor)
+    facts = vendor.show(rollout)
+    assert {t["installation"] for t in facts["targets"] if t["state"] == "waiting"} == held
+    assert {t["installation"] for t in facts["targets"] if t["state"] == "succeeded"} == ALL_NEW.keys() - held
+    for one in (t for t in facts["targets"] if t["state"] == "waiting"):
+        assert one["waits_for"] == "freeze"
+        assert "peak season" in one["reason"]
+        assert one["waiting_since_at"] is not None
+        assert (
+            one["deadline_at"] == vendor.clock.now().replace(microsecond=0) or one["deadline_at"] > vendor.clock.now()
+        )
+        assert "lifts or overrides" in one["ended_by"]
+    vendor.clock.advance(HOUR)
+    vendor.work()
+    assert vendor.show(rollout)["state"] == "succeeded"
+    assert vendor.running() == ALL_NEW
+
+
+def test_freeze_that_begins_in_mid_rollout_finishes_the_target_at_hand(vendor: Vendor) -> None:
+    freeze(vendor, FreezeScope.ALL, starts_at=vendor.clock.now() + timedelta(seconds=1), length=HOUR)
+    rollout = vendor.start("1.1", waves=("100%",))["id"]
+    while not any(state in _TOUCHED for state in vendor.states(rollout).values()):
+        assert vendor.tick()
+    vendor.clock.advance(timedelta(seconds=1))
+    vendor.work()
+    assert Counter(vendor.states(rollout).values()) == {"succeeded": 1, "waiting": 2}
+
+
+def test_overridden_freeze_holds_no_longer_and_who_did_it_is_kept(vendor: Vendor) -> None:
+    number = freeze(vendor, FreezeScope.ALL)
+    rollout = start(vendor)
+    for by, reason in (("", "a fix"), ("api", "a fix"), ("rita", " ")):
+        with pytest.raises(InvalidUpdateFreezeError, match="by somebody, for a reason"):
+            override_freeze(vendor.ports, rollout_id=rollout, freeze_id=number, by=by, reason=reason)
+    for _ in range(2):
+        override_freeze(vendor.ports, rollout_id=rollout, freeze_id=number, by="rita", reason="a security fix")
+    vendor.work()
+    facts = vendor.show(rollout)
+    assert facts["state"] == "succeeded"
+    assert [(one["freeze"], one["by"], one["reason"]) for one in facts["overrides"]] == [
+        (number, "rita", "a security fix")
+    ]
+    told = [one for one in facts["moves"] if "was overridden" in one["reason"]]
+    assert [(one["by"], one["reason"]) for one in told] == [
+        ("rita", f"freeze {number} (peak season) was overridden: a security fix")
+    ]
+    with pytest.raises(RefusedError, match="is over"):
+        override_freeze(vendor.ports, rollout_id=rollout, freeze_id=number, by="rita", reason="too late")
+
+
+def test_override_is_for_one_freeze_and_one_rollout(vendor: Vendor) -> None:
+    first, second = freeze(vendor, FreezeScope.ALL), freeze(vendor, FreezeScope.CUSTOMER, "acme", length=2 * HOUR)
+    rollout = start(vendor)
+    override_freeze(vendor.ports, rollout_id=rollout, freeze_id=first, by="rita", reason="a security fix")
+    vendor.work()
+    assert vendor.states(rollout) == {"acme-cloud": "waiting", "acme-own": "waiting", "globex-own": "succeeded"}
+    assert f"freeze {second} " in target(vendor, rollout, "acme-own")["reason"]
+
+
+def test_lifted_freeze_holds_nobody_any_more(vendor: Vendor) -> None:
+    number = freeze(vendor, FreezeScope.ALL)
+    rollout = start(vendor)
+    with pytest.raises(InvalidUpdateFreezeError, match="needs a reason"):
+        lift_freeze(vendor.ports, freeze_id=number, by="rita", reason="")
+    facts = lift_freeze(vendor.ports, freeze_id=number, by="rita", reason="sold out")
+    assert (facts["lifted_by"], facts["lift_reason"], facts["holds"]) == ("rita", "sold out", False)
+    vendor.work()
+    assert vendor.show(rollout)["state"] == "succeeded"
+
+
+def test_freeze_that_cannot_be_is_refused(vendor: Vendor) -> None:
+    now = vendor.clock.now()
+
+    def make(**given: Any) -> None:  # noqa: ANN401 -- of the flow
+        chosen = {
+            "scope": FreezeScope.ALL,
+            "name": "",
+            "starts_at": None,
+            "ends_at": now + HOUR,
+            "reason": "x",
+            **given,
+        }
+        freeze_updates(vendor.ports, by="fred", **chosen)
+
+    for wrong in (
+        {"ends_at": now},
+        {"starts_at": now + 2 * HOUR},
+        {"reason": ""},
+        {"scope": FreezeScope.CUSTOMER},
+        {"name": "acme"},
+        {"ends_at": datetime(2030, 1, 1)},  # noqa: DTZ001 -- that is the point
+    ):
+        with pytest.raises(InvalidUpdateFreezeError):
+            make(**wrong)
+    with pytest.raises(ProductNotFoundError):
+        make(scope=FreezeScope.PRODUCT, name="nothing")
+    assert list_freezes(vendor.ports) == []
+
+
+def test_timed_out_target_counts_against_the_threshold_and_leaves_nothing_behind(stopping: Vendor) -> None:
+    """Its notice was withdrawn and nobody announced another one."""
+    vendor = stopping
+    vendor.announce("1.1", waves=("100%",), wait_for=HOUR)
+    rollout = vendor.start("1.1", waves=("100%",), wait_for=HOUR)["id"]
+    while "prepared" not in vendor.states(rollout).values():
+        assert vendor.tick()
+    cancel_notice(vendor.ports, notice_id=vendor.show(rollout)["notices"][0], by="rita", reason="the wrong day")
+    vendor.work()
+    assert set(vendor.states(rollout).values()) == {"waiting"}
+    one = target(vendor, rollout, "acme-own")
+    assert (one["waits_for"], one["reason"]) == ("notice", "no announced notice covers the stop now")
+    assert one["deadline_at"] - one["waiting_since_at"] == HOUR
+    vendor.clock.set(one["deadline_at"])
+    vendor.work()
+    facts = vendor.show(rollout)
+    assert facts["state"] == "rolled_back"
+    assert set(vendor.states(rollout).values()) == {"timed_out"}
+    assert {t["reason"] for t in facts["targets"]} == {"waited too long for the notice"}
+    assert vendor.running() == vendor.recorded() == ALL_OLD, "what was prepared is put away"
+
+
+def test_notice_withdrawn_in_mid_rollout_holds_the_rest_until_another_is_announced(stopping: Vendor) -> None:
+    vendor = stopping
+    vendor.announce("1.1", waves=("100%",))
+    rollout = vendor.start("1.1", waves=("100%",))["id"]
+    while "succeeded" not in vendor.states(rollout).values():
+        assert vendor.tick()
+    cancel_notice(
+        vendor.ports, notice_id=vendor.show(rollout)["notices"][0], by="rita", reason="a call from the customer"
+    )
+    vendor.work()
+    states = Counter(vendor.states(rollout).values())
+    assert states["waiting"] >= 1
+    assert states["waiting"] + states["succeeded"] == 3
+    serving = {one.name for one in vendor.engine.containers.values() if one.status == "running"}
+    assert serving == set(ALL_NEW), "whoever waits is served by the old version"
+    vendor.announce("1.1", waves=("100%",))
+    vendor.work()
+    assert vendor.show(rollout)["state"] == "succeeded"
+
+
+def test_paused_rollout_grows_no_older(vendor: Vendor) -> None:
+    freeze(vendor, FreezeScope.CUSTOMER, "globex", length=99 * HOUR)
+    rollout = start(vendor, wait_for=HOUR)
+    before = target(vendor, rollout, "globex-own")["deadline_at"]
+    paused = pause_rollout(vendor.ports, rollout_id=rollout, by="rita", reason="lunch")
+    assert paused["paused_at"] == vendor.clock.now()
+    vendor.clock.advance(300 * HOUR)
+    vendor.work()
+    assert vendor.states(rollout)["globex-own"] == "waiting"
+    facts = resume_rollout(vendor.ports, rollout_id=rollout, by="rita")
+    assert facts["paused_at"] is None
+    moved_by = target(vendor, rollout, "globex-own")["deadline_at"] - before
+    assert 300 * HOUR <= moved_by < 300 * HOUR + timedelta(seconds=1)
+    vendor.work()
+    assert vendor.show(rollout)["state"] == "succeeded"
+
+
+def test_two_rollouts_are_never_at_work_at_one_customer_at_once(vendor: Vendor) -> None:
+    first = vendor.start("1.1", to="installation=acme-cloud")["id"]
+    second = vendor.start("1.1", to="installation=acme-own")["id"]
+    waited = set()
+    while vendor.tick():
+        at_it = [
+            one["installation"]
+            for rollout in (first, second)
+            for one in vendor.show(rollout)["targets"]
+            if one["state"] in _TOUCHED
+        ]
+        assert len(at_it) <= 1, f"both were being changed: {at_it}"
+        waited |= {
+            (one["waits_for"], one["reason"])
+            for rollout in (first, second)
+            for one in vendor.show(rollout)["targets"]
+            if one["waits_for"]
+        }
+    assert waited == {("lock", f"rollout {first} is at work at the customer")}
+    assert [vendor.show(one)["state"] for one in (first, second)] == ["succeeded"] * 2
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_no_more_than_allowed_are_touched_while_they_are_rolled_back(vendor: Vendor, version: str) -> None:
+    rollout = vendor.start(version, waves=("100%",), max_parallel=2, threshold=1)["id"]
+    while vendor.tick():
+        with vendor.ports.database.reading() as session:
+            touched = session.query(TargetUpdate).filter_by(rollout_id=rollout, active=True, cut_over=True).all()
+            customers = [one.target.installation.customer_id for one in touched]
+        assert len(touched) <= 2, "more are being changed than may"
+        assert len(set(customers)) == len(customers), "two are being changed at one customer"
+    assert vendor.show(rollout)["state"] == "rolled_back"
+    assert vendor.running() == ALL_OLD
+
+
+def test_window_that_ends_in_mid_wave_holds_the_rest_until_the_next_one(vendor: Vendor) -> None:
+    now = vendor.clock.now()
+    assert (now.hour, now.weekday()) == (9, 0), "the clock starts on a Monday morning"
+    regulate(vendor, "globex", windows=[{"from": "08:00", "to": "09:20"}])
+    freeze(vendor, FreezeScope.CUSTOMER, "globex", length=timedelta(minutes=20))
+    rollout = start(vendor)
+    assert vendor.states(rollout)["globex-own"] == "waiting"
+    vendor.clock.set(now.replace(hour=9, minute=20, second=1))
+    vendor.work()
+    one = target(vendor, rollout, "globex-own")
+    assert (one["state"], one["waits_for"], one["reason"]) == (
+        "waiting",
+        "window",
+        f"the window opens {now + timedelta(days=1):%Y-%m-%d} 08:00Z",
+    )
+    vendor.clock.set(now.replace(hour=8, minute=0, second=0) + timedelta(days=1))
+    vendor.work()
+    assert vendor.show(rollout)["state"] == "succeeded"
+
+
+def test_cutover_that_would_overrun_the_window_with_its_way_back_does_not_begin(vendor: Vendor) -> None:
+    """Half a minute before the window's end: the cutover alone would fit, the way back would not."""
+    now = vendor.clock.now()
+    regulate(vendor, "globex", windows=[{"from": "08:00", "to": "09:20"}])
+    needs = vendor.plan("1.1", to="customer=globex")["targets"][0]["predicted"]
+    assert needs["needs_s"] > needs["cutover"]["p90_s"]
+    closes_at = now.replace(hour=9, minute=20, second=0, microsecond=0)
+    vendor.clock.set(closes_at - timedelta(seconds=needs["needs_s"] - 0.5))
+    rollout = start(vendor, to="customer=globex")
+    one = target(vendor, rollout, "globex-own")
+    assert one["waits_for"] == "window"
+    assert "too soon for" in one["reason"]
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=-2), timedelta(hours=-1), timedelta(hours=2), timedelta(days=40)])
+def test_clock_that_jumps_leaves_every_target_whole(vendor: Vendor, jump: timedelta) -> None:
+    rollout = vendor.start("1.1")["id"]
+    while not any(state in _TOUCHED for state in vendor.states(rollout).values()):
+        assert vendor.tick()
+    vendor.clock.set(vendor.clock.now() + jump)
+    if jump < timedelta(0):
+        vendor.wait_for_lease()
+    vendor.work()
+    assert vendor.show(rollout)["state"] in {"succeeded", "rolled_back", "failed"}
+    assert set(vendor.running()) == set(ALL_NEW), "somebody is without service"
+    assert vendor.running() == vendor.recorded()
+
+
+@pytest.mark.parametrize("at", ["prepared", "cutting_over", "soaking"])
+@pytest.mark.parametrize("hand", ["stops", "removes"])
+def test_container_touched_by_hand_in_between_ends_in_a_named_state(vendor: Vendor, at: str, hand: str) -> None:
+    """Somebody stops or removes the container that serves while the rollout is at it."""
+    rollout = vendor.start("1.1", to="installation=globex-own")["id"]
+    for _ in range(200):
+        if vendor.states(rollout)["globex-own"] == at or not vendor.tick():
+            break
+    serving = [one for one in vendor.engine.containers.values() if one.name == "globex-own" and one.status == "running"]
+    for one in serving:
+        vendor.engine.end(one, 137)
+        if hand == "removes":
+            del vendor.engine.containers[one.id]
+    vendor.work()
+    facts = vendor.show(rollout)
+    state = facts["targets"][0]["state"]
+    assert state in {"succeeded", "rolled_back", "failed", "inconsistent"}
+    assert facts["state"] in {"succeeded", "rolled_back", "failed"}
+    if state == "succeeded":
+        assert vendor.running()["globex-own"] == "1.1"
+    elif state != "inconsistent":
+        assert vendor.recorded()["globex-own"] == "1.0"
+        assert facts["targets"][0]["reason"]
+
+
+def test_wave_is_watched_before_the_next_one_begins(vendor: Vendor) -> None:
+    rollout = vendor.start("1.1", waves=("1", "100%"), wave_soak=timedelta(seconds=10))["id"]
+    while vendor.show(rollout)["waves"][0]["state"] != "soaking":
+        assert vendor.tick()
+    until = vendor.show(rollout)["waves"][0]["soak_until_at"]
+    assert until - vendor.clock.now() == timedelta(seconds=10)
+    while vendor.show(rollout)["waves"][1]["state"] == "pending":
+        assert set(vendor.states(rollout).values()) == {"succeeded", "pending"}
+        assert vendor.tick()
+    assert vendor.clock.now() >= until
+    vendor.work()
+    assert vendor.show(rollout)["state"] == "succeeded"
+
+
+def test_target_that_falls_ill_while_its_wave_is_watched_fails_the_wave(vendor: Vendor) -> None:
+    rollout = vendor.start("1.1", waves=("1", "100%"), wave_soak=timedelta(seconds=20))["id"]
+    while vendor.show(rollout)["waves"][0]["state"] != "soaking":
+        assert vendor.tick()
+    for image in vendor.engine.images.values():
+        if image.version == "1.1":
+            image.behaviour = Behaviour.SICK
+    vendor.work()
+    facts = vendor.show(rollout)
+    assert facts["state"] == "failed"
+    assert [wave["state"] for wave in facts["waves"]] == ["failed", "skipped"]
+    assert "wave 1 fell ill while it was watched: acme-cloud: " in facts["reason"]
+    assert vendor.running() == {**ALL_OLD, "acme-cloud": "1.1"}
+    for image in vendor.engine.images.values():
+        if image.version == "1.1":
+            image.behaviour = Behaviour.GOOD
+    retry_rollout(vendor.ports, rollout_id=rollout, by="rita")
+    vendor.work()
+    assert vendor.show(rollout)["state"] == "succeeded"
+    assert vendor.running() == ALL_NEW
+
+
+def test_gated_rollout_waits_for_a_person_after_every_wave(vendor: Vendor) -> None:
+    rollout = vendor.start("1.1", waves=("1", "1", "100%"), gated=True)["id"]
+    for done in (1, 2):
+        vendor.work()
+        facts = vendor.show(rollout)
+        assert (facts["state"], facts["pause_reason"]) == ("paused", "gate")
+        assert facts["waves"][done - 1]["state"] == "gate"
+        assert facts["reason"] == f"wave {done} is done, and somebody has to let wave {done + 1} begin"
+        assert Counter(vendor.states(rollout).values())["succeeded"] == done
+        resume_rollout(vendor.ports, rollout_id=rollout, by="rita", reason="looks good")
+    vendor.work()
+    facts = vendor.show(rollout)
+    assert facts["state"] == "succeeded", "behind the last wave nobody has to open anything"
+    assert {wave["state"] for wave in facts["waves"]} == {"succeeded"}
+
+
+def test_rollout_that_waits_at_its_gate_can_be_aborted(vendor: Vendor) -> None:
+    rollout = vendor.start("1.1", waves=("1", "100%"), gated=True)["id"]
+    vendor.work()
+    abort_rollout(vendor.ports, rollout_id=rollout, by="rita", reason="enough")
+    vendor.work()
+    facts = vendor.show(rollout)
+    assert (facts["state"], facts["pause_reason"]) == ("aborted", None)
+    assert [wave["state"] for wave in facts["waves"]] == ["succeeded", "skipped"]
+    assert Counter(vendor.states(rollout).values()) == {"succeeded": 1, "skipped": 2}
+
+
+@pytest.mark.parametrize("wait_for", [timedelta(0), timedelta(days=-1), timedelta(days=9999)])
+def test_wait_that_nobody_can_mean_is_refused(vendor: Vendor, wait_for: timedelta) -> None:
+    with pytest.raises(InvalidWaitError):
+        vendor.start("1.1", wait_for=wait_for)
