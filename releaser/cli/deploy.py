@@ -26,7 +26,7 @@ from releaser.cli.show import Output, expected, safe, seconds, show, table
 from releaser.domain.plan import RolloutOptions
 from releaser.domain.rollout import RolloutState
 from releaser.domain.waiting import DEFAULT_WAIT_FOR
-from releaser.domain.waves import DEFAULT_SIZES, parse_sizes
+from releaser.domain.waves import DEFAULT_SIZES, parse_limit, parse_sizes
 from releaser.flows.plan_rollout import plan_rollout
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.show_rollout import show_rollout
