@@ -12,6 +12,9 @@ from releaser.i18n import Translator, mark
 _PLAIN = {
     "every wave succeeded": mark("every wave succeeded"),
     "already installed everywhere": mark("already installed everywhere"),
+    "no announced notice covers the stop now": mark("no announced notice covers the stop now"),
+    "what is there changed since the plan was approved": mark("what is there changed since the plan was approved"),
+    "rehearsed: every target could be prepared": mark("rehearsed: every target could be prepared"),
     "nothing stops": mark("nothing stops"),
     "the state before is back": mark("the state before is back"),
     "nothing runs, as before the rollout": mark("nothing runs, as before the rollout"),
@@ -105,6 +108,63 @@ _FORMS = tuple(
         (r"(?P<n>\d+) requests are still under way", mark("requests still under way: {n}")),
         (r"(?P<n>\d+) requests are cut off after (?P<s>\S+) s", mark("requests cut off after {s} s: {n}")),
         (r"(?P<version>\S+) was yanked", mark("{version} was yanked")),
+        (r"freeze (?P<n>\d+) until (?P<when>\S+ \S+): (?P<why>.*)", mark("freeze {n} until {when}: {why}")),
+        (r"rollout (?P<n>\d+) is at work at the customer", mark("rollout {n} is at work at the customer")),
+        (r"announced for (?P<when>\S+ \S+)", mark("announced for {when}")),
+        (r"the window opens (?P<when>\S+ \S+)", mark("the window opens {when}")),
+        (
+            r"the window closes (?P<when>\S+ \S+), too soon for (?P<s>\S+) s; the next opens (?P<next>\S+ \S+)",
+            mark("the window closes {when}, too soon for {s} s; the next one opens {next}"),
+        ),
+        (
+            r"wave (?P<n>\d+) is done, and somebody has to let wave (?P<next>\d+) begin",
+            mark("wave {n} is done, and somebody has to let wave {next} begin"),
+        ),
+        (r"waited too long for the (?P<what>\S+)", mark("waited too long ({what})")),
+        (
+            r"rehearsed: (?P<n>\d+) targets could not be prepared",
+            mark("rehearsed; targets that could not be prepared: {n}"),
+        ),
+        (
+            r"superseded by rollout (?P<n>\d+) of (?P<version>\S+)",
+            mark("rollout {n} of {version} took its place"),
+        ),
+        (r"could not begin yet: (?P<why>.*)", mark("could not begin yet: {why}")),
+        (
+            r"could not begin by (?P<when>\S+ \S+), so plan it again: (?P<why>.*)",
+            mark("could not begin by {when}, so it has to be planned again: {why}"),
+        ),
+        (
+            r"(?P<why>.*); the version is not safe to roll back, so it was left as it is: roll a mended version out there",
+            mark(
+                "{why}; the version is not safe to roll back, so it was left as it is: roll a mended version out there"
+            ),
+        ),
+        (r"there is no service of target (?P<target>\d+)", mark("there is no such service")),
+        (
+            r"the swarm takes (?P<name>\S+) back by itself: (?P<why>.*)",
+            mark("the swarm takes {name} back by itself: {why}"),
+        ),
+        (
+            r"the swarm paused the update of (?P<name>\S+): (?P<why>.*)",
+            mark("the swarm paused the update of {name}: {why}"),
+        ),
+        (
+            r"the swarm took the update back by itself \((?P<state>\S+)\) of (?P<name>\S+): (?P<why>.*)",
+            mark("the swarm took the update of {name} back by itself ({state}): {why}"),
+        ),
+        (
+            r"(?P<n>\d+) of (?P<all>\d+) tasks of (?P<name>\S+) run what is wanted(?P<rest>.*)",
+            mark("{name}: {n} of {all} tasks run what is wanted{rest}"),
+        ),
+        (
+            r"all (?P<n>\d+) tasks of (?P<name>\S+) run, and the swarm watches them still(?P<rest>.*)",
+            mark("{name}: all {n} tasks run, and the swarm watches them still{rest}"),
+        ),
+        (
+            r"(?P<name>\S+): (?P<n>\d+) of (?P<all>\d+) tasks run on (?P<rest>.*)",
+            mark("{name}: {n} of {all} tasks run on {rest}"),
+        ),
     )
 )
 _EXITED = re.compile(
@@ -153,6 +213,20 @@ _STEPS = {
     "switch-link-back": mark("switch back to the old version"),
     "start-old-service": mark("start the old version"),
     "discard-new": mark("remove the new version"),
+    "stage-override": mark("lay the new images' digests ready"),
+    "compose-up": mark("have compose make the new ones"),
+    "compose-up-old": mark("have compose make the old ones again"),
+    "restore-override": mark("put the old images' digests back"),
+    "find-image": mark("find the image"),
+    "claim-service": mark("claim the service"),
+    "create-service": mark("create the service"),
+    "update-service": mark("have the swarm update the service"),
+    "restore-service": mark("have the swarm take the service back"),
+    "forget-before": mark("forget what was kept to go back"),
+    "let-go": mark("let the service go"),
+    "proxy-create": mark("create the proxy"),
+    "proxy-change": mark("lead the proxy to the new ones"),
+    "proxy-back": mark("lead the proxy back to the old ones"),
 }
 
 

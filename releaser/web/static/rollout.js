@@ -44,12 +44,16 @@
     if (known) return put(known, html, "outerMorph");
     const rows = document.getElementById(`wave-${wave}-rows`);
     if (fixed || !rows || rows.hasAttribute("hx-get") || !KEEPS.includes(rank)) return undefined;
-    rows.prepend(made(html));
-    // As many as before: what is done or has not begun goes, the last first.
-    for (const one of [...rows.children].reverse()) {
-      if (rows.children.length <= MOST_ROWS) break;
-      if (!KEEPS.includes(one.dataset.rank) && !one.contains(document.activeElement)) one.remove();
+    // As many as fit: what is done or has not begun makes room, the last first; for what failed, what is at work does too.
+    const spare = [...rows.children].reverse().filter((one) => !one.contains(document.activeElement));
+    const goes =
+      spare.find((one) => !KEEPS.includes(one.dataset.rank)) ??
+      (rank === "bad" ? spare.find((one) => one.dataset.rank !== "bad") : undefined);
+    if (rows.children.length >= MOST_ROWS) {
+      if (!goes) return undefined;
+      goes.remove();
     }
+    rows.prepend(made(html));
     return undefined;
   };
 
