@@ -1,27 +1,35 @@
-"""Do the one next thing for one target's update: claim, decide, record the intent, act, record what was seen.
+"""Do what is due for one target's update: claim, decide, record the intent, act, record what was seen and what comes next.
 
 Called again and again by any worker. Nothing rests on who calls: the lease keeps others away, the generation
 fences a controller that lost it, and every step looks before it acts, so that a repeat after a crash finishes it.
+
+What was seen of one step and the intent of the next one are one transaction: nothing is carried out before its intent is kept, and
+an update that goes on without a pause costs one transaction for each step and look.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 from sqlalchemy.orm import Session
 
-from releaser.domain.advance import Look, MoveTo, Repeat, Rest, RunStep, UpdateView, next_action, way_out
-from releaser.domain.rollout import AT_WORK, StepState, UpdateState
+from releaser.domain.advance import UNTOUCHED, Look, MoveTo, Repeat, Rest, RunStep, UpdateView, next_action, way_out
+from releaser.domain.rollout import AT_WORK, UPDATE_ENDED, StepState, UpdateState
 from releaser.domain.target import Assignment, Desired, Health, Phase, Step, Stop, Verdict
 from releaser.errors import OutsideError, ReleaserError
 from releaser.flows.measure_stop import end_of_stop, keep_stop, measure_stop
 from releaser.flows.move_update import cutover_deadline, gate_deadline, move_update, steps_of
 from releaser.flows.ports import Ports
-from releaser.store import rollout_work
+from releaser.store import journal, rollout_work
+from releaser.store.journal import Entry
 from releaser.store.plain import load
-from releaser.store.rollouts import StepRecord, TargetUpdate
+from releaser.store.rollouts import TargetUpdate
 from releaser.targets.target import Driver, EngineUnreachableError, FencedError, InconsistentError
+from releaser.targets.watch import Seen
 
 LEASE_FOR = timedelta(seconds=7)
 LOOK_AGAIN_FOR = timedelta(milliseconds=100)
@@ -30,78 +38,175 @@ OFFLINE_FOR = timedelta(seconds=30)
 LONGEST_REST_FOR = timedelta(seconds=10)
 
 _PASSED = ":healthy"
+# What the rules of the rollout care for; a target's other moves concern nobody else.
+_TELLS = UPDATE_ENDED | {UpdateState.PREPARED, UpdateState.ROLLING_BACK}
+
+
+@dataclass(slots=True, kw_only=True)
+class _Held:
+    """What is known of an update while its lease is held: what stays the same in an attempt, and the journal, which only we write."""
+
+    update_id: int
+    driver: Driver
+    assignment: Assignment
+    planned: list[dict[str, Any]]
+    steps: tuple[Step, ...]
+    journal: dict[str, Entry]
+    tells: bool = False
+    """Whether it arrived where the rules of the rollout care for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Claimed:
-    """What a claim decided: the action, and all that is needed to do it without the database."""
+class _AtHand:
+    """What was decided and recorded, to be done without the database. `state` is the one it was decided in."""
 
+    held: _Held
     action: RunStep | Look
-    view: UpdateView
-    assignment: Assignment
-    driver: Driver
-    tries: int
-    look_every: timedelta
+    state: UpdateState
 
 
-def advance_target(ports: Ports, *, update_id: int) -> datetime | None:
-    """Do one action for the update. Returns when to call again, or None when another holds it or nothing is to do."""
-    claimed = _claim(ports, update_id)
-    if not isinstance(claimed, _Claimed):
-        return claimed
-    try:
-        if isinstance(claimed.action, RunStep):
-            measure_stop(ports, update_id=update_id, step=claimed.action.step, assignment=claimed.assignment)
-            detail = claimed.driver.apply(claimed.action.step, claimed.assignment)
-            return _done(ports, update_id, claimed, claimed.action.step, detail)
-        return _looked(ports, update_id, claimed, _look(claimed))
-    except FencedError:
-        return None
-    except OutsideError as error:
-        return _failed(ports, update_id, claimed, error, permanent=error.permanent)
-    except ReleaserError as error:
-        return _failed(ports, update_id, claimed, error, permanent=True)
+_Upcoming = _AtHand | datetime | None
+_Told = datetime | Verdict | None
+"""What follows from what was done: a rest until then, a verdict to decide by, or nothing but what the rows say."""
 
 
-def _claim(ports: Ports, update_id: int) -> _Claimed | datetime | None:
-    """Take the lease, decide, and record the decision: a move at once, a step as an intent."""
+def always() -> bool:
+    """Go on until the update rests."""
+    return True
+
+
+def advance_target(ports: Ports, *, update_id: int, going_on: Callable[[], bool] = always) -> datetime | None:
+    """Do what is due for the update until it rests, or `going_on` says no between two actions.
+
+    Returns when to call again, or None when another one holds it or there is nothing to do until the rollout moves it.
+    """
+    upcoming = _claimed(ports, update_id)
+    while isinstance(upcoming, _AtHand):
+        upcoming = _carried_out(ports, upcoming, going_on)
+    return upcoming
+
+
+def _claimed(ports: Ports, update_id: int) -> _Upcoming:
+    """Take the lease, decide, and record the decision."""
     now = ports.clock.now()
     with ports.database.transaction() as session:
-        update = rollout_work.assigned(session, update_id)
+        update = rollout_work.update(session, update_id)
         if update is None or update.state not in AT_WORK or not update.active:
             return None
         if not rollout_work.claim(session, update, owner=ports.owner, now=now, until=now + LEASE_FOR):
             return None
-        driver = ports.drivers[update.target.driver]
-        records = rollout_work.steps(session, update)
-        view = _view(update, records)
-        action = next_action(view, now=now)
-        if isinstance(action, MoveTo):
-            _move(session, update, action, driver=driver, now=now)
-            ports.wake()
-            return now
-        if isinstance(action, Rest | Repeat):
-            return None
-        tries = 0
+        held = _held(session, ports, update)
+        upcoming = _next(session, update, held, now=now)
+    _tell(ports, held)
+    return upcoming
+
+
+def _held(session: Session, ports: Ports, update: TargetUpdate) -> _Held:
+    names = rollout_work.named(session, update)
+    assignment = Assignment(
+        target=f"{names.installation}/{names.module}@{names.host}",
+        host=names.host,
+        address=names.address,
+        rollout=update.rollout_id,
+        attempt=update.attempt,
+        generation=update.generation,
+        desired=load(Desired, update.desired),
+        previous=load(Desired, update.previous) if update.previous else None,
+    )
+    return _Held(
+        update_id=update.id,
+        driver=ports.drivers[names.driver],
+        assignment=assignment,
+        planned=update.steps,
+        steps=steps_of(update),
+        journal=journal.entries(session, update),
+    )
+
+
+def _carried_out(ports: Ports, at_hand: _AtHand, going_on: Callable[[], bool]) -> _Upcoming:
+    """Act with no transaction open, then record what came of it and decide what is next."""
+    held, action = at_hand.held, at_hand.action
+    tell: Callable[[Session, TargetUpdate, _AtHand, datetime], _Told]
+    try:
         if isinstance(action, RunStep):
-            tries = _record_intent(session, update, records.get(action.step.name), action, now=now)
-        return _Claimed(
-            action=action,
-            view=view,
-            assignment=_assignment(update),
-            driver=driver,
-            tries=tries,
-            look_every=_look_every(update, now=now),
-        )
+            measure_stop(ports, update_id=held.update_id, step=action.step, assignment=held.assignment)
+            tell = partial(_done, detail=held.driver.apply(action.step, held.assignment))
+        else:
+            verdict = _look(at_hand)
+            over = verdict.health is Health.HEALTHY and not action.gate
+            seen = end_of_stop(ports, update_id=held.update_id, state=at_hand.state) if over else None
+            tell = partial(_looked, verdict=verdict, seen=seen)
+    except FencedError:
+        return None
+    except ReleaserError as error:
+        tell = partial(_failed, error=error)
+    now = ports.clock.now()
+    with ports.database.transaction() as session:
+        update = rollout_work.update(session, held.update_id)
+        if update is None or not _is_ours(update, ports.owner, held.assignment):
+            return None
+        told = tell(session, update, at_hand, now)
+        if isinstance(told, datetime):
+            return told
+        upcoming = _next(session, update, held, now=now, verdict=told, going_on=going_on())
+    _tell(ports, held)
+    return upcoming
 
 
-def _view(update: TargetUpdate, records: dict[str, StepRecord]) -> UpdateView:
-    done = {name for name, record in records.items() if record.state is StepState.DONE}
+def _is_ours(update: TargetUpdate, owner: str, assignment: Assignment) -> bool:
+    """Whether this process still holds it, for the attempt that it acted in."""
+    mine = update.active and update.lease_owner == owner
+    return mine and (update.attempt, update.generation) == (assignment.attempt, assignment.generation)
+
+
+def _tell(ports: Ports, held: _Held) -> None:
+    """Wake whoever looks at rollouts, once they can see it."""
+    if held.tells:
+        held.tells = False
+        ports.wake()
+
+
+def _next(
+    session: Session,
+    update: TargetUpdate,
+    held: _Held,
+    *,
+    now: datetime,
+    verdict: Verdict | None = None,
+    going_on: bool = True,
+) -> _Upcoming:
+    """Record every move that is due, then the intent of the step that comes next; a look needs none."""
+    while True:
+        action = next_action(_view(update, held, verdict), now=now)
+        if isinstance(action, Rest):
+            return None
+        if isinstance(action, MoveTo):
+            _move(session, update, held, action, now=now)
+            # Where nothing is soaked, what was just seen is the look at its end.
+            verdict = verdict if action.to is UpdateState.SOAKING else None
+        elif isinstance(action, Repeat):
+            _begin_back_again(session, update, held, action.reason)
+            verdict = None
+        elif isinstance(action, Look) and verdict is not None:
+            return now + _look_every(update, now=now)
+        elif not going_on:
+            return now
+        else:
+            if isinstance(action, RunStep):
+                _record_intent(session, update, held, action.step, now=now)
+            return _AtHand(held=held, action=action, state=update.state)
+
+
+def _view(update: TargetUpdate, held: _Held, verdict: Verdict | None) -> UpdateView:
+    if held.planned != update.steps:  # a roll-back was added
+        held.planned, held.steps = update.steps, steps_of(update)
+    done = {name for name, entry in held.journal.items() if entry.state is StepState.DONE}
     return UpdateView(
         state=update.state,
-        steps=steps_of(update),
+        steps=held.steps,
         done=frozenset(done),
         passed=frozenset(name.removesuffix(_PASSED) for name in done if name.endswith(_PASSED)),
+        verdict=verdict,
         deadline_at=update.deadline_at,
         soak_until_at=update.soak_until_at,
         ends_as=update.ends_as,
@@ -110,18 +215,9 @@ def _view(update: TargetUpdate, records: dict[str, StepRecord]) -> UpdateView:
     )
 
 
-def _assignment(update: TargetUpdate) -> Assignment:
-    target = update.target
-    return Assignment(
-        target=f"{target.installation.name}/{target.module.name}@{target.host.name}",
-        host=target.host.name,
-        address=target.host.address,
-        rollout=update.rollout_id,
-        attempt=update.attempt,
-        generation=update.generation,
-        desired=load(Desired, update.desired),
-        previous=load(Desired, update.previous) if update.previous else None,
-    )
+def _move(session: Session, update: TargetUpdate, held: _Held, action: MoveTo, *, now: datetime) -> None:
+    move_update(session, update, action.to, driver=held.driver, now=now, reason=action.reason, ends_as=action.ends_as)
+    held.tells |= action.to in _TELLS
 
 
 def _look_every(update: TargetUpdate, *, now: datetime) -> timedelta:
@@ -132,147 +228,108 @@ def _look_every(update: TargetUpdate, *, now: datetime) -> timedelta:
     return LOOK_AGAIN_FOR
 
 
-def _record_intent(
-    session: Session, update: TargetUpdate, record: StepRecord | None, action: RunStep, *, now: datetime
-) -> int:
-    """Write that the step is about to be carried out, and when the service is about to stop. Returns the tries."""
-    if action.step.stops is not Stop.NONE and update.cut_over and update.stopped_at is None:
-        update.stopped_at = now
-    if record is not None:
-        record.tries += 1
-        return record.tries
-    session.add(
-        StepRecord(
-            update_id=update.id, attempt=update.attempt, name=action.step.name, state=StepState.INTENT, intent_at=now
-        )
-    )
-    return 1
+def _record_intent(session: Session, update: TargetUpdate, held: _Held, step: Step, *, now: datetime) -> None:
+    """Write that the step is about to be carried out, and when the service is about to stop."""
+    if step.stops is not Stop.NONE and update.cut_over and update.stopped_at is None:
+        rollout_work.write(session, update, stopped_at=now)
+    held.journal[step.name] = journal.intend(session, update, step.name, before=held.journal.get(step.name), now=now)
 
 
-def _look(claimed: _Claimed) -> Verdict:
-    rolling_back = claimed.view.state is UpdateState.ROLLING_BACK
-    wanted = claimed.assignment.previous if rolling_back else claimed.assignment.desired
-    gate = claimed.action.gate if isinstance(claimed.action, Look) else ""
-    return claimed.driver.verify(replace(claimed.assignment, gate=gate), wanted=wanted)
+def _look(at_hand: _AtHand) -> Verdict:
+    assignment = at_hand.held.assignment
+    wanted = assignment.previous if at_hand.state is UpdateState.ROLLING_BACK else assignment.desired
+    gate = at_hand.action.gate if isinstance(at_hand.action, Look) else ""
+    return at_hand.held.driver.verify(replace(assignment, gate=gate), wanted=wanted)
 
 
-def _mine(session: Session, ports: Ports, update_id: int) -> TargetUpdate | None:
-    """The update again, if this process still holds it."""
-    update = rollout_work.update(session, update_id)
-    return update if update is not None and update.active and update.lease_owner == ports.owner else None
+def _finish(session: Session, update: TargetUpdate, held: _Held, name: str, detail: str, *, now: datetime) -> None:
+    held.journal[name] = journal.finish(session, update, name, detail, before=held.journal.get(name), now=now)
 
 
-def _done(ports: Ports, update_id: int, claimed: _Claimed, step: Step, detail: str) -> datetime | None:
+def _done(session: Session, update: TargetUpdate, at_hand: _AtHand, now: datetime, *, detail: str) -> None:
     """Record that a step was carried out and seen; from then on what its gate looks at has its time to become healthy."""
-    now = ports.clock.now()
-    with ports.database.transaction() as session:
-        update = _mine(session, ports, update_id)
-        if update is None:
-            return None
-        rollout_work.finish_step(session, update, step.name, detail, now=now)
-        update.not_before_at = None
-        if step.gate and update.state is UpdateState.CUTTING_OVER:
-            update.deadline_at = gate_deadline(update, now=now)
-        _move_on(session, ports, update, replace(claimed.view, done=claimed.view.done | {step.name}), claimed, now=now)
-    return now
+    assert isinstance(at_hand.action, RunStep)  # noqa: S101 -- nothing else is carried out
+    step = at_hand.action.step
+    _finish(session, update, at_hand.held, step.name, detail, now=now)
+    if update.not_before_at is not None:
+        rollout_work.write(session, update, not_before_at=None)
+    if step.gate and update.state is UpdateState.CUTTING_OVER:
+        rollout_work.write(session, update, deadline_at=gate_deadline(update, now=now))
 
 
-def _move_on(
-    session: Session, ports: Ports, update: TargetUpdate, view: UpdateView, claimed: _Claimed, *, now: datetime
-) -> None:
-    """Move at once where nothing else is left to do in this state, unless somebody else moved the update meanwhile."""
-    if update.state is not view.state:
-        return
-    action = next_action(replace(view, verdict=None, deadline_at=update.deadline_at), now=now)
-    if isinstance(action, MoveTo):
-        _move(session, update, action, driver=claimed.driver, now=now)
-        ports.wake()
+def _looked(
+    session: Session, update: TargetUpdate, at_hand: _AtHand, now: datetime, *, verdict: Verdict, seen: Seen | None
+) -> Verdict | None:
+    """Record what was seen; a gate that is passed needs the verdict no more, and neither does who was moved meanwhile."""
+    keep_stop(update, seen)
+    if update.state is not at_hand.state:
+        return None
+    healthy = verdict.health is Health.HEALTHY
+    if healthy and update.stopped_at is not None and update.served_at is None:
+        rollout_work.write(session, update, served_at=now)
+    if isinstance(at_hand.action, Look) and at_hand.action.gate and healthy:
+        _finish(session, update, at_hand.held, at_hand.action.gate + _PASSED, verdict.reason, now=now)
+        if update.state is UpdateState.CUTTING_OVER:
+            rollout_work.write(session, update, deadline_at=cutover_deadline(update, now=now))
+        return None
+    _mind_the_soak(session, update, verdict, now=now)
+    return verdict
 
 
-def _looked(ports: Ports, update_id: int, claimed: _Claimed, verdict: Verdict) -> datetime | None:
-    """Decide again with the verdict: pass a gate, move, or look again soon."""
-    over = verdict.health is Health.HEALTHY and not (isinstance(claimed.action, Look) and claimed.action.gate)
-    seen = end_of_stop(ports, update_id=update_id, state=claimed.view.state) if over else None
-    now = ports.clock.now()
-    with ports.database.transaction() as session:
-        update = _mine(session, ports, update_id)
-        if update is None:
-            return None
-        keep_stop(update, seen)
-        if verdict.health is Health.HEALTHY and update.stopped_at is not None and update.served_at is None:
-            update.served_at = now
-        look = claimed.action
-        if isinstance(look, Look) and look.gate and verdict.health is Health.HEALTHY:
-            rollout_work.finish_step(session, update, look.gate + _PASSED, verdict.reason, now=now)
-            if update.state is UpdateState.CUTTING_OVER:
-                update.deadline_at = cutover_deadline(update, now=now)
-            view = replace(claimed.view, passed=claimed.view.passed | {look.gate})
-            _move_on(session, ports, update, view, claimed, now=now)
-            return now
-        _mind_the_soak(update, verdict, now=now)
-        action = next_action(
-            replace(claimed.view, verdict=verdict, deadline_at=update.deadline_at, repeats=update.repeats), now=now
-        )
-        if isinstance(action, Repeat):
-            _begin_back_again(session, update, action.reason)
-            return now
-        if isinstance(action, MoveTo):
-            _move(session, update, action, driver=claimed.driver, now=now)
-            ports.wake()
-            return now
-        return now + claimed.look_every
-
-
-def _mind_the_soak(update: TargetUpdate, verdict: Verdict, *, now: datetime) -> None:
+def _mind_the_soak(session: Session, update: TargetUpdate, verdict: Verdict, *, now: datetime) -> None:
     """While soaking, a probe that fails starts a deadline and one that answers ends it."""
     if update.state is not UpdateState.SOAKING:
         return
     if verdict.health is Health.HEALTHY:
-        update.deadline_at = None
+        if update.deadline_at is not None:
+            rollout_work.write(session, update, deadline_at=None)
     elif update.deadline_at is None:
         health = load(Desired, update.desired).spec.health
-        update.deadline_at = now + timedelta(seconds=FAILING_PROBES * health.interval_s + health.timeout_s)
+        patience_for = timedelta(seconds=FAILING_PROBES * health.interval_s + health.timeout_s)
+        rollout_work.write(session, update, deadline_at=now + patience_for)
 
 
-def _begin_back_again(session: Session, update: TargetUpdate, reason: str) -> None:
+def _begin_back_again(session: Session, update: TargetUpdate, held: _Held, reason: str) -> None:
     """Undo that the roll-back's steps are done; each looks first, so only what is missing happens again."""
-    update.repeats += 1
-    update.reason = f"the roll-back began again: {reason}"[:2000] if not update.reason else update.reason
-    names = [step["name"] for step in update.steps if step["phase"] == Phase.ROLL_BACK.value]
-    for record in rollout_work.steps(session, update).values():
-        if record.name.removesuffix(_PASSED) in names:
-            record.state, record.done_at = StepState.INTENT, None
-
-
-def _move(session: Session, update: TargetUpdate, action: MoveTo, *, driver: Driver, now: datetime) -> None:
-    move_update(session, update, action.to, driver=driver, now=now, reason=action.reason, ends_as=action.ends_as)
+    told = update.reason or f"the roll-back began again: {reason}"[:2000]
+    rollout_work.write(session, update, repeats=update.repeats + 1, reason=told)
+    back = {step["name"] for step in update.steps if step["phase"] == Phase.ROLL_BACK.value}
+    undone = [name for name in held.journal if name.removesuffix(_PASSED) in back]
+    journal.reopen(session, update, undone)
+    held.journal |= {name: replace(held.journal[name], state=StepState.INTENT) for name in undone}
 
 
 def _failed(
-    ports: Ports, update_id: int, claimed: _Claimed, error: ReleaserError, *, permanent: bool
+    session: Session, update: TargetUpdate, at_hand: _AtHand, now: datetime, *, error: ReleaserError
 ) -> datetime | None:
     """A passing fault rests and tries again until the deadline; a lasting one ends the attempt by the rules."""
-    now = ports.clock.now()
-    with ports.database.transaction() as session:
-        update = _mine(session, ports, update_id)
-        if update is None:
-            return None
-        if isinstance(error, EngineUnreachableError) and update.state is UpdateState.PREPARING and update.deadline_at:
-            update.deadline_at = min(update.deadline_at, now + OFFLINE_FOR)
-        late = update.deadline_at is not None and now >= update.deadline_at
-        # Going back is worth trying again whatever stood in the way: until the deadline nobody else will.
-        goes_back = update.state is UpdateState.ROLLING_BACK and not isinstance(error, InconsistentError)
-        if (not permanent or goes_back) and not late:
-            rest = min(LONGEST_REST_FOR, timedelta(seconds=0.2 * 2 ** min(claimed.tries, 8)))
-            update.reason, update.not_before_at = f"trying again: {error.detail}"[:2000], now + rest
-            return update.not_before_at
-        _move(session, update, _after_failure(update, str(error)), driver=claimed.driver, now=now)
-    ports.wake()
-    return now
+    if update.state is not at_hand.state:
+        return None
+    if isinstance(error, EngineUnreachableError) and update.state is UpdateState.PREPARING and update.deadline_at:
+        rollout_work.write(session, update, deadline_at=min(update.deadline_at, now + OFFLINE_FOR))
+    late = update.deadline_at is not None and now >= update.deadline_at
+    permanent = not isinstance(error, OutsideError) or error.permanent
+    # Going back is worth trying again whatever stood in the way: until the deadline nobody else will.
+    goes_back = update.state is UpdateState.ROLLING_BACK and not isinstance(error, InconsistentError)
+    if (not permanent or goes_back) and not late:
+        rests_until = now + _rest_for(at_hand)
+        rollout_work.write(session, update, reason=f"trying again: {error}"[:2000], not_before_at=rests_until)
+        return rests_until
+    _move(session, update, at_hand.held, _after_failure(update, error), now=now)
+    return None
 
 
-def _after_failure(update: TargetUpdate, reason: str) -> MoveTo:
+def _rest_for(at_hand: _AtHand) -> timedelta:
+    """Ever longer from one try of a step to the next."""
+    entry = at_hand.held.journal.get(at_hand.action.step.name) if isinstance(at_hand.action, RunStep) else None
+    return min(LONGEST_REST_FOR, timedelta(seconds=0.2 * 2 ** min(entry.tries if entry else 0, 8)))
+
+
+def _after_failure(update: TargetUpdate, error: ReleaserError) -> MoveTo:
+    reason = str(error)
     if update.state is UpdateState.ROLLING_BACK:
+        if update.ends_as in UNTOUCHED and not isinstance(error, InconsistentError):
+            return MoveTo(to=update.ends_as, reason=f"could not be tidied up: {reason}")
         return MoveTo(to=UpdateState.INCONSISTENT, reason=f"could not be rolled back: {reason}")
     if update.state is UpdateState.COMMITTING:
         return MoveTo(to=UpdateState.SUCCEEDED, reason=f"left over: {reason}")

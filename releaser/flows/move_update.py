@@ -12,7 +12,7 @@ from releaser.domain.target import Desired, Phase, Step
 from releaser.domain.waiting import DEFAULT_WAIT_FOR, Wait, deadline
 from releaser.flows.keep_cutover import keep_cutover
 from releaser.flows.settle_target import settle_target
-from releaser.store import moves
+from releaser.store import moves, rollout_work
 from releaser.store.installations import Installed
 from releaser.store.plain import dump, load
 from releaser.store.rollouts import TargetUpdate
@@ -45,13 +45,14 @@ def move_update(
     if update.state is _U.WAITING and to is not _U.WAITING:
         values["reason"] = ""
     if reason and (update.state is not _U.ROLLING_BACK or to is _U.INCONSISTENT):
-        values["reason"] = reason  # after a roll-back the reason for it is what people look for
+        # After a roll-back the reason for it is what people look for.
+        rollout_work.write(session, update, reason=reason)
     if to is _U.ROLLING_BACK:
         values["ends_as"] = ends_as or _U.FAILED
         values["steps"] = [*update.steps, *_steps_back(update, driver)]
-    for name, value in values.items():
-        setattr(update, name, value)
-    moves.move(session, update, to, moves=UPDATE_MOVES, now=now, by=by, reason=reason)
+    moves.move(session, update, to, moves=UPDATE_MOVES, now=now, by=by, reason=reason, **values)
+    if to in UPDATE_ENDED:
+        rollout_work.load_target(session, update)
     if to is _U.SUCCEEDED or (
         to is _U.ALREADY_INSTALLED and update.target.digest != load(Desired, update.desired).digest
     ):

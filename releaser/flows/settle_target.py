@@ -14,16 +14,17 @@ from releaser.store.rollouts import TargetUpdate
 
 def settle_target(session: Session, update: TargetUpdate, *, made_anew: bool, now: datetime) -> None:
     """In the caller's transaction. `made_anew`: what runs was made by this update, so it is looked at afresh."""
-    target, rollout = update.target, rollout_work.to_move(session, update.rollout_id)
+    target = update.target
     if made_anew:
         target.configuration, target.looked_at = None, None
         if target.adopted is not None:
             target.adopted = {**target.adopted, "updated": True}
-        drifts.end(session, target, drifts.SETTLED, now=now, reason=f"rollout {rollout.id}")
+        drifts.end(session, target, drifts.SETTLED, now=now, reason=f"rollout {update.rollout_id}")
     options = load(RolloutOptions, rollout_work.options(session, update.rollout_id))
     if options.rehearse:
         return  # what is there was only looked at
     if options.one_off:
+        rollout = rollout_work.to_move(session, update.rollout_id)
         pins.pin(
             session,
             target.installation,
@@ -35,6 +36,7 @@ def settle_target(session: Session, update: TargetUpdate, *, made_anew: bool, no
             now=now,
         )
     elif options.unpin:
+        rollout = rollout_work.to_move(session, update.rollout_id)
         pins.unpin(
             session, target.installation, by=rollout.created_by or "releaser", reason=f"rollout {rollout.id}", now=now
         )

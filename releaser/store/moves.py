@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, Protocol, cast
 
-from sqlalchemy import CursorResult, Index, String, Table, Text, select, update
+from sqlalchemy import Index, String, Table, Text, Update, bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -31,6 +32,9 @@ class Move(Base):
     reason: Mapped[str] = mapped_column(Text, default="")
 
 
+_RECORD = cast("Table", Move.__table__).insert()
+
+
 class Stateful(Protocol):
     """A row with a state: every table of a state machine."""
 
@@ -51,7 +55,16 @@ def record(
     session: Session, row: Stateful, *, source: str, to: str, now: datetime, by: str = "", reason: str = ""
 ) -> None:
     """Write the history row of a move (also of the first one, with an empty `source`)."""
-    session.add(Move(noun=row.__tablename__, row_id=row.id, source=source, to=to, at=now, by=by, reason=reason))
+    told = {
+        "noun": row.__tablename__,
+        "row_id": row.id,
+        "source": source,
+        "to": to,
+        "at": now,
+        "by": by,
+        "reason": reason,
+    }
+    session.connection().execute(_RECORD, told)
 
 
 def move(
@@ -75,13 +88,21 @@ def move(
         raise MoveConflictError(_named(row), source=source.value, to=to.value)
     session.flush()
     table = cast("Table", cast("Any", row).__table__)
-    moved = update(table).where(table.c.id == row.id, table.c.state == source).values(state=to, **values)
-    if cast("CursorResult[Any]", session.execute(moved)).rowcount != 1:
+    given = {"of": row.id, "read": source, **{f"new_{name}": value for name, value in {"state": to, **values}.items()}}
+    moved = _moving(table, tuple(values))
+    if session.connection().execute(moved, given).rowcount != 1:
         actual = session.scalar(select(table.c.state).where(table.c.id == row.id))
         raise MoveConflictError(_named(row), source=source.value, to=to.value, actual=actual and actual.value)
     for name, value in {"state": to, **values}.items():
         set_committed_value(row, name, value)  # as it stands in the row now: nothing has to be read for it
     record(session, row, source=source.value, to=to.value, now=now, by=by, reason=reason)
+
+
+@cache
+def _moving(table: Table, names: tuple[str, ...]) -> Update:
+    """Putting a statement together costs more than carrying it out."""
+    changes = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in ("state", *names)}
+    return table.update().where(table.c.id == bindparam("of"), table.c.state == bindparam("read")).values(changes)
 
 
 def _named(row: Stateful) -> str:

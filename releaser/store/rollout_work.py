@@ -10,18 +10,21 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import CursorResult, Table, bindparam, func, or_, select
+from sqlalchemy import Engine, Table, Update, bindparam, func, or_, select
 from sqlalchemy.orm import Session, defer, joinedload, lazyload
 from sqlalchemy.orm.attributes import set_committed_value
 
-from releaser.domain.rollout import AT_WORK, BEING_CUT_OVER, RolloutState, StepState, UpdateState, WaitsFor, WaveState
+from releaser.domain.rollout import AT_WORK, BEING_CUT_OVER, RolloutState, UpdateState, WaitsFor, WaveState
 from releaser.domain.rollout_moves import current_wave
+from releaser.domain.target import DriverName
 from releaser.store.customers import Customer
-from releaser.store.installations import Installation, Target
+from releaser.store.installations import Host, Installation, Target
 from releaser.store.products import Module, Product
-from releaser.store.rollouts import Rollout, StepRecord, TargetUpdate, Wave
+from releaser.store.rollouts import Rollout, TargetUpdate, Wave
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +70,23 @@ class UpdateRow:
     regulation: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class NamedTarget:
+    """A target's driver, and the names that its installation, its module and its host go by; `address` is the host's."""
+
+    driver: DriverName
+    installation: str
+    module: str
+    host: str
+    address: str
+
+
 _AT_ONCE = 500
+_MOST_KNOWN = 100
+_OPTIONS_OF: WeakKeyDictionary[Engine, dict[tuple[int, str], dict[str, Any]]] = WeakKeyDictionary()
+_PLAN_HASH = select(Rollout.plan_hash).where(Rollout.id == bindparam("rollout_id"))
+_OPTIONS = select(Rollout.plan["options"]).where(Rollout.id == bindparam("rollout_id"))
+_TARGET_ALONE = [lazyload(Target.installation), lazyload(Target.module)]
 _IN_STATES = select(Rollout.id).where(Rollout.state.in_(bindparam("states", expanding=True))).order_by(Rollout.id)
 _ROLLOUT = (
     select(
@@ -127,18 +146,18 @@ _COUNTS = (
     .where(TargetUpdate.rollout_id == bindparam("rollout_id"))
     .group_by(TargetUpdate.wave, TargetUpdate.state)
 )
-_WITHOUT_TARGET = lazyload(TargetUpdate.target)
+_ALONE = select(TargetUpdate).where(TargetUpdate.id == bindparam("of")).options(lazyload(TargetUpdate.target))
+_NAMED = (
+    select(Target.driver, Installation.name, Module.name, Host.name, Host.address)
+    .join(Installation, Installation.id == Target.installation_id)
+    .join(Module, Module.id == Target.module_id)
+    .join(Host, Host.id == Target.host_id)
+    .where(Target.id == bindparam("target_id"))
+)
 _WITH_NAMES = (
     joinedload(TargetUpdate.target, innerjoin=True)
     .joinedload(Target.installation, innerjoin=True)
     .options(lazyload(Installation.customer), lazyload(Installation.product))
-)
-
-
-_STEPS = (
-    select(StepRecord)
-    .where(StepRecord.update_id == bindparam("update_id"), StepRecord.attempt == bindparam("attempt"))
-    .order_by(StepRecord.id)
 )
 
 
@@ -238,8 +257,25 @@ def to_move(session: Session, rollout_id: int) -> Rollout:
 
 
 def options(session: Session, rollout_id: int) -> dict[str, Any]:
-    """What a rollout was asked to do besides, out of its plan (`domain.plan.RolloutOptions` as plain data)."""
-    return session.scalar(select(Rollout.plan["options"]).where(Rollout.id == rollout_id)) or {}
+    """What a rollout was asked to do besides, out of its plan (`domain.plan.RolloutOptions` as plain data).
+
+    A plan is as long as the rollout is large, and each target asks: it is read once for as long as it has the same name.
+    """
+    connection = session.connection()
+    name = connection.execute(_PLAN_HASH, {"rollout_id": rollout_id}).scalar_one()
+    known = _OPTIONS_OF.setdefault(connection.engine, {})
+    if (rollout_id, name) not in known:
+        while len(known) >= _MOST_KNOWN:
+            known.pop(next(iter(known)))
+        known[rollout_id, name] = connection.execute(_OPTIONS, {"rollout_id": rollout_id}).scalar_one() or {}
+    return known[rollout_id, name]
+
+
+def load_target(session: Session, update: TargetUpdate) -> Target:
+    """The target of an update with its host, without reading what else it belongs to."""
+    target = session.get_one(Target, update.target_id, options=_TARGET_ALONE)
+    set_committed_value(update, "target", target)
+    return target
 
 
 _ONE_WAY = (
@@ -270,12 +306,12 @@ def updates_to_move(session: Session, ids: Sequence[int]) -> dict[int, TargetUpd
 
 def update(session: Session, update_id: int) -> TargetUpdate | None:
     """The update of that number without its target, or None."""
-    return session.get(TargetUpdate, update_id, options=[_WITHOUT_TARGET])
+    return session.scalars(_ALONE, {"of": update_id}).one_or_none()
 
 
-def assigned(session: Session, update_id: int) -> TargetUpdate | None:
-    """The update of that number with its target and what an assignment says of that (names and addresses), or None."""
-    return session.get(TargetUpdate, update_id, options=[_WITH_NAMES])
+def named(session: Session, update: TargetUpdate) -> NamedTarget:
+    """What an assignment says of the target of an update."""
+    return NamedTarget(*session.connection().execute(_NAMED, {"target_id": update.target_id}).one())
 
 
 _RUNNABLE = (
@@ -295,56 +331,54 @@ def runnable(session: Session, *, now: datetime) -> Sequence[int]:
 
 
 _ROWS = cast("Table", TargetUpdate.__table__)
-_CLAIM = _ROWS.update().where(
-    _ROWS.c.id == bindparam("of"),
-    _ROWS.c.state == bindparam("read"),
-    or_(
-        _ROWS.c.lease_owner == "",
-        _ROWS.c.lease_owner == bindparam("mine"),
-        _ROWS.c.lease_until_at < bindparam("at"),
-    ),
+_TARGETS = cast("Table", Target.__table__)
+_KEEP = (
+    _ROWS.update()
+    .where(
+        _ROWS.c.id == bindparam("of"),
+        _ROWS.c.state == bindparam("read"),
+        or_(
+            _ROWS.c.lease_owner == "",
+            _ROWS.c.lease_owner == bindparam("mine"),
+            _ROWS.c.lease_until_at < bindparam("at"),
+        ),
+    )
+    .values(lease_owner=bindparam("mine"), lease_until_at=bindparam("until"))
 )
+_TAKE = _KEEP.values(generation=bindparam("newer"))
+_GENERATION = select(_TARGETS.c.generation).where(_TARGETS.c.id == bindparam("target_id"))
+_STAMP = _TARGETS.update().where(_TARGETS.c.id == bindparam("target_id")).values(generation=bindparam("newer"))
 
 
 def claim(session: Session, update: TargetUpdate, *, owner: str, now: datetime, until: datetime) -> bool:
     """Take the lease of an update, or keep it; a new owner gets a new generation. False when another one holds it."""
-    values: dict[str, Any] = {"lease_owner": owner, "lease_until_at": until}
-    if update.lease_owner != owner:
-        values["generation"] = update.target.generation + 1
-    taken = cast(
-        "CursorResult[Any]",
-        session.execute(
-            _CLAIM.values(**values),
-            {"of": update.id, "read": update.state, "mine": owner, "at": now},
-        ),
-    )
+    connection = session.connection()
+    given = {"of": update.id, "read": update.state, "mine": owner, "at": now, "until": until}
+    stamp: dict[str, Any] = {"target_id": update.target_id}
+    if update.lease_owner == owner:
+        taken = connection.execute(_KEEP, given)
+    else:
+        stamp["newer"] = connection.execute(_GENERATION, stamp).scalar_one() + 1
+        taken = connection.execute(_TAKE, {**given, "newer": stamp["newer"]})
     if taken.rowcount != 1:
         return False
-    for name, value in values.items():
-        set_committed_value(update, name, value)  # written already: once is enough
-    if "generation" in values:
-        update.target.generation = update.generation
+    if "newer" in stamp:
+        connection.execute(_STAMP, stamp)
+        set_committed_value(update, "generation", stamp["newer"])
+    for name, value in {"lease_owner": owner, "lease_until_at": until}.items():
+        set_committed_value(update, name, value)
     return True
 
 
-_STEP_ROWS = cast("Table", StepRecord.__table__)
-_FINISH = _STEP_ROWS.update().where(
-    _STEP_ROWS.c.update_id == bindparam("of"),
-    _STEP_ROWS.c.attempt == bindparam("tried"),
-    _STEP_ROWS.c.name == bindparam("called"),
-)
+def write(session: Session, update: TargetUpdate, **values: object) -> None:
+    """Write some columns of an update that is held, at once and without looking for what else may have changed."""
+    given = {f"new_{name}": value for name, value in values.items()}
+    session.connection().execute(_writing(tuple(values)), {"of": update.id, **given})
+    for name, value in values.items():
+        set_committed_value(update, name, value)
 
 
-def finish_step(session: Session, update: TargetUpdate, name: str, detail: str, *, now: datetime) -> None:
-    """Write that a step of the present attempt was carried out and seen, or a gate passed."""
-    done: dict[str, Any] = {"state": StepState.DONE, "done_at": now, "detail": detail[:2000]}
-    which = {"of": update.id, "tried": update.attempt, "called": name}
-    written = cast("CursorResult[Any]", session.execute(_FINISH.values(**done), which))
-    if not written.rowcount:
-        session.add(StepRecord(update_id=update.id, attempt=update.attempt, name=name, intent_at=now, **done))
-
-
-def steps(session: Session, update: TargetUpdate) -> dict[str, StepRecord]:
-    """The journal of an update's present attempt by the steps' names."""
-    found = session.scalars(_STEPS, {"update_id": update.id, "attempt": update.attempt})
-    return {record.name: record for record in found}
+@cache
+def _writing(names: tuple[str, ...]) -> Update:
+    changes = {name: bindparam(f"new_{name}", type_=_ROWS.c[name].type) for name in names}
+    return _ROWS.update().where(_ROWS.c.id == bindparam("of")).values(changes)

@@ -20,6 +20,9 @@ from releaser.worker.ticks import DAYS_S, DRIFT_S, HEARTBEAT_S, Ticks
 
 _STOPS_S = 2.0
 _LEAST_REST_S = 0.05
+_MOST_REST_S = 0.4
+_TIMES_REST = 6
+"""How many times as long as the last look the next one rests: looking never takes more than a seventh of a processor."""
 
 
 class EmbeddedEngine:
@@ -38,11 +41,17 @@ class EmbeddedEngine:
         self._due: list[tuple[datetime, int]] = []
         self._scheduled: set[int] = set()
         self._at_work: set[int] = set()
+        self._scheduling = Bell()
+        self._scheduled_to = 0
+        self._look_took_s = 0.0
         self._trains_at = 0.0
         # What only waits for one rollout ends before it looks at everything else.
         self._drift_at = ports.clock.monotonic() + DRIFT_S
         self._threads = [
-            *(self._thread(loop, self._until_rung) for loop in (self._rollouts, self._outbox, self._trains)),
+            self._thread(self._rollouts, self._after_a_look),
+            self._thread(self._targets, self._until_scheduled),
+            self._thread(self._outbox, self._until_rung),
+            self._thread(self._trains, self._until_rung),
             *(
                 self._thread(loop, self._for_long)
                 for loop in (self._embargoes, self._drift, self._days, self._heartbeat)
@@ -63,6 +72,7 @@ class EmbeddedEngine:
         """Begin nothing more, let the step at hand end if it does so in time. What is left is taken up after a restart."""
         self._ticks.stopping.set()
         self._bell.ring()
+        self._scheduling.ring()
         ends = self._ports.clock.monotonic() + _STOPS_S
         for thread in self._threads:
             thread.join(max(0.0, ends - self._ports.clock.monotonic()))
@@ -77,17 +87,29 @@ class EmbeddedEngine:
             if not self._ticks.stopping.is_set():
                 rest(heard, rest_s)
 
+    def _after_a_look(self, heard: int, rest_s: float) -> None:
+        """Hundreds of targets ring many times a second: one look answers all that rang since the last, however long a look takes."""
+        self._rest(heard, rest_s, least_s=max(_LEAST_REST_S, min(_MOST_REST_S, _TIMES_REST * self._look_took_s)))
+
     def _until_rung(self, heard: int, rest_s: float) -> None:
-        """Hundreds of targets ring hundreds of times a second; one look answers all that rang since the last."""
-        self._ticks.stopping.wait(min(rest_s, _LEAST_REST_S))
-        self._bell.wait(heard, max(0.0, rest_s - _LEAST_REST_S))
+        """What is in no hurry is looked at together, when many ring for it."""
+        self._rest(heard, rest_s, least_s=_MOST_REST_S)
+
+    def _rest(self, heard: int, rest_s: float, *, least_s: float) -> None:
+        self._ticks.stopping.wait(min(rest_s, least_s))
+        self._bell.wait(heard, max(0.0, rest_s - least_s))
+
+    def _until_scheduled(self, _heard: int, rest_s: float) -> None:
+        """Until something is due, or something else is scheduled, which may be due sooner."""
+        self._scheduling.wait(self._scheduled_to, max(0.0, rest_s))
 
     def _for_long(self, _heard: int, rest_s: float) -> None:
         """Rest for what a bell does not matter to."""
         self._ticks.stopping.wait(rest_s)
 
     def _rollouts(self) -> float:
-        """Look at every rollout under way, schedule what can be worked on, begin what is due."""
+        """Look at every rollout under way, and schedule what can be worked on."""
+        began = self._ports.clock.monotonic()
         for rollout_id in under_way(self._ports):
             self._ticks.rollout(rollout_id)
         now = self._ports.clock.now()
@@ -97,13 +119,21 @@ class EmbeddedEngine:
             for update_id in runnable:
                 if update_id not in self._scheduled and update_id not in self._at_work:
                     self._schedule(update_id, now)
+        self._scheduling.ring()
+        self._look_took_s = self._ports.clock.monotonic() - began
+        return self._tick_s
+
+    def _targets(self) -> float:
+        """Begin what is due; returns for how long nothing more is."""
+        self._scheduled_to = self._scheduling.heard()
+        now = self._ports.clock.now()
+        with self._lock:
             while self._due and self._due[0][0] <= now:
                 _, update_id = heapq.heappop(self._due)
                 self._scheduled.discard(update_id)
                 self._at_work.add(update_id)
                 self._crew.submit(partial(self._work, update_id))
-            upcoming = (self._due[0][0] - now).total_seconds() if self._due else self._tick_s
-        return max(0.0, min(self._tick_s, upcoming))
+            return (self._due[0][0] - now).total_seconds() if self._due else self._tick_s
 
     def _schedule(self, update_id: int, at: datetime) -> None:
         heapq.heappush(self._due, (at, update_id))
@@ -116,7 +146,8 @@ class EmbeddedEngine:
             self._at_work.discard(update_id)
             if again is not None and not self._ticks.stopping.is_set():
                 self._schedule(update_id, again)
-        self._bell.ring()
+        if again is not None:
+            self._scheduling.ring()
 
     def _outbox(self) -> float:
         return 0.0 if self._ticks.outbox() else self._tick_s

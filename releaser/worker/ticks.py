@@ -106,7 +106,7 @@ class Ticks:
                     self._held.discard(update_id)
 
     def target(self, update_id: int) -> datetime | None:
-        """Do what is due for one target, action by action while there is no pause between them. Returns when to go on."""
+        """Do what is due for one target until it rests. Returns when to go on."""
         now = self.ports.clock.now
         with self._lock:
             self._acting.add(update_id)
@@ -114,11 +114,15 @@ class Ticks:
             again: datetime | None = now()
             while again is not None and again <= now() and not self.stopping.is_set():
                 later: datetime | None = now() + self._retry
-                again = self.safely(partial(advance_target, self.ports, update_id=update_id), otherwise=later)
+                tick = partial(advance_target, self.ports, update_id=update_id, going_on=self._going_on)
+                again = self.safely(tick, otherwise=later)
             return again
         finally:
             with self._lock:
                 self._acting.discard(update_id)
+
+    def _going_on(self) -> bool:
+        return not self.stopping.is_set()
 
     def let_go(self, update_id: int) -> None:
         """Let another process go on with a target once it has rested."""

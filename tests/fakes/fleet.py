@@ -22,6 +22,7 @@ from sqlalchemy import func, select
 
 from releaser.bell import Bell
 from releaser.clock import SystemClock
+from releaser.domain.plan import RolloutOptions
 from releaser.domain.release import ReleaseState
 from releaser.domain.rollout import RolloutState, UpdateState, WaveState
 from releaser.domain.spec import ContainerSpec
@@ -195,7 +196,9 @@ class Fleet:
             session.flush()
             number = rollout.id
         with self.database.transaction() as session:
-            release_rollout(session, rollouts.get(session, number), ports=self.ports, by="ann")
+            release_rollout(
+                session, rollouts.get(session, number), options=RolloutOptions(), ports=self.ports, by="ann"
+            )
         self.bell.ring()
         return number
 

@@ -6,7 +6,7 @@ The clock stands; `work()` is a worker without threads that does all there is to
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ from releaser.domain.spec import ContainerSpec, HealthSpec, Order, PortBinding
 from releaser.domain.target import DriverName
 from releaser.domain.version import Scheme, parse
 from releaser.flows.advance_rollout import advance_rollout, under_way
-from releaser.flows.advance_target import LEASE_FOR, advance_target
+from releaser.flows.advance_target import LEASE_FOR, advance_target, always
 from releaser.flows.announce_notice import announce_notice
 from releaser.flows.plan_rollout import plan_rollout
 from releaser.flows.ports import Facts, Ports
@@ -145,12 +145,15 @@ class Vendor:
     def work(self, *, most: int = 2000) -> None:
         """Do everything there is to do until every rollout ended or waits for a person."""
         for _ in range(most):
-            if not self.tick():
+            if not self.tick(going_on=always):
                 return
         raise AssertionError("the work does not come to an end")
 
-    def tick(self) -> bool:
-        """One round of a worker; False when nothing is under way, or what is waits for a person or a window."""
+    def tick(self, *, going_on: Callable[[], bool] = lambda: False) -> bool:
+        """One round of a worker, of one action for each target unless it goes on.
+
+        False when nothing is under way, or what is waits for a person or a window.
+        """
         rolling = under_way(self.ports)
         moved = [advance_rollout(self.ports, rollout_id=rollout_id) for rollout_id in rolling]
         moved += [soak_wave(self.ports, rollout_id=rollout_id) for rollout_id in rolling]
@@ -160,7 +163,7 @@ class Vendor:
                 select(TargetUpdate.id).where(TargetUpdate.active, TargetUpdate.state.in_(AT_WORK)).limit(1)
             ).all()
             soaking = session.scalars(select(Wave.id).where(Wave.state == WaveState.SOAKING).limit(1)).all()
-        later = [advance_target(self.ports, update_id=update_id) for update_id in runnable]
+        later = [advance_target(self.ports, update_id=update_id, going_on=going_on) for update_id in runnable]
         if any(moved) or any(at is not None and at <= self.clock.now() for at in later):
             return True
         self.clock.advance(timedelta(milliseconds=200))
