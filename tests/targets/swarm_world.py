@@ -92,3 +92,40 @@ class SwarmWorld:
         """Rollout 2 from what is installed to another version."""
         spec = replace(installed.spec, **changes)
         return self.assignment(self.desired(version, spec), installed, rollout=rollout)
+
+
+def four(world: SwarmWorld, **more: Any) -> SwarmSpec:  # noqa: ANN401  # passed on
+    """Four tasks, start-first, one at a time."""
+    return world.spec(replicas=4, order=Order.START_FIRST, **more)
+
+
+def by_hand(world: SwarmWorld, name: str) -> dict[str, object]:
+    """A service as somebody made it with `docker service create`."""
+    return {
+        "Name": name,
+        "Labels": {"team": "blue", "com.docker.stack.namespace": "shop", "api-token": "t0ps3cret"},
+        "TaskTemplate": {
+            "ContainerSpec": {
+                "Image": f"{world.repository}:1.0@{world.digests['1.0']}",
+                "Env": ["MODE=live", "DB_PASSWORD=hunter2"],
+                "StopGracePeriod": 7_000_000_000,
+                "Mounts": [
+                    {"Type": "volume", "Source": "data", "Target": "/data"},
+                    {"Type": "tmpfs", "Target": "/scratch"},
+                ],
+                "Secrets": [{"SecretID": "s1", "SecretName": "key", "File": {"Name": "key"}}],
+                "Init": True,
+            },
+            "Resources": {"Limits": {"MemoryBytes": 64 * 2**20, "NanoCPUs": 500_000_000}},
+            "Placement": {"Constraints": ["node.role==worker"]},
+            "Networks": [{"Target": "back", "Aliases": ["shop"]}],
+        },
+        "Mode": {"Replicated": {"Replicas": 2}},
+        "UpdateConfig": {
+            "Parallelism": 2,
+            "FailureAction": "rollback",
+            "Order": "start-first",
+            "Monitor": 1_000_000_000,
+        },
+        "EndpointSpec": {"Mode": "vip", "Ports": [{"PublishedPort": 8080, "TargetPort": 80, "Protocol": "tcp"}]},
+    }

@@ -7,24 +7,17 @@ from datetime import timedelta
 
 import pytest
 
-from releaser.domain.spec import EndpointMode, HealthSpec, Order, SwarmPort, SwarmProxy, SwarmSpec, of_kind
-from releaser.domain.target import Assignment, Desired, Health, Stop, planned_stop
+from releaser.domain.spec import Order
+from releaser.domain.target import Health, Stop, planned_stop
 from releaser.errors import OutsideError, RefusedError
 from releaser.targets.swarm.client import NoLeaderError, NotAManagerError
-from releaser.targets.swarm.proxy import configuration
-from releaser.targets.swarm.service import BEFORE
+from releaser.targets.swarm.payload import BEFORE
 from releaser.targets.swarm.work import ServiceBusyError, ServiceKindError
 from releaser.targets.target import FencedError, ImageNotFoundError, NameTakenError, NetworkNotFoundError
 from tests.fakes.controller import GateError
 from tests.fakes.engine import Effect, Fault, When
 from tests.fakes.swarm import FakeSwarm
-from tests.targets.swarm_world import SwarmWorld
-
-
-def four(world: SwarmWorld, **more: object) -> SwarmSpec:
-    """Four tasks, start-first, one at a time."""
-    return world.spec(replicas=4, order=Order.START_FIRST, **more)
-
+from tests.targets.swarm_world import SwarmWorld, by_hand, four
 
 # Swarm's own updating
 
@@ -349,189 +342,3 @@ def test_stop_is_predicted_by_order_and_replicas(
     assert planned_stop(steps)[0] is stop
     assert (planned_stop(steps)[1] > timedelta(0)) is (stop is not Stop.NONE)
     assert told in "".join(step.why for step in steps)
-
-
-# The proxy
-
-
-def proxied(world: SwarmWorld, **more: object) -> SwarmSpec:
-    port = world.spec().ports[0].published
-    return four(
-        world,
-        endpoint_mode=EndpointMode.DNSRR,
-        proxy=SwarmProxy(image="registry.test/haproxy:2.6"),
-        ports=(SwarmPort(published=port, target=8080),),
-        health=HealthSpec(http=f"http://{{host}}:{port}/healthz", timeout_s=1.0),
-        **more,
-    )
-
-
-def test_proxy_is_made_on_every_node_and_owns_the_port(swarm_world: SwarmWorld, fake_swarm: FakeSwarm) -> None:
-    installed = swarm_world.installed("1.0", proxied(swarm_world))
-    service, proxy = fake_swarm.named(installed.spec.name), fake_swarm.named(f"{installed.spec.name}-proxy")
-    assert service.spec["EndpointSpec"] == {"Mode": "dnsrr", "Ports": []}
-    assert proxy.spec["EndpointSpec"]["Ports"][0]["PublishMode"] == "host"
-    assert len(fake_swarm.tasks_of(proxy.name)) == 3
-    (kept,) = fake_swarm.configs.values()
-    assert kept["Name"].startswith(f"{installed.spec.name}-proxy-")
-    index = proxy.index
-    swarm_world.controller().update(swarm_world.update_of(installed, "1.1"))
-    assert fake_swarm.named(proxy.name).index == index, "an update of the service leaves its proxy alone"
-
-
-def test_proxy_changed_stops_the_service_and_is_told(swarm_world: SwarmWorld, fake_swarm: FakeSwarm) -> None:
-    installed = swarm_world.installed("1.0", proxied(swarm_world))
-    assert isinstance(installed.spec, SwarmSpec)
-    assignment = swarm_world.update_of(
-        installed, "1.1", ports=(*installed.spec.ports, SwarmPort(published=9443, target=8080))
-    )
-    steps = swarm_world.controller().plan(assignment)
-    assert planned_stop(steps)[0] is Stop.FULL
-    swarm_world.controller().update(assignment)
-    assert len(fake_swarm.configs) == 1, "what the proxy was told before is not left over"
-    proxy = fake_swarm.named(f"{installed.spec.name}-proxy")
-    assert len(proxy.spec["EndpointSpec"]["Ports"]) == 2
-
-
-def test_first_installation_with_a_proxy_fails_nothing_is_left_over(
-    swarm_world: SwarmWorld, fake_swarm: FakeSwarm
-) -> None:
-    assignment = swarm_world.assignment(swarm_world.desired("exits", proxied(swarm_world)))
-    with pytest.raises(GateError):
-        swarm_world.controller().update(assignment)
-    swarm_world.controller().roll_back(assignment)
-    assert (fake_swarm.services, fake_swarm.configs) == ({}, {})
-
-
-def test_proxy_given_up_is_removed(swarm_world: SwarmWorld, fake_swarm: FakeSwarm) -> None:
-    installed = swarm_world.installed("1.0", proxied(swarm_world))
-    assignment = swarm_world.update_of(
-        installed, "1.1", proxy=None, endpoint_mode=EndpointMode.VIP, health=HealthSpec(stay_up_for_s=0)
-    )
-    swarm_world.controller().update(assignment)
-    assert [service.name for service in fake_swarm.services.values()] == [installed.spec.name]
-    assert fake_swarm.configs == {}
-
-
-def test_service_of_the_proxys_name_that_is_not_ours_is_left_alone(
-    swarm_world: SwarmWorld, fake_swarm: FakeSwarm
-) -> None:
-    spec = proxied(swarm_world)
-    fake_swarm.by_hand(by_hand(swarm_world, f"{spec.name}-proxy"))
-    with pytest.raises(NameTakenError, match="proxy"):
-        swarm_world.controller().update(swarm_world.assignment(swarm_world.desired("1.0", spec)))
-
-
-def test_proxy_finds_the_tasks_by_name_and_begins_nothing_again_that_is_not_harmless() -> None:
-    spec = SwarmSpec(name="web", replicas=20, ports=(SwarmPort(published=80, target=8080),))
-    text = configuration(spec)
-    assert "server-template task 44 web:8080 resolvers swarm" in text
-    assert "bind :80\n" in text
-    assert "disable-l7-retry unless METH_GET" in text
-
-
-# Taking over what runs
-
-
-def by_hand(world: SwarmWorld, name: str) -> dict[str, object]:
-    """A service as somebody made it with `docker service create`."""
-    return {
-        "Name": name,
-        "Labels": {"team": "blue", "com.docker.stack.namespace": "shop", "api-token": "t0ps3cret"},
-        "TaskTemplate": {
-            "ContainerSpec": {
-                "Image": f"{world.repository}:1.0@{world.digests['1.0']}",
-                "Env": ["MODE=live", "DB_PASSWORD=hunter2"],
-                "StopGracePeriod": 7_000_000_000,
-                "Mounts": [
-                    {"Type": "volume", "Source": "data", "Target": "/data"},
-                    {"Type": "tmpfs", "Target": "/scratch"},
-                ],
-                "Secrets": [{"SecretID": "s1", "SecretName": "key", "File": {"Name": "key"}}],
-                "Init": True,
-            },
-            "Resources": {"Limits": {"MemoryBytes": 64 * 2**20, "NanoCPUs": 500_000_000}},
-            "Placement": {"Constraints": ["node.role==worker"]},
-            "Networks": [{"Target": "back", "Aliases": ["shop"]}],
-        },
-        "Mode": {"Replicated": {"Replicas": 2}},
-        "UpdateConfig": {
-            "Parallelism": 2,
-            "FailureAction": "rollback",
-            "Order": "start-first",
-            "Monitor": 1_000_000_000,
-        },
-        "EndpointSpec": {"Mode": "vip", "Ports": [{"PublishedPort": 8080, "TargetPort": 80, "Protocol": "tcp"}]},
-    }
-
-
-def test_service_made_by_hand_is_shown_as_it_would_be_declared(swarm_world: SwarmWorld, fake_swarm: FakeSwarm) -> None:
-    fake_swarm.by_hand(by_hand(swarm_world, "shop_web"))
-    (found,) = swarm_world.driver().adoptable(fake_swarm.address, names=(), project="shop")
-    spec = found.spec
-    assert isinstance(spec, SwarmSpec)
-    assert (found.name, found.service, found.image, found.tag) == ("shop_web", "web", swarm_world.repository, "1.0")
-    assert (found.digest, found.state) == (swarm_world.digests["1.0"], "running")
-    assert (spec.replicas, spec.networks, spec.parallel, spec.order) == (2, ("back",), 2, Order.START_FIRST)
-    assert (spec.memory_mb, spec.cpus, spec.stop_grace_s) == (64, 0.5, 7)
-    assert spec.ports == (SwarmPort(published=8080, target=80),)
-    assert spec.environment == {"MODE": "live"}
-    assert spec.labels == {"team": "blue"}
-    assert spec.keep_undeclared
-    told = repr(found)
-    assert "hunter2" not in told, "a secret is named, never shown"
-    assert "t0ps3cret" not in told
-    kept = {one.name for one in found.kept}
-    assert {"environment DB_PASSWORD", "Secrets", "Init", "Mounts", "network back", "label api-token"} <= kept
-    warnings = " ".join(found.warnings)
-    assert "rollback" in warnings
-    assert "stack deploy" in warnings
-
-
-def adopted(world: SwarmWorld, swarm: FakeSwarm) -> tuple[Desired, Assignment]:
-    """A service made by hand as it was taken over, and an update of it."""
-    swarm.by_hand(by_hand(world, "web"))
-    (found,) = world.driver().adoptable(swarm.address, names=("web",), project="")
-    was = replace(of_kind(found.spec, SwarmSpec), health=HealthSpec(stay_up_for_s=0))
-    spec = replace(was, environment={"MODE": "quiet"})
-    before = Desired(version="1.0", image=found.image, digest=found.digest or "", spec=was)
-    return before, world.assignment(world.desired("1.1", spec), before, rollout=2)
-
-
-def test_taken_over_service_keeps_everything_that_is_not_declared(
-    swarm_world: SwarmWorld, fake_swarm: FakeSwarm
-) -> None:
-    _, assignment = adopted(swarm_world, fake_swarm)
-    before = fake_swarm.named("web").spec
-    swarm_world.controller().update(assignment)
-    after = fake_swarm.named("web").spec
-    made, was = (spec["TaskTemplate"]["ContainerSpec"] for spec in (after, before))
-    assert made["Image"] == assignment.desired.reference
-    assert sorted(made["Env"]) == ["DB_PASSWORD=hunter2", "MODE=quiet"]
-    assert {key: made[key] for key in ("Secrets", "Init")} == {key: was[key] for key in ("Secrets", "Init")}
-    assert {one["Target"] for one in made["Mounts"]} == {"/data", "/scratch"}
-    assert after["TaskTemplate"]["Networks"] == before["TaskTemplate"]["Networks"], "its aliases are kept too"
-    assert after["Labels"]["api-token"] == "t0ps3cret"
-
-
-def test_taken_over_service_goes_back_to_exactly_what_it_was(swarm_world: SwarmWorld, fake_swarm: FakeSwarm) -> None:
-    _, assignment = adopted(swarm_world, fake_swarm)
-    before = fake_swarm.named("web").spec
-    bad = replace(assignment, desired=replace(assignment.desired, digest=swarm_world.digests["exits"]))
-    with pytest.raises(GateError):
-        swarm_world.controller().update(bad)
-    swarm_world.controller().roll_back(bad)
-    after = fake_swarm.named("web").spec
-    assert {key: value for key, value in after.items() if key != "Labels"} == {
-        key: value for key, value in before.items() if key != "Labels"
-    }
-    ours = {"releaser.target", "releaser.generation"}
-    assert {key: value for key, value in after["Labels"].items() if key not in ours} == before["Labels"]
-
-
-def test_service_that_is_a_target_already_is_not_taken_over_again(
-    swarm_world: SwarmWorld, fake_swarm: FakeSwarm
-) -> None:
-    installed = swarm_world.installed("1.0", four(swarm_world))
-    with pytest.raises(RefusedError, match="belongs to target"):
-        swarm_world.driver().adoptable(fake_swarm.address, names=(installed.spec.name,), project="")

@@ -27,7 +27,7 @@ from releaser.domain.target import Assignment, Desired, Health
 from releaser.errors import OutsideError
 from releaser.targets.probe import http_probe
 from releaser.targets.swarm.client import Manager
-from releaser.targets.swarm.service import BEFORE
+from releaser.targets.swarm.payload import BEFORE
 from tests.fakes.controller import Controller, GateError
 from tests.fakes.load import Load
 from tests.targets.haproxy_image import load_haproxy

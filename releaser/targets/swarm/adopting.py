@@ -21,8 +21,8 @@ from releaser.targets.docker.declaring import HIDDEN, is_secret
 from releaser.targets.docker.scene import engine_time
 from releaser.targets.swarm.client import Swarm
 from releaser.targets.swarm.looking import settings
+from releaser.targets.swarm.payload import users_labels
 from releaser.targets.swarm.scene import BEGUN, Scene, Service, Task
-from releaser.targets.swarm.service import users_labels
 from releaser.targets.target import ContainerNotFoundError
 
 Json = Mapping[str, Any]

@@ -3,7 +3,7 @@
 Nothing rests on who answers: what changes a service carries the version that was looked at, so that a call that was
 carried out although it "failed" makes its repeat out of date instead of doing it twice.
 
-What does not live here: what a service of ours looks like (`service`), and any order of calls (`work`).
+What does not live here: what a service of ours looks like (`payload`), and any order of calls (`work`).
 """
 
 from __future__ import annotations

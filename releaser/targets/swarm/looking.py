@@ -12,7 +12,7 @@ from typing import Any, Final
 from releaser.domain.drift import MADE_BY, SOMEBODY, US
 from releaser.targets.docker.container import Label
 from releaser.targets.docker.looking import secret
-from releaser.targets.swarm.service import users_labels
+from releaser.targets.swarm.payload import users_labels
 
 Json = Mapping[str, Any]
 

@@ -19,7 +19,7 @@ from releaser.targets.docker.faults import one_line
 from releaser.targets.docker.scene import engine_time
 from releaser.targets.swarm.client import Manager, Swarm
 from releaser.targets.swarm.looking import settings
-from releaser.targets.swarm.service import BEFORE, Before
+from releaser.targets.swarm.payload import BEFORE, Before
 from releaser.targets.target import FencedError
 
 Json = Mapping[str, Any]

@@ -20,8 +20,8 @@ from releaser.errors import OutsideError
 from releaser.targets.docker.container import Label, Made
 from releaser.targets.swarm import proxy
 from releaser.targets.swarm.client import Credentials, OutOfDateError, Swarm
+from releaser.targets.swarm.payload import Before, labels, payload, users_labels, with_labels
 from releaser.targets.swarm.scene import Scene, Service, look
-from releaser.targets.swarm.service import Before, labels, payload, users_labels, with_labels
 from releaser.targets.swarm.steps import StepName
 from releaser.targets.target import NameTakenError, NetworkNotFoundError
 
