@@ -1,0 +1,138 @@
+"""How long a target may wait, what freezes hold, and what a window holds across midnight and changed clocks: as tables."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from releaser.domain.regulation import from_mapping
+from releaser.domain.rollout import WaitsFor
+from releaser.domain.update_freeze import FreezeScope, Place, UpdateFreeze, holding
+from releaser.domain.waiting import WHO_MAY, InvalidWaitError, Wait, checked_wait, deadline, is_over
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+PLACE = Place(product="shop", customer="acme", installation="acme-own")
+
+
+@pytest.mark.parametrize(
+    ("until", "latest"), [(None, NOW + HOUR), (NOW + 2 * HOUR, NOW + 3 * HOUR), (NOW - 2 * HOUR, NOW + HOUR)]
+)
+def test_wait_lasts_as_long_as_is_known_and_then_some(until: datetime | None, latest: datetime) -> None:
+    assert deadline(Wait(what=WaitsFor.WINDOW, until=until), wait_for=HOUR, now=NOW) == latest
+
+
+@pytest.mark.parametrize(
+    ("what", "deadline_at", "progress_at", "over"),
+    [
+        (WaitsFor.NOTICE, None, None, False),
+        (WaitsFor.NOTICE, NOW + HOUR, None, False),
+        (WaitsFor.NOTICE, NOW, None, True),
+        (WaitsFor.NOTICE, NOW, NOW, True),
+        (WaitsFor.FREEZE, NOW, NOW, True),
+        (WaitsFor.OFFLINE, NOW, NOW, True),
+        (WaitsFor.WINDOW, NOW, None, True),
+        (WaitsFor.WINDOW, NOW, NOW - HOUR / 2, False),
+        (WaitsFor.LOCK, NOW, NOW - HOUR / 2, False),
+        (WaitsFor.LOCK, NOW, NOW - HOUR, True),
+    ],
+)
+def test_wait_is_over_at_its_deadline_but_in_a_queue_that_moves(
+    what: WaitsFor,
+    deadline_at: datetime | None,
+    progress_at: datetime | None,
+    over: bool,  # noqa: FBT001 -- of the table
+) -> None:
+    assert is_over(what, deadline_at, now=NOW, wait_for=HOUR, progress_at=progress_at) is over
+
+
+def test_of_every_wait_it_is_told_who_ends_it() -> None:
+    assert set(WHO_MAY) == set(WaitsFor)
+
+
+@pytest.mark.parametrize("wait_for", [timedelta(0), -HOUR, timedelta(days=367)])
+def test_wait_that_nobody_can_mean_is_refused(wait_for: timedelta) -> None:
+    with pytest.raises(InvalidWaitError):
+        checked_wait(wait_for)
+
+
+def freeze(number: int = 1, **given: Any) -> UpdateFreeze:  # noqa: ANN401 -- of the freeze
+    return UpdateFreeze(
+        **{
+            "id": number,
+            "scope": FreezeScope.ALL,
+            "name": "",
+            "starts_at": NOW - HOUR,
+            "ends_at": NOW + HOUR,
+            "reason": "x",
+            **given,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "holds"),
+    [
+        (freeze(), True),
+        (freeze(starts_at=NOW), True),
+        (freeze(ends_at=NOW), False),
+        (freeze(starts_at=NOW + HOUR / 2), False),
+        (freeze(lifted_at=NOW), False),
+        (freeze(lifted_at=NOW + HOUR / 2), True),
+        (freeze(scope=FreezeScope.PRODUCT, name="shop"), True),
+        (freeze(scope=FreezeScope.PRODUCT, name="acme"), False),
+        (freeze(scope=FreezeScope.CUSTOMER, name="acme"), True),
+        (freeze(scope=FreezeScope.INSTALLATION, name="acme-own"), True),
+        (freeze(scope=FreezeScope.INSTALLATION, name="acme-cloud"), False),
+    ],
+)
+def test_freeze_holds_within_its_time_what_it_is_for(one: UpdateFreeze, *, holds: bool) -> None:
+    assert (holding([one], PLACE, now=NOW) is one) is holds
+
+
+def test_of_several_freezes_the_longest_is_told_and_overridden_ones_are_passed_by() -> None:
+    short, long = freeze(1), freeze(2, ends_at=NOW + 5 * HOUR)
+    assert holding([short, long], PLACE, now=NOW) is long
+    assert holding([short, long], PLACE, now=NOW, overridden={2}) is short
+    assert holding([short, long], PLACE, now=NOW, overridden={1, 2}) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "windows", "zone", "longest"),
+    [
+        # Over midnight it is one window; two that touch are one as well.
+        (NOW, [{"from": "22:00", "to": "02:00"}], "UTC", 4 * HOUR),
+        (NOW, [{"from": "20:00", "to": "22:00"}, {"from": "22:00", "to": "23:00"}], "UTC", 3 * HOUR),
+        (NOW, [{"days": "sat,sun", "from": "00:00", "to": "24:00"}], "UTC", 48 * HOUR),
+        (NOW, [{"from": "00:00", "to": "24:00"}], "UTC", None),
+        (NOW, [], "UTC", None),
+        # Clocks are put forward on 29 March 2026 in Berlin at two: of that night's window one hour is not there.
+        (
+            datetime(2026, 3, 28, 12, tzinfo=UTC),
+            [{"days": "sun", "from": "01:00", "to": "04:00"}],
+            "Europe/Berlin",
+            3 * HOUR,
+        ),
+        # And back on 25 October: the hour from two to three is there twice.
+        (
+            datetime(2026, 10, 24, 12, tzinfo=UTC),
+            [{"days": "sun", "from": "01:00", "to": "04:00"}],
+            "Europe/Berlin",
+            4 * HOUR,
+        ),
+    ],
+)
+def test_longest_window_is_what_clocks_there_say(
+    now: datetime, windows: list[dict[str, str]], zone: str, longest: timedelta | None
+) -> None:
+    regulation = from_mapping({"windows": windows, "zone": zone})
+    assert regulation.longest_window(now) == longest
+
+
+def test_window_of_the_night_that_clocks_are_put_forward_is_an_hour_shorter() -> None:
+    regulation = from_mapping({"windows": [{"from": "01:00", "to": "04:00"}], "zone": "Europe/Berlin"})
+    opens_at = regulation.next_opening(datetime(2026, 3, 28, 23, tzinfo=UTC))
+    assert opens_at == datetime(2026, 3, 29, 0, tzinfo=UTC)
+    assert regulation.closes_at(opens_at) == datetime(2026, 3, 29, 2, tzinfo=UTC)
