@@ -115,18 +115,30 @@
     line.dataset.is = state;
     line.textContent = line.dataset[state] ?? "";
   };
-  const source = new EventSource(live.dataset.stream);
-  source.addEventListener("open", () => stands("live"));
-  source.addEventListener("error", () => stands("lost"));
-  source.addEventListener("pieces", (event) => {
-    const news = JSON.parse(event.data);
-    if (first) last = news.said ?? "";
-    first = false;
-    turn = turn.then(() => apply(news));
-  });
-  source.addEventListener("end", () => {
-    source.close();
-    stands("");
-    live.removeAttribute("data-stream");
-  });
+  // A browser connects again by itself and says what it saw last, but not after an answer that is an error, as a proxy gives
+  // while the service starts anew.
+  const AGAIN_MS = 3000;
+  let seen = new URL(live.dataset.stream, location.href).searchParams.get("after");
+  const connect = () => {
+    const address = new URL(live.dataset.stream, location.href);
+    address.searchParams.set("after", seen);
+    const source = new EventSource(address);
+    source.addEventListener("open", () => stands("live"));
+    source.addEventListener("error", () => {
+      stands("lost");
+      if (source.readyState === EventSource.CLOSED) setTimeout(connect, AGAIN_MS);
+    });
+    source.addEventListener("pieces", (event) => {
+      const news = JSON.parse(event.data);
+      seen = event.lastEventId || seen;
+      if (first) last = news.said ?? "";
+      first = false;
+      turn = turn.then(() => apply(news)).catch((error) => console.error(error));
+    });
+    source.addEventListener("end", () => {
+      source.close();
+      stands("");
+    });
+  };
+  connect();
 })();
