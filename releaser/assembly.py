@@ -79,7 +79,7 @@ def unprepared(settings: Settings, *, bell: Bell | None = None) -> Iterator[Port
         pull_timeout_s=settings.pull_timeout_s,
         access=access,
     )
-    swarm = SwarmDriver(clock=clock, control_timeout_s=settings.engine_timeout_s)
+    swarm = SwarmDriver(clock=clock, access=access, control_timeout_s=settings.engine_timeout_s)
     artifacts = ArtifactFiles(settings.home.absolute() / "artifacts", fetch_timeout_s=settings.pull_timeout_s)
     files = FilesDriver(
         clock=clock,

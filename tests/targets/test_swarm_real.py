@@ -209,6 +209,7 @@ def moments() -> list[tuple[str, float]]:
     return [(choice.choice(KILLS_AFTER), choice.uniform(0, 5)) for _ in range(25)]
 
 
+@pytest.mark.timeout(1500 if IS_THOROUGH else 120)
 def test_controller_killed_in_mid_update_the_next_one_goes_on_and_nothing_is_left_over(swarm: RealSwarm) -> None:
     swarm.at_least("1.2")
     with Load(PORT, rate=60, connections=4, host=swarm.hosts[0].ip) as load:
@@ -307,6 +308,7 @@ def test_node_cut_off_is_named_and_its_tasks_do_not_count(swarm: RealSwarm) -> N
         until(lambda: swarm.left_over(running) == [], within_s=60)
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(not IS_THOROUGH, reason="a lost leader takes some 20 s; HYPOTHESIS_PROFILE=thorough")
 def test_leader_lost_in_mid_update_another_manager_is_asked(swarm: RealSwarm) -> None:
     swarm.at_least("1.2")

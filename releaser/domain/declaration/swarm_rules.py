@@ -15,7 +15,9 @@ MOST_REPLICAS: Final = 1000
 MOST_MANAGERS: Final = 15
 _NAME = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9_.-]{0,61}[a-zA-Z0-9])?")
 _CONSTRAINT = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\s*(?:==|!=)\s*[^\s=!][^\x00-\x1f]{0,200}")
-_MANAGER = re.compile(r"unix:///\S+|tcp://[^\s/:]+:[0-9]{1,5}|tcp://\[[0-9a-fA-F:]+\]:[0-9]{1,5}")
+_MANAGER = re.compile(
+    r"unix:///\S{1,400}|tcp://(?:[^\s/:]{1,253}|\[[0-9a-fA-F:]{2,45}\]):[0-9]{1,5}(?:\?\S{1,400})?|ssh://[^\s'\"]{1,400}"
+)
 # A name without a registry costs every node a search of some 20 seconds.
 _IMAGE = re.compile(
     r"(?:[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+|localhost|[a-zA-Z0-9.-]+(?=:))(?::[0-9]{1,5})?/[a-z0-9][a-z0-9._/-]*"
@@ -87,7 +89,7 @@ def _managers(spec: SwarmSpec) -> Iterator[tuple[Place, str, str]]:
             yield (
                 ("managers", index),
                 f"'{address[:80]}' is no manager's address.",
-                "Write it like tcp://10.0.0.12:2376.",
+                "Write it like tcp://10.0.0.12:2376?tls=/folder or ssh://user@host.",
             )
 
 

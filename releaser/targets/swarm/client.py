@@ -157,11 +157,12 @@ class Swarm:
     def __init__(self, managers: Sequence[Manager], *, answered: Callable[[Manager], None] = lambda _: None) -> None:
         self._managers = tuple(managers)
         self._answered = answered
+        self._last = self._managers[0]
 
     @property
     def address(self) -> str:
-        """Whom it is asked of first."""
-        return self._managers[0].address
+        """Who answered last; before that, who is asked first."""
+        return self._last.address
 
     def ask(self, call: Callable[[Manager], Answer]) -> Answer:
         """The first answer; each manager is asked once. Raises what the first one raised when none answers."""
@@ -172,6 +173,7 @@ class Swarm:
             except (EngineUnreachableError, EngineTimeoutError, NoLeaderError, NotAManagerError) as error:
                 faults.append(error)
                 continue
+            self._last = manager
             if faults:
                 self._answered(manager)
             return answer

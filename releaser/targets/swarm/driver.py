@@ -10,6 +10,8 @@ from releaser.domain.adoption import Adoptable
 from releaser.domain.spec import SwarmSpec, of_kind
 from releaser.domain.target import Assignment, Desired, Observation, Step, Verdict
 from releaser.errors import InvalidError
+from releaser.targets.docker.client import NO_ACCESS
+from releaser.targets.hosts.shell import SshAccess
 from releaser.targets.probe import Probe, http_probe
 from releaser.targets.swarm import adopting, gate, kernel, steps
 from releaser.targets.swarm.client import Credentials, Manager, NotAManagerError, Swarm
@@ -25,7 +27,7 @@ class SwarmDriver:
     """Services of any number of swarms. Keeps connections, and which manager answered; what is true is asked for every time.
 
     `credentials` are given to the swarm with each new specification, so that its nodes can pull. Of several managers each is
-    asked once and for `control_timeout_s` at most.
+    asked once and for `control_timeout_s` at most. `access` is for managers that are reached over ssh.
     """
 
     def __init__(
@@ -36,12 +38,14 @@ class SwarmDriver:
         probe: Probe = http_probe,
         credentials: Credentials | None = None,
         ip_vs: kernel.IpVs = kernel.has_ip_vs,
+        access: SshAccess = NO_ACCESS,
     ) -> None:
         self._clock = clock
         self._control_s = control_timeout_s
         self._probe = probe
         self._credentials: Credentials = credentials or {}
         self._ip_vs = ip_vs
+        self._access = access
         self._lock = threading.Lock()
         self._managers: OrderedDict[str, Manager] = OrderedDict()
         self._first: dict[str, str] = {}
@@ -126,16 +130,20 @@ class SwarmDriver:
         addresses = dict.fromkeys((address, *of_kind(assignment.desired.spec, SwarmSpec).managers))
         ordered = sorted(addresses, key=lambda one: one != self._first.get(address, address))
 
-        def answered(manager: Manager) -> None:
-            self._first[address] = manager.address
+        managers = {one: self._manager(one) for one in ordered}
 
-        return Swarm([self._manager(one) for one in ordered], answered=answered)
+        def answered(manager: Manager) -> None:
+            self._first[address] = next(one for one, known in managers.items() if known is manager)
+
+        return Swarm(tuple(managers.values()), answered=answered)
 
     def _manager(self, address: str) -> Manager:
         with self._lock:
             manager = self._managers.pop(address, None)
             if manager is None:
-                manager = Manager(address, control_timeout_s=self._control_s, pull_timeout_s=self._control_s)
+                manager = Manager(
+                    address, control_timeout_s=self._control_s, pull_timeout_s=self._control_s, access=self._access
+                )
             self._managers[address] = manager
             if len(self._managers) > _MOST_KEPT:
                 _, oldest = self._managers.popitem(last=False)

@@ -37,7 +37,7 @@ def verify(swarm: Swarm, assignment: Assignment, *, wanted: Desired | None, prob
         lambda: _failed(swarm, scene, service, wanted),
         lambda: _not_all(scene, service),
         lambda: _proxied(swarm, assignment, wanted),
-        lambda: _probed(scene, assignment, wanted, probe),
+        lambda: _probed(swarm, scene, assignment, wanted, probe),
     )
     for check in checks:
         verdict = check()
@@ -126,11 +126,11 @@ def _comes_before_proxy(assignment: Assignment) -> bool:
     return assignment.gate in {StepName.UPDATE, StepName.RESTORE}
 
 
-def _probed(scene: Scene, assignment: Assignment, wanted: Desired | None, probe: Probe) -> Verdict | None:
+def _probed(swarm: Swarm, scene: Scene, assignment: Assignment, wanted: Desired | None, probe: Probe) -> Verdict | None:
     health = wanted.spec.health if wanted is not None else HealthSpec()
     if health.http is None or (_comes_before_proxy(assignment) and _proxied_spec(wanted) is not None):
         return None
-    url = url_of(assignment, health.http)
+    url = url_of(swarm, health.http)
     try:
         status = probe(url, timeout_s=health.timeout_s)
     except (OSError, ValueError) as error:
@@ -149,9 +149,9 @@ def _hint(wanted: Desired | None) -> str:
     return " (every task runs: if the nodes' kernels have no IP_VS, use endpoint_mode dnsrr with a proxy)"
 
 
-def url_of(assignment: Assignment, url: str) -> str:
-    """The probe's URL with `{host}` put in: the machine that the manager's address names, this one for a socket."""
-    host = urlsplit(assignment.address).hostname or "127.0.0.1"
+def url_of(swarm: Swarm, url: str) -> str:
+    """The probe's URL with `{host}` put in: the machine of the manager that answers, this one for a socket."""
+    host = urlsplit(swarm.address).hostname or "127.0.0.1"
     return url.replace("{host}", f"[{host}]" if ":" in host else host)
 
 
