@@ -131,9 +131,19 @@ def rollout_text(facts: Any) -> str:  # noqa: ANN401 -- facts
     ]
     headers = ("wave", "installation", "module", "from", "to", "state", "planned", "expected", "measured", "remark")
     passed = [safe(f"Passed over: {one['installation']}, {one['reason']}") for one in facts["passed"]]
+    further = [safe(f"Next: {facts['next']}")] if facts.get("next") else []
     url = [facts["url"]] if "url" in facts else []
     return "\n".join(
-        [safe(title + reason), *_begins(facts), table(headers, rows), *passed, *_late(facts), *url, *_rehearsed(facts)]
+        [
+            safe(title + reason),
+            *_begins(facts),
+            table(headers, rows),
+            *passed,
+            *further,
+            *_late(facts),
+            *url,
+            *_rehearsed(facts),
+        ]
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from releaser.domain.next_deed import next_deed
+from releaser.domain.rollout import RolloutState, UpdateState
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.report_rehearsal import report_rehearsal
 from releaser.store import blocks, moves, notices, rollout_view, rollouts, update_freezes
@@ -25,7 +27,19 @@ def show_rollout(ports: Ports, *, rollout_id: int) -> Facts:
         block = blocks.standing(session, rollout.release_id)
         facts["blocked"] = blocks.facts(block) if block else None
         facts["notices"] = [notice.id for notice in notices.of_rollout(session, rollout_id)]
+        facts["next"] = _next(facts)
         return facts
+
+
+def _next(facts: Facts) -> str:
+    """What a person can do next."""
+    return next_deed(
+        rollout=facts["id"],
+        state=RolloutState(facts["state"]),
+        targets=[(t["installation"], UpdateState(t["state"]), t["reason"]) for t in facts["targets"]],
+        again=f"releaser deploy {facts['product']} {facts['version']} --to {facts['selector']}",
+        blocked=facts["blocked"] is not None,
+    )
 
 
 def list_rollouts(ports: Ports, *, limit: int = 50, offset: int = 0) -> list[Facts]:

@@ -6,6 +6,7 @@ What does not live here: which calls there are (`client`) and what an answer mea
 from __future__ import annotations
 
 import errno
+import re
 import socket
 import ssl
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from releaser.targets.target import EngineTimeoutError, EngineUnreachableError
 LONGEST_HELLO_S: Final = 3.0
 """How long it may take until somebody picks up; longer than that a host that can be reached is not away."""
 _LOST_AFTER_S: Final = 3
+_LONG_ID: Final = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 _Kind = TypeVar("_Kind", bound=BaseException)
 
 
@@ -142,6 +144,7 @@ class Wire:
 
 def timed_out(what: str, timeout_s: float, *, address: str) -> EngineTimeoutError:
     """The error for an engine that is silent."""
+    what = _LONG_ID.sub(r"\1", what)
     return EngineTimeoutError(
         f"The Docker engine at {address} did not answer '{what}' within {timeout_s:g} s.",
         permanent=False,

@@ -1,0 +1,48 @@
+"""What a person can do next about a rollout, in a sentence: every state that does not go on by itself has one.
+
+What does not live here: what may be asked of a rollout at all (`steering`), and what a waiting target waits for (`waiting`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from releaser.domain.rollout import AT_WORK, UPDATE_FAILED, RolloutState, UpdateState
+
+_TRIED_AGAIN = "trying again"
+_MOST_NAMED = 3
+
+
+def next_deed(
+    *,
+    rollout: int,
+    state: RolloutState,
+    targets: Collection[tuple[str, UpdateState, str]],
+    again: str,
+    blocked: bool = False,
+) -> str:
+    """The sentence, empty where nothing is left to do. `targets` are name, state and remark of each; `again` deploys once more."""
+    unclear = [name for name, one, _ in targets if one is UpdateState.INCONSISTENT]
+    if state in {RolloutState.RUNNING, RolloutState.ROLLING_BACK, RolloutState.STOPPING}:
+        held = [name for name, one, told in targets if one in AT_WORK and told.startswith(_TRIED_AGAIN)]
+        give_up = f", or give up: releaser rollout abort {rollout}" if state is RolloutState.RUNNING else ""
+        return f"{_named(held)} goes on by itself once what its remark names is mended{give_up}." if held else ""
+    if state is RolloutState.PAUSED:
+        return f"Let it go on: releaser rollout resume {rollout}, or give up: releaser rollout abort {rollout}."
+    if state is RolloutState.AWAITING_APPROVAL:
+        return f"Look at the plan and approve it: releaser rollout approve {rollout}."
+    if unclear:
+        return f"Look at the host of {_named(unclear)}: bring up the container that should serve, or remove both. Then: {again}."
+    if state not in {RolloutState.FAILED, RolloutState.ROLLED_BACK}:
+        return ""
+    if blocked:
+        return f"Release a mended version, or have the block lifted; then: releaser rollout retry {rollout}."
+    failed = [name for name, one, _ in targets if one in UPDATE_FAILED]
+    about = f"what the remark of {_named(failed)} names" if failed else "what stopped it"
+    return f"Mend {about}, then: releaser rollout retry {rollout}."
+
+
+def _named(names: Collection[str]) -> str:
+    shown = list(dict.fromkeys(names))
+    more = f" and {len(shown) - _MOST_NAMED} more" if len(shown) > _MOST_NAMED else ""
+    return ", ".join(shown[:_MOST_NAMED]) + more
