@@ -18,6 +18,7 @@ from releaser.domain.spec import ContainerSpec, FrontKind, FrontSpec, of_kind
 from releaser.domain.target import Assignment
 from releaser.errors import OutsideError
 from releaser.targets.docker.client import Engine
+from releaser.targets.docker.container import Label, Made, new_name
 from releaser.targets.docker.kept_front import KeptFront
 from releaser.targets.docker.scene import Found, Scene, look_at_all, made_by
 from releaser.targets.docker.slots import PLAIN, Slots, Slotted, of_slot, slots_of
@@ -102,9 +103,20 @@ class Fronted:
         return {slot: found[target] for slot, target in targets.items() if target in found}
 
     def new(self, slots: Sequence[int]) -> dict[int, Found]:
-        """What this attempt made for these slots, as far as it is there."""
-        described = {slot: self._engine.container(one) for slot, one in self.made(slots).items()}
-        return {slot: Found(raw) for slot, raw in described.items() if raw is not None}
+        """What this attempt made for these slots, as far as it is there: under the name it was given, else whatever it is called."""
+        found = {slot: one for slot in slots if (one := self._named_new(slot)) is not None}
+        others = [slot for slot in slots if slot not in found]
+        for slot, container_id in (self.made(others) if others else {}).items():
+            if (raw := self._engine.container(container_id)) is not None:
+                found[slot] = Found(raw)
+        return found
+
+    def _named_new(self, slot: int) -> Found | None:
+        one = of_slot(self._assignment, slot)
+        raw = self._engine.container(new_name(one))
+        found = Found(raw) if raw is not None else None
+        is_it = found is not None and found.labels.get(Label.TARGET) == one.target and found.is_from(one, Made.RELEASE)
+        return found if is_it else None
 
     def busy(self, slots: Sequence[int], *, new: bool) -> int | None:
         """With how much the servers that are drained are still busy; None where a front does not tell."""
