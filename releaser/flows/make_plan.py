@@ -26,7 +26,7 @@ from releaser.flows.ports import Ports
 from releaser.flows.predict_plan import predict_plan
 from releaser.flows.resolve_images import resolve_images
 from releaser.flows.select_targets import Chosen, Selected, select_targets
-from releaser.targets.target import Driver
+from releaser.targets.target import Driver, EngineTimeoutError, EngineUnreachableError
 
 _AT_ONCE = 8
 
@@ -118,7 +118,8 @@ def _look(ports: Ports, wanted: Sequence[_Wanted]) -> list[_Seen]:
             return _seen(ports.drivers[one.chosen.driver], one)
         except OutsideError as error:
             faults.append(error)
-            return _Seen(fault=str(error))
+            away = isinstance(error, EngineUnreachableError | EngineTimeoutError)
+            return _Seen(fault=f"{'unreachable' if away else 'not looked at'}, so planned as recorded: {error}")
 
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         seen = list(pool.map(look, wanted))

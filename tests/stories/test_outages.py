@@ -63,6 +63,9 @@ def test_host_is_cut_off_while_it_prepares_the_verdict_is_there_in_time_and_othe
     testbed.registry.thaw()
     vendor.wait(rollout, lambda _: vendor.target(rollout, other)["state"] == "prepared", within_s=15)
     assert serving(lost) == ["1.0"]
+    planned = {target["host"]: target for target in vendor.dry_run("1.2")["targets"]}
+    assert planned[lost.name]["warning"].startswith("unreachable, so planned as recorded: The Docker engine at tcp://")
+    assert (planned[lost.name]["from"], planned[other.name]["warning"]) == ("1.0", "")
     lost.mend()
     assert vendor.ended(rollout)["state"] == "succeeded"
     assert [everything(host) for host in hosts] == [["web 1.1 running"]] * 2

@@ -78,6 +78,13 @@ class BedVendor:
         apply_declaration(self.ports, declaration=parse_declaration(text), dry_run=False, prune=False, by="rita")
         publish_releases(self.ports, digests, image=self.image)
 
+    def dry_run(self, version: str) -> Facts:
+        """The plan, not kept."""
+        options = RolloutOptions(waves=("100%",), starts_at=datetime.now(UTC))
+        return plan_rollout(
+            self.ports, product="shop", version=version, selector="all", by="rita", options=options, save=False
+        )
+
     def begin(self, version: str, *, max_parallel: int = 4, threshold: int = 0) -> int:
         """Plan, announce and start; all hosts in one wave."""
         options = RolloutOptions(
