@@ -142,9 +142,9 @@ def plan_command(
         facts = plan_rollout(
             ports, product=product, version=version, selector=to, by=who(by), options=options, save=not dry_run
         )
-    show(facts, _base(output), _plan_text)
+    show(facts, _base(output), plan_text)
     if output is Format.GITHUB:
-        _tell_github({}, _plan_text(facts))
+        _tell_github({}, plan_text(facts))
     if facts["refusals"]:
         raise typer.Exit(Exit.REFUSED)
 
@@ -183,7 +183,8 @@ def _options(
     )
 
 
-def _plan_text(plan: Any) -> str:  # noqa: ANN401 -- facts
+def plan_text(plan: Any) -> str:  # noqa: ANN401 -- facts
+    """A plan for people."""
     rows = [
         (
             t["wave"],

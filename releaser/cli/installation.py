@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from releaser.cli import adopt
+from releaser.cli import adopt, scale
 from releaser.cli.given import described, pairs
 from releaser.cli.group import commands, noun
 from releaser.cli.run import ByOption, OutputOption, running, who
@@ -25,6 +25,7 @@ from releaser.sources.declaration import parse_declaration
 app = commands()
 installation = noun(app, "installation", told="Installations: one running copy of a product each.")
 installation.registered_commands.extend(adopt.app.registered_commands)
+installation.registered_commands.extend(scale.app.registered_commands)
 host = noun(app, "host", told="Hosts: machines with a container engine.")
 
 NameArgument = Annotated[str, typer.Argument(help="The installation's name: lower-case letters, digits and '-'.")]

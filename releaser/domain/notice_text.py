@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from html import escape
 
 from releaser.domain.notice import DeliveryKind, Outcome
+from releaser.domain.operation import Work
 from releaser.domain.target import Stop
 from releaser.i18n import Translator, mark, translator
 
@@ -37,7 +38,7 @@ class NoticeContent:
     """A notice as one customer may see it. `opening` is the text of the revision, in the recipient's language.
 
     `was` are the planned times of the revision before, `reason` is why the notice was cancelled; `notes_url` leads to
-    the release notes, `page_url` to the notice.
+    the release notes, `page_url` to the notice. `work` is what an operation is; None for an update.
     """
 
     kind: DeliveryKind
@@ -52,6 +53,7 @@ class NoticeContent:
     emergency_reason: str = ""
     notes_url: str = ""
     page_url: str = ""
+    work: Work | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +86,28 @@ _OUTCOMES = {
 }
 
 
-def opening(language: str, *, product: str, version: str) -> tuple[str, str]:
+_WORKS = {
+    Work.SCALED: mark("{what}, scaling without interruption"),
+    Work.RESIZED: mark("{what}, change of resources without interruption"),
+    Work.RESIZED_WITH_STOP: mark("{what}, change of resources with a stop"),
+}
+_WORK_OPENINGS = {
+    Work.SCALED: mark("We are going to add instances of {what}. The service goes on all the time."),
+    Work.RESIZED: mark(
+        "We are going to change the resources (memory, processors) of {what}. The service goes on all the time."
+    ),
+    Work.RESIZED_WITH_STOP: mark(
+        "We are going to change the resources (memory, processors) of {what}. It has to be stopped for that."
+    ),
+}
+
+
+def opening(language: str, *, product: str, version: str, work: Work | None = None) -> tuple[str, str]:
     """Subject and text of a draft in one language, for people to edit; no customer is named in it."""
     t = translator(language)
     what = _what(product, version)
+    if work is not None:
+        return t("Planned work: {what}", what=t(_WORKS[work], what=what)), t(_WORK_OPENINGS[work], what=what)
     return t("Planned work: {what}", what=what), t("We are going to install {what}.", what=what)
 
 
@@ -122,9 +142,14 @@ def _subject(content: NoticeContent, t: Translator, zone: str) -> str:
     if content.kind is DeliveryKind.DONE:
         good = any(one.outcome is Outcome.SUCCEEDED for one in content.touched)
         message = mark("Work is done: {what}") if good else mark("Work is over, nothing was changed: {what}")
-        return t(message, what=_what(content.product, content.version))
+        return t(message, what=_named(content, t))
     when = t.instant(content.starts_at, zone)
-    return t(_SUBJECTS[content.kind], what=_what(content.product, content.version), when=when)
+    return t(_SUBJECTS[content.kind], what=_named(content, t), when=when)
+
+
+def _named(content: NoticeContent, t: Translator) -> str:
+    what = _what(content.product, content.version)
+    return t(_WORKS[content.work], what=what) if content.work is not None else what
 
 
 def _parts(content: NoticeContent, t: Translator, zone: str) -> Iterator[Part]:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from releaser.domain.drift import Difference
 from releaser.domain.experience import Prediction, told_stop
+from releaser.domain.operation import Operation
 from releaser.domain.spec import config_hash
 from releaser.domain.target import Desired, Step, Stop, planned_stop
 from releaser.domain.waiting import DEFAULT_WAIT_FOR
@@ -29,7 +30,7 @@ class RolloutOptions:
     takes pinned installations along, which are passed over otherwise. `wait_for` is how long a target may wait beyond what is
     known to last, `wave_soak` how long a wave is watched before the next one begins, and with `gated` a person lets it begin.
     `supersede` takes over from rollouts that are at work there; `rehearse` prepares everywhere, cuts nothing over and puts away
-    what it prepared.
+    what it prepared. `operation` is scaling: the version that runs, of another specification.
     """
 
     waves: tuple[str, ...] = DEFAULT_SIZES
@@ -46,6 +47,7 @@ class RolloutOptions:
     gated: bool = False
     supersede: bool = False
     rehearse: bool = False
+    operation: Operation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from releaser.domain.notice import MOVES, STANDING, NoticeState, impact_of, planned_end, worst
 from releaser.domain.notice_text import opening
+from releaser.domain.operation import Operation, Work, work_of
 from releaser.domain.regulation import Regulation, from_mapping
 from releaser.domain.target import Stop
 from releaser.i18n import LANGUAGES
@@ -36,19 +37,27 @@ class Touched:
 
 
 def draft_notice(
-    session: Session, *, rollout: Rollout, touched: Sequence[Touched], starts_at: datetime | None, now: datetime
+    session: Session,
+    *,
+    rollout: Rollout,
+    touched: Sequence[Touched],
+    starts_at: datetime | None,
+    now: datetime,
+    operation: Operation | None = None,
 ) -> Notice | None:
     """The rollout's notice, drafted or brought up to date; None when nothing stops (an unneeded draft is cancelled).
 
+    An `operation` is told of whether it stops something or not.
     Without `starts_at` an earlier draft keeps its start while every touched contract allows it; else it is the earliest one that
     they all allow.
     """
-    wanted = {one.installation_id: one for one in touched if one.stop is not Stop.NONE}
+    wanted = {one.installation_id: one for one in touched if one.stop is not Stop.NONE or operation}
     notice = _open(session, rollout.id)
     if notice is None and not wanted:
         return None
     if notice is None:
-        notice = _new(session, rollout, now=now)
+        stops = any(one.stop is not Stop.NONE for one in touched)
+        notice = _new(session, rollout, work=work_of(operation, stops=stops), now=now)
     elif not wanted and notice.state is NoticeState.DRAFT:
         moves.move(session, notice, NoticeState.CANCELLED, moves=MOVES, now=now, by="releaser", reason="nothing stops")
         return None
@@ -67,7 +76,7 @@ def _open(session: Session, rollout_id: int) -> Notice | None:
     return unended[-1] if unended else None
 
 
-def _new(session: Session, rollout: Rollout, *, now: datetime) -> Notice:
+def _new(session: Session, rollout: Rollout, *, work: Work | None, now: datetime) -> Notice:
     product, version = rollout.product, rollout.release.version
     notice = Notice(
         uid=uuid4().hex,
@@ -85,7 +94,7 @@ def _new(session: Session, rollout: Rollout, *, now: datetime) -> Notice:
     session.flush()
     moves.record(session, notice, source="", to=NoticeState.DRAFT.value, now=now, by="releaser")
     for language in LANGUAGES:
-        subject, body = opening(language, product=product.title or product.name, version=version)
+        subject, body = opening(language, product=product.title or product.name, version=version, work=work)
         session.add(NoticeText(notice_id=notice.id, revision=0, language=language, subject=subject, body=body))
     session.flush()
     session.refresh(notice)

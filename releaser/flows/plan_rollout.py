@@ -24,7 +24,7 @@ from releaser.flows.ports import Facts, Ports
 from releaser.store import drifts, installations, moves, notices, products, releases, rollouts
 from releaser.store.experience import prediction_facts
 from releaser.store.installations import Target
-from releaser.store.plain import dump
+from releaser.store.plain import dump, load
 from releaser.store.rollouts import Rollout, TargetUpdate, Wave
 
 LONGEST_SOAK_FOR = timedelta(days=30)
@@ -88,6 +88,7 @@ def plan_facts(ports: Ports, plan: Plan) -> Facts:
         "gated": plan.options.gated,
         "one_off": plan.options.one_off,
         "rehearsal": plan.options.rehearse,
+        "operation": str(plan.options.operation) if plan.options.operation is not None else None,
         "needs": needs,
         "refusals": [refusal_facts(one) for one in plan.refusals],
         "passed": [{"installation": p.installation, "customer": p.customer, "reason": p.reason} for p in plan.passed],
@@ -156,14 +157,17 @@ def keep_plan(session: Session, plan: Plan, *, by: str, now: datetime) -> Rollou
     """
     product = products.get(session, plan.product)
     release = releases.get(session, product, plan.version)
-    rollout = session.scalars(
+    there = session.scalars(
         select(Rollout).where(
             Rollout.release_id == release.id,
             Rollout.selector == plan.selector,
             Rollout.rehearsal.is_(plan.options.rehearse),
             Rollout.state.in_([RolloutState.PLANNED, RolloutState.AWAITING_APPROVAL]),
         )
-    ).first()
+    ).unique()
+    rollout = next(
+        (one for one in there if is_same_work(load(RolloutOptions, one.plan["options"]), plan.options)), None
+    )
     if rollout is None:
         rollout = Rollout(
             product_id=product.id,
@@ -188,6 +192,12 @@ def keep_plan(session: Session, plan: Plan, *, by: str, now: datetime) -> Rollou
     _note_drift(session, plan, now=now)
     draft_again(session, rollout, plan, now=now)
     return rollout
+
+
+def is_same_work(one: RolloutOptions, other: RolloutOptions) -> bool:
+    """Whether both are updates, or the same kind of scaling of the same module."""
+    kinds = [(of.operation.kind, of.operation.module) if of.operation is not None else None for of in (one, other)]
+    return kinds[0] == kinds[1]
 
 
 def keep_again(session: Session, rollout: Rollout, plan: Plan) -> None:
@@ -275,6 +285,13 @@ def draft_again(session: Session, rollout: Rollout, plan: Plan, *, now: datetime
     touched = [
         Touched(installation_id=s.installation_id, stop=s.stop, modules=s.modules, stop_for=s.stop_for)
         for s in plan.stops(_modules_of(session, plan))
-        if s.stop is not Stop.NONE
+        if s.stop is not Stop.NONE or plan.options.operation is not None
     ]
-    draft_notice(session, rollout=rollout, touched=touched, starts_at=plan.options.starts_at, now=now)
+    draft_notice(
+        session,
+        rollout=rollout,
+        touched=touched,
+        starts_at=plan.options.starts_at,
+        now=now,
+        operation=plan.options.operation,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from releaser.domain.target import Desired
 from releaser.errors import InvalidError
@@ -25,10 +26,22 @@ def resolve_images(ports: Ports, selected: Selected) -> Mapping[int, Desired]:
     """
     found: dict[MadeOf, tuple[str, str]] = {}
     for target in selected.targets:
+        if _stays(target):
+            continue
         made_of = target.made_of
         if made_of not in found:
             found[made_of] = _resolved(ports, made_of, selected)
-    return {target.target_id: _desired(target, selected, found[target.made_of]) for target in selected.targets}
+    return {
+        target.target_id: replace(target.previous, spec=target.spec)
+        if target.previous is not None and _stays(target)
+        else _desired(target, selected, found[target.made_of])
+        for target in selected.targets
+    }
+
+
+def _stays(target: Chosen) -> bool:
+    """Whether what runs there runs on, to the byte: whatever its version's tag means by now."""
+    return target.scaled and target.previous is not None
 
 
 def _resolved(ports: Ports, made_of: MadeOf, selected: Selected) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from releaser.domain import selector as selectors
 from releaser.domain.drift import Recorded
+from releaser.domain.operation import Operation
 from releaser.domain.plan import Passed, Refusal, RolloutOptions
 from releaser.domain.plan_rules import no_way_back
 from releaser.domain.release import ReleaseState
@@ -50,7 +51,10 @@ class MadeOf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """One target that is meant, with what is recorded of it. `pin` and `since` are for people, empty when there is none."""
+    """One target that is meant, with what is recorded of it. `pin` and `since` are for people, empty when there is none.
+
+    `scaled`: what runs there is meant to run on, made from another specification.
+    """
 
     target_id: int
     installation_id: int
@@ -63,6 +67,7 @@ class Chosen:
     wave: int
     driver: DriverName
     spec: AnySpec
+    scaled: bool
     previous: Desired | None
     recorded: Recorded
     running: str
@@ -114,7 +119,10 @@ def select_targets(
         scheme=release.product.scheme,
         selector=str(parsed),
         targets=tuple(
-            _target(target, wave=wave_of[one.name]) for one in chosen for target in one.targets if _among(target, only)
+            _target(target, wave=wave_of[one.name], operation=options.operation)
+            for one in chosen
+            for target in one.targets
+            if _among(target, only) and (options.operation is None or target.module.name == options.operation.module)
         ),
         passed=passed,
         refusals=(
@@ -172,7 +180,7 @@ def _not_pinned(
     chosen: Sequence[Installation], options: RolloutOptions
 ) -> tuple[Sequence[Installation], tuple[Passed, ...]]:
     """A single piece of work is for its one installation, pinned or not; a mass rollout passes pinned ones over."""
-    if options.one_off or options.unpin:
+    if options.one_off or options.unpin or options.operation:
         return chosen, ()
     passed = tuple(
         Passed(installation=one.name, customer=one.customer.name, reason=pins.in_words(one.pin))
@@ -301,8 +309,9 @@ def _contract(zone: str, regulation: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps([zone, regulation], sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _target(target: Target, *, wave: int) -> Chosen:
+def _target(target: Target, *, wave: int, operation: Operation | None) -> Chosen:
     installation, module = target.installation, target.module
+    spec = load_spec(target.spec)
     return Chosen(
         target_id=target.id,
         installation_id=installation.id,
@@ -314,7 +323,8 @@ def _target(target: Target, *, wave: int) -> Chosen:
         generation=target.generation,
         wave=wave,
         driver=target.driver,
-        spec=load_spec(target.spec),
+        spec=operation.changed(spec) if operation is not None else spec,
+        scaled=operation is not None,
         previous=_previous(target),
         recorded=drifts.recorded(target),
         running=target.version,

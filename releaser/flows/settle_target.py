@@ -6,9 +6,11 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from releaser.domain.operation import declared_after
 from releaser.domain.plan import RolloutOptions
+from releaser.domain.target import Desired
 from releaser.store import drifts, pins, rollout_work
-from releaser.store.plain import load
+from releaser.store.plain import dump, load, load_spec
 from releaser.store.rollouts import TargetUpdate
 
 
@@ -23,6 +25,9 @@ def settle_target(session: Session, update: TargetUpdate, *, made_anew: bool, no
     options = load(RolloutOptions, rollout_work.options(session, update.rollout_id))
     if options.rehearse:
         return  # what is there was only looked at
+    if options.operation is not None:
+        made = load(Desired, update.desired).spec
+        target.spec = dump(declared_after(options.operation, load_spec(target.spec), made))
     if options.one_off:
         rollout = rollout_work.to_move(session, update.rollout_id)
         pins.pin(

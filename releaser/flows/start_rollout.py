@@ -16,6 +16,7 @@ from releaser.flows.notice_gate import require_notices
 from releaser.flows.plan_rollout import body_hash, check_times, keep_plan
 from releaser.flows.ports import Facts, Ports
 from releaser.store import moves, rollouts
+from releaser.store.plain import load
 from releaser.store.rollouts import Rollout
 
 BEGIN_WITHIN = timedelta(hours=1)
@@ -159,6 +160,7 @@ def _same(rollout: Rollout, plan: Plan) -> bool:
         and rollout.release.version == plan.version
         and rollout.selector == plan.selector
         and rollout.rehearsal is plan.options.rehearse
+        and load(RolloutOptions, rollout.plan["options"]).operation == plan.options.operation
         and rollout.superseded_by_id is None
     )
 

@@ -13,10 +13,13 @@ from sqlalchemy.orm import Session
 from releaser.domain.maintnote import Entry
 from releaser.domain.notice import DeliveryKind, NoticeState, Outcome, impact_of
 from releaser.domain.notice_text import NoticeContent, TouchedWork
+from releaser.domain.operation import Operation, Work, work_of
 from releaser.domain.support_text import SupportEnd
+from releaser.domain.target import Stop
 from releaser.store import lines
 from releaser.store.customers import Customer
 from releaser.store.notices import Delivery, Notice, NoticeInstallation, texts
+from releaser.store.plain import load
 
 
 def told_of(notice: Notice, customer_id: int) -> list[NoticeInstallation]:
@@ -45,7 +48,14 @@ def content(delivery: Delivery, *, address: str) -> NoticeContent:
         emergency_reason=notice.emergency_reason,
         notes_url=f"{address}/products/{notice.product.name}/releases/{notice.version}" if notice.version else "",
         page_url=f"{address}/notices/{notice.id}",
+        work=_operation(notice),
     )
+
+
+def _operation(notice: Notice) -> Work | None:
+    """What the rollout is, where it is scaling and no update."""
+    data = (notice.rollout.plan.get("options") or {}).get("operation") if notice.rollout is not None else None
+    return work_of(load(Operation, data), stops=notice.stop is not Stop.NONE) if data else None
 
 
 def support_end(session: Session, delivery: Delivery, *, address: str, now: datetime) -> SupportEnd:

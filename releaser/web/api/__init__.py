@@ -16,6 +16,7 @@ from releaser.web.api import (
     products,
     releases,
     rollouts,
+    scaling,
     system,
     tickets,
     trains,
@@ -26,6 +27,6 @@ from releaser.web.problems import RESPONSES
 router = APIRouter(prefix="/v1", responses=RESPONSES)
 # The evidence of a ticket stands before tickets, whose keys may hold slashes.
 for noun in (
-    history, fixes, products, lines, gate, trains, releases, notes, adoption, customers, declaration, rollouts, update_freezes, events, notices, tickets, system,
+    history, fixes, products, lines, gate, trains, releases, notes, adoption, scaling, customers, declaration, rollouts, update_freezes, events, notices, tickets, system,
 ):  # fmt: skip
     router.include_router(noun.router)
