@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ _ENDS = {
     RolloutState.ROLLED_BACK: Exit.ROLLED_BACK,
     RolloutState.AWAITING_APPROVAL: Exit.REFUSED,
 }
+
+
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 
 
 class Otherwise(StrEnum):
@@ -133,18 +137,8 @@ def rollout_text(facts: Any) -> str:  # noqa: ANN401 -- facts
     passed = [safe(f"Passed over: {one['installation']}, {one['reason']}") for one in facts["passed"]]
     further = [safe(f"Next: {facts['next']}")] if facts.get("next") else []
     url = [facts["url"]] if "url" in facts else []
-    return "\n".join(
-        [
-            safe(title + reason),
-            *_begins(facts),
-            table(headers, rows),
-            *passed,
-            *further,
-            *_late(facts),
-            *url,
-            *_rehearsed(facts),
-        ]
-    )
+    shown = _rehearsed(facts) or [table(headers, rows)]
+    return "\n".join([safe(title + reason), *_begins(facts), *shown, *passed, *further, *_late(facts), *url])
 
 
 def _begins(facts: Facts) -> list[str]:
@@ -171,10 +165,10 @@ def _rehearsed(facts: Facts) -> list[str]:
             verdict[one["ready"]],
             seconds(one["planned_stop_s"]),
             one["gate"],
-            one["found"],
+            _DIGEST.sub(r"\1…", one["found"]),
             one["remark"],
         )
         for one in facts.get("rehearsed") or ()
     ]
     headers = ("installation", "module", "verdict", "would stop", "healthy when", "found", "remark")
-    return ["", table(headers, rows)] if rows else []
+    return [table(headers, rows)] if rows else []
