@@ -357,3 +357,18 @@ def test_followers_of_one_rollout_share_its_watch(ports: Ports, tmp_path: Path) 
         assert first.number == at + 1, "nothing new is no news"
     with followed(app, ports, 3) as third:
         assert third is not first, "what nobody follows is not kept"
+
+
+def test_first_visit_is_in_one_zone_and_reasons_are_in_the_readers(
+    client: TestClient, follow: Callable[..., Iterator[Event]], ports: Ports
+) -> None:
+    with ports.database.transaction() as session:
+        update = session.query(TargetUpdate).filter_by(rollout_id=3, state=UpdateState.WAITING).one()
+        update.reason = "the window opens 2026-11-21 21:00Z"
+    given = {"Cookie": "zone=Europe%2FMoscow"}
+    page = client.get("/rollouts/3").text
+    assert "zone=UTC" in page
+    assert "the window opens 21 November 2026, 21:00" in page
+    assert "the window opens 22 November 2026, 00:00" in client.get("/rollouts/3", headers=given).text
+    assert "09:28<" in next(follow("?zone=UTC", **given))["data"]["parts"]["facts"], "the page's own zone"
+    assert "12:28<" in next(follow("?zone=Nowhere", **given))["data"]["parts"]["facts"]

@@ -13,6 +13,7 @@ Each piece is made once for all readers of one language and zone.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterable
+from dataclasses import replace
 from typing import Annotated, Any
 
 import anyio
@@ -21,6 +22,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
 from releaser.flows.ports import Ports
+from releaser.i18n import known_zone
 from releaser.store import rollout_log, rollout_view
 from releaser.web.api.events import HEARTBEAT, NO_PROXY_BUFFER, RETRY_MS, after, event, number_of
 from releaser.web.api.following import News, Watch, followed, is_over, moves_since
@@ -43,12 +45,14 @@ async def stream(
     reader: Reading,
     rollout_id: Id,
     after: Annotated[str, Query(max_length=40)] = "",
+    zone: Annotated[str, Query(max_length=64)] = "",
     last_event_id: Annotated[str, Header(max_length=40)] = "",
 ) -> StreamingResponse:
-    """What is not there is refused before the stream begins."""
+    """What is not there is refused before the stream begins. `zone` is the page's: a first visit knows no other one yet."""
     await anyio.to_thread.run_sync(is_over, ports, rollout_id)
     seen = number_of(last_event_id) if last_event_id else number_of(after)
-    made = _stream(request.app, ports, rollout_id, reader, seen=seen)
+    of_page = replace(reader, zone=zone) if zone and known_zone(zone) is not None else reader
+    made = _stream(request.app, ports, rollout_id, of_page, seen=seen)
     return StreamingResponse(made, media_type="text/event-stream", headers=NO_PROXY_BUFFER)
 
 

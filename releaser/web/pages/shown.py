@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ _YEAR_S = 365 * 24 * 3600
 
 # C0 and C1 controls but tab and line ends, and the marks that turn the direction of text around.
 _STEERING = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# An instant as the service's own reasons hold it.
+_UTC = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}Z")
 
 
 def inert(value: object) -> object:
@@ -111,8 +113,14 @@ class Say:
         return word_of(state, self._t)
 
     def reason(self, reason: str) -> str:
-        """Why something came to be: the reasons that need no particulars in the reader's words, others as they are."""
-        return reason_of(reason, self._t)
+        """Why something came to be: the service's own reasons in the reader's words and zone, others as they are."""
+        return _UTC.sub(self._in_zone, reason_of(reason, self._t))
+
+    def _in_zone(self, found: re.Match[str]) -> str:
+        try:
+            return self.moment(datetime.strptime(found[0], "%Y-%m-%d %H:%MZ").replace(tzinfo=UTC))
+        except ValueError:
+            return found[0]
 
     def stated(self, one: Mapping[str, Any]) -> str:
         """Why something was stated of a ticket: the service's own reasons in the reader's words, a person's as it was written."""
