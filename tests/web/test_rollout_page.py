@@ -30,8 +30,11 @@ from releaser.i18n import translator
 from releaser.store import moves
 from releaser.store.base import Base
 from releaser.store.rollouts import Rollout, TargetUpdate, Wave
+from releaser.store.session import Database
 from releaser.web.api.following import followed
 from releaser.web.pages.rollout_words import _ENDED_BY, _NEXT, _RANKS, _WAITS, next_of, rank_of
+from tests.fakes.bare_ports import bare_ports
+from tests.fakes.clock import FakeClock
 from tests.fakes.shared_app import AppOver
 from tests.web import story
 from tests.web.conftest import ADDRESS, Served
@@ -372,3 +375,27 @@ def test_first_visit_is_in_one_zone_and_reasons_are_in_the_readers(
     assert "the window opens 22 November 2026, 00:00" in client.get("/rollouts/3", headers=given).text
     assert "09:28<" in next(follow("?zone=UTC", **given))["data"]["parts"]["facts"], "the page's own zone"
     assert "12:28<" in next(follow("?zone=Nowhere", **given))["data"]["parts"]["facts"]
+
+
+def test_pages_ask_every_database_alike(database: Database, tmp_path: Path) -> None:
+    with database.transaction() as session:
+        story.tell(session)
+    ports = bare_ports(database, tmp_path, clock=FakeClock(story.NOW), address=ADDRESS)
+    with TestClient(AppOver(ports), base_url=ADDRESS) as client:
+        for path in [
+            "/rollouts",
+            "/rollouts?state=open&q=1.1",
+            "/rollouts/3",
+            "/rollouts/3/waves/2",
+            "/rollouts/3/targets?wave=2&show=wait&q=SEV",
+            "/rollouts/3/targets/8",
+            "/rollouts/3/log?notable=1",
+        ]:
+            answer = client.get(path)
+            assert answer.status_code == 200, path
+        assert 'id="t-8"' in client.get("/rollouts/3/targets?q=SEV").text, "small and capital letters alike"
+    with followed(FastAPI(), ports, 3) as watch:
+        watch.look(now=True)
+        number = advance(ports, UpdateState.VERIFYING)
+        watch.look(now=True)
+        assert [news.targets for news in watch.after(1) or ()] == [{number}]
