@@ -138,7 +138,7 @@ class Bench:
     ) -> tuple[float, dict[str, dict[str, Any]]]:
         """How long the work took, and what happened to requests before, during and after it."""
         port = begun.port or self.port
-        load = Load(port, rate=rate, connections=connections, keep_alive=keep_alive, host=begun.host)
+        load = Load(port, rate=rate, connections=connections, keep_alive=keep_alive, host=begun.host, ahead=True)
         with load:
             load.enter("before")
             time.sleep(calm_s)

@@ -95,6 +95,7 @@ ABOUT = f"""From the first step to the last, images on the host. Each way replac
 
 - `bare` is what the engine itself needs, by its API: it waits for nothing and serves nobody, while four others are asked.
 - `releaser`: its driver, without a database; its own probe, HAProxy on the host told by the runtime API, drained.
+- Requests are made by a process that the others do not hold up, as if it was on another machine.
 - The peers by their own command lines (`docker`, `docker-compose`), whose starts are part of their figures, as is whatever they wait for by themselves:
   docker-rollout looks every second; its drained way runs its hook for {rollout_peers.HOOK_WAITS_S:g} s; swarm watches each task for 5 s by default. They do not tell
   the proxy, which is HAProxy in a container that asks the engine's names and checks each server every second. Their runs are watched for 3 s
@@ -218,7 +219,7 @@ def test_fixed_port(world: Bench, tell: Tell) -> None:
     section = Section(
         key="rollout-fixed-port",
         title="Rollout: a single container with a fixed port",
-        about="Asked all the time by four clients that open a connection for every request, 400 times a second; the gap is the longest time "
+        about="Asked all the time by four clients, which the others do not hold up, that open a connection for every request, 400 times a second; the gap is the longest time "
         "without an answer, during the update and, for as long, before it.",
         columns=("", "gap", "before", "requests", "failed"),
     )
