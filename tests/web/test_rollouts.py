@@ -170,3 +170,50 @@ def test_ticket_goes_from_request_to_closed(api: TestClient) -> None:
     assert api.post("/v1/tickets/SHOP-7/close", json={"reason": "withdrawn"}).json()["state"] == "closed"
     assert api.post("/v1/tickets/SHOP-7/close", json={"reason": "withdrawn"}).status_code == 409
     assert api.post("/v1/tickets/SHOP-7/reopen", json={"reason": "it does again"}).json()["state"] == "reopened"
+
+
+def test_rolled_back_version_is_blocked_and_let_go_again(api: TestClient, vendor: Vendor) -> None:
+    vendor.deploy("1.0")
+    vendor.deploy("1.2")
+    release = "/v1/products/shop/releases/1.2"
+    assert api.get(release).json()["blocked"]["rollout"] == 2
+    refused = api.post("/v1/rollouts", json={**BODY, "version": "1.2"}, headers=key("job-1"))
+    assert (refused.status_code, refused.json()["rule"]) == (403, "version-blocked")
+    plan = api.post("/v1/plans", json={**BODY, "version": "1.2"})
+    assert (plan.status_code, [one["rule"] for one in plan.json()["refusals"]]) == (200, ["version-blocked"])
+    assert api.post("/v1/rollouts/2/retry").json()["rule"] == "version-blocked"
+    assert api.post(f"{release}/unblock", json={"reason": " "}).status_code == 422
+    assert api.post(f"{release}/unblock", json={"reason": "the disk was full"}).json()["blocked"] is None
+    assert api.post(f"{release}/unblock", json={"reason": "again"}).status_code == 409
+    assert api.get(release).json()["blocks"][0]["lifted_by"] == "olga"
+
+
+def test_release_without_a_way_back_is_marked_and_unmarked(api: TestClient) -> None:
+    way = "/v1/products/shop/releases/1.1/one-way"
+    assert api.put(way, json={"reason": "converts"}).json()["one_way"] == "converts"
+    assert api.delete(way).json()["one_way"] is None
+
+
+def test_limits_may_be_percentages_and_nonsense_is_refused(api: TestClient) -> None:
+    plan = api.post("/v1/plans", json={**BODY, "max_parallel": "50%", "threshold": "10%"}).json()
+    assert (plan["max_parallel"], plan["threshold"]) == ("50%", "10%")
+    for wrong in ({"max_parallel": "0"}, {"max_parallel": "101%"}, {"threshold": -1}, {"threshold": "1,5%"}):
+        assert api.post("/v1/plans", json={**BODY, **wrong}).status_code == 422, wrong
+
+
+def test_rehearsal_starts_without_a_notice_and_reports(api: TestClient, vendor: Vendor) -> None:
+    vendor.deploy("1.0")
+    body = {**BODY, "version": "1.1", "rehearse": True}
+    started = api.post("/v1/rollouts", json=body, headers=key("job-1"))
+    assert (started.status_code, started.json()["rehearsal"]) == (202, True)
+    vendor.work()
+    facts = api.get(started.headers["location"]).json()
+    assert (facts["state"], {one["ready"] for one in facts["rehearsed"]}) == ("succeeded", {True})
+
+
+def test_newer_rollout_takes_over_when_it_is_told_to(api: TestClient, vendor: Vendor) -> None:
+    old = api.post("/v1/rollouts", json=BODY, headers=key("job-1")).json()["id"]
+    new = api.post("/v1/rollouts", json={**BODY, "version": "1.1", "supersede": True}, headers=key("job-2"))
+    assert (new.status_code, new.json()["state"]) == (202, "scheduled")
+    vendor.work()
+    assert api.get(f"/v1/rollouts/{old}").json()["superseded_by"] == new.json()["id"]

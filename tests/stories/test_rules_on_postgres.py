@@ -1,0 +1,58 @@
+"""The rules that hold before a rollout runs, on PostgreSQL: blocks, taking over, a start for later, triggers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from releaser.errors import RefusedError
+from releaser.flows.unblock_release import unblock_release
+from releaser.store import rollouts
+from releaser.store.session import Database
+from tests.fakes.engine import FakeEngine
+from tests.fakes.vendor import INSTALLATIONS, Vendor, vendor_on
+
+
+@pytest.fixture
+def vendor(postgres_url: str, tmp_path: Path) -> Iterator[Vendor]:
+    with FakeEngine() as engine:
+        made = vendor_on(Database(postgres_url), engine, tmp_path)
+        yield made
+        made.close()
+
+
+def test_rules_before_a_rollout_hold_on_postgresql(vendor: Vendor) -> None:
+    assert vendor.deploy("1.0")["state"] == "succeeded"
+    assert vendor.deploy("1.2")["blocked"]["version"] == "1.2"
+    with pytest.raises(RefusedError, match="blocked"):
+        vendor.start("1.2")
+    unblock_release(vendor.ports, product="shop", version="1.2", reason="mended", by="rita")
+    assert vendor.deploy("1.2")["blocked"]["version"] == "1.2", "once more, and the first block stays in the story"
+
+    vendor.announce("1.1")
+    with ThreadPoolExecutor(max_workers=5) as pool:
+        numbers = set(pool.map(lambda _: vendor.start("1.1", key="job-7")["id"], range(5)))
+    (old,) = numbers
+    vendor.announce("1.1.1", supersede=True)
+    new = vendor.start("1.1.1", supersede=True)["id"]
+    vendor.work()
+    vendor.clock.advance(timedelta(seconds=11))
+    vendor.work()
+    assert (vendor.show(old)["state"], vendor.show(new)["state"]) == ("superseded", "succeeded")
+    assert vendor.running() == dict.fromkeys(INSTALLATIONS, "1.1.1")
+
+    starts_at = vendor.clock.now() + timedelta(days=1)
+    now = vendor.clock.now()
+    vendor.announce("1.1", starts_at=starts_at)
+    vendor.clock.set(now)
+    later = vendor.start("1.1", starts_at=starts_at)["id"]
+    with vendor.ports.database.reading() as session:
+        assert rollouts.get(session, later).begins_at == starts_at
+    vendor.clock.set(starts_at)
+    vendor.work()
+    assert vendor.show(later)["state"] == "succeeded"
+    assert vendor.recorded() == dict.fromkeys(INSTALLATIONS, "1.1")
