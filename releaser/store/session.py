@@ -16,14 +16,17 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError, NoSuchModuleError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -37,6 +40,7 @@ WAIT_S = 10
 CONNECT_S = 5
 APPLICATION = "releaser"
 _SWITCHES = 50
+_FRESH_S = 0.2
 
 WRITERS_LOCK = 0x72656C656173  # "releas": a number nobody else's advisory locks are likely to have
 _ADVICE = "Use sqlite:///FILE or postgresql://USER@HOST/NAME."
@@ -158,15 +162,30 @@ def _postgresql(url: URL, wait_s: float) -> Engine:
     wanted = {"connect_timeout": CONNECT_S, "application_name": APPLICATION, "options": options}
     given = {key: value for key, value in wanted.items() if key not in url.query}
     try:
-        engine = create_engine(
-            url, connect_args=given, pool_pre_ping=True, pool_size=10, max_overflow=10, pool_timeout=WAIT_S
-        )
+        engine = create_engine(url, connect_args=given, pool_size=10, max_overflow=10, pool_timeout=WAIT_S)
     except (ArgumentError, NoSuchModuleError, TypeError) as error:
         raise DatabaseAddressError(
             f"The database URL is not usable: {error}.", advice=_ADVICE, field="database_url"
         ) from error
     event.listen(engine, "begin", _begin_postgresql)
+    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkout", partial(_try_rested, engine.dialect))
     return engine
+
+
+def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info["used_at"] = time.monotonic()
+
+
+def _try_rested(dialect: Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """A server that was started again has forgotten its connections; within `_FRESH_S` it cannot have been."""
+    rested_s = time.monotonic() - record.info.get("used_at", time.monotonic())
+    if rested_s < _FRESH_S:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise InvalidatePoolError from error
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:

@@ -58,10 +58,17 @@ def conninfo(database: Database) -> str:
     return url.set(drivername="postgresql").update_query_dict(missing).render_as_string(hide_password=False)
 
 
-def forget_workers(database: Database, numbers: Iterable[int]) -> None:
-    """Let go at once of what workers had that are known to be dead; the sweep makes it anew."""
+def interval(seconds: float) -> str:
+    """A span of time as PostgreSQL reads it."""
+    return f"{seconds} seconds"
+
+
+def forget_workers(database: Database, numbers: Iterable[int], *, silent_s: float) -> None:
+    """Let go at once of what workers had that are known to be dead or were silent for so long, and make it anew."""
     with database.transaction() as session:
         session.execute(text("DELETE FROM procrastinate_workers WHERE id = ANY(:numbers)"), {"numbers": list(numbers)})
+        swept = "SELECT releaser_sweep(CAST(:silent AS interval), :lock)"
+        session.execute(text(swept), {"silent": interval(silent_s), "lock": WRITERS_LOCK})
 
 
 def _made(connection: Connection) -> str | None:

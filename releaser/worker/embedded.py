@@ -16,13 +16,9 @@ from releaser.flows.advance_rollout import under_way
 from releaser.flows.ports import Ports
 from releaser.store import rollout_work
 from releaser.worker.crew import Crew
-from releaser.worker.ticks import DAYS_S, DRIFT_S, HEARTBEAT_S, Ticks
+from releaser.worker.ticks import DAYS_S, DRIFT_S, HEARTBEAT_S, MOST_REST_S, Ticks, rest_after
 
 _STOPS_S = 2.0
-_LEAST_REST_S = 0.05
-_MOST_REST_S = 0.4
-_TIMES_REST = 6
-"""How many times as long as the last look the next one rests: looking never takes more than a seventh of a processor."""
 
 
 class EmbeddedEngine:
@@ -88,12 +84,11 @@ class EmbeddedEngine:
                 rest(heard, rest_s)
 
     def _after_a_look(self, heard: int, rest_s: float) -> None:
-        """Hundreds of targets ring many times a second: one look answers all that rang since the last, however long a look takes."""
-        self._rest(heard, rest_s, least_s=max(_LEAST_REST_S, min(_MOST_REST_S, _TIMES_REST * self._look_took_s)))
+        self._rest(heard, rest_s, least_s=rest_after(self._look_took_s))
 
     def _until_rung(self, heard: int, rest_s: float) -> None:
         """What is in no hurry is looked at together, when many ring for it."""
-        self._rest(heard, rest_s, least_s=_MOST_REST_S)
+        self._rest(heard, rest_s, least_s=MOST_REST_S)
 
     def _rest(self, heard: int, rest_s: float, *, least_s: float) -> None:
         self._ticks.stopping.wait(min(rest_s, least_s))

@@ -27,7 +27,7 @@ from releaser.bell import Bell
 from releaser.flows.ports import Ports
 from releaser.store import wakes
 from releaser.worker.crew import Crew
-from releaser.worker.ticks import DAYS_S, DRIFT_S, HEARTBEAT_S, TRAINS_S, Ticks
+from releaser.worker.ticks import DAYS_S, DRIFT_S, HEARTBEAT_S, TRAINS_S, Ticks, rest_after
 
 SILENT_S = 5.0
 """A worker that has not told of itself for so long is taken for dead, and its jobs are made anew."""
@@ -37,6 +37,7 @@ _BEATS_S = 1.0
 _SWEEPS_S, _OUTBOX_S, _EMBARGOES_S = 1, 5, 5
 _GRACE_S, _STOPS_S = 2.5, 4.0
 _AGAIN_S, _MOST_AGAIN_S = 0.5, 5.0
+_RETRY_S = 0.2
 _LOOKERS = 4
 _Found = TypeVar("_Found")
 _log = structlog.get_logger(__name__)
@@ -58,7 +59,7 @@ class QueuedEngine:
         self._ticks = Ticks(ports, engine=self.name, retry_s=tick_s)
         self._targets = Crew(threads, name="target", clock=ports.clock)
         self._looks = Crew(_LOOKERS, name="look", clock=ports.clock)
-        # A job that waits for its next look needs no thread.
+        # A job that rests or waits for its next look needs no thread.
         self._at_once = 4 * threads
         self._loop: asyncio.AbstractEventLoop | None = None
         self._halted = asyncio.Event()
@@ -70,7 +71,8 @@ class QueuedEngine:
 
     def start(self) -> None:
         """Free what dead processes of this machine held, then begin."""
-        self._let_go(self._ticks.free_dead())
+        dead = self._ticks.free_dead()
+        wakes.forget_workers(self._ports.database, dead, silent_s=SILENT_S)
         for thread in self._threads:
             thread.start()
 
@@ -96,16 +98,16 @@ class QueuedEngine:
 
     def _beat(self) -> None:
         while not self._ticks.stopping.is_set():
-            self._ticks.safely(self._told, otherwise=None)
-            self._ticks.stopping.wait(HEARTBEAT_S)
+            rest_s = self._ticks.safely(self._told, otherwise=_RETRY_S)
+            self._ticks.stopping.wait(rest_s)
 
-    def _told(self) -> None:
+    def _told(self) -> float:
+        """Returns when to tell again: soon while the queue has not numbered us, because who dies unknown is missed late."""
         numbers = [worker.worker_id for worker in self._workers if worker.worker_id is not None]
-        self._let_go(self._ticks.heartbeat(numbers=numbers))
-
-    def _let_go(self, dead: list[int]) -> None:
+        dead = self._ticks.heartbeat(numbers=numbers)
         if dead:
-            wakes.forget_workers(self._ports.database, dead)
+            wakes.forget_workers(self._ports.database, dead, silent_s=SILENT_S)
+        return HEARTBEAT_S if numbers else _RETRY_S
 
     def _run(self) -> None:
         asyncio.run(self._until_stopped())
@@ -143,7 +145,7 @@ class QueuedEngine:
             # Targets that take long must not keep rollouts and mail from being looked at: each has workers of its own.
             self._workers = [
                 self._worker(jobs.of_targets, "targets", self._at_once),
-                self._worker(jobs.of_looks, "looks", _LOOKERS),
+                self._worker(jobs.of_looks, "looks", 4 * _LOOKERS),
             ]
             running = [asyncio.create_task(worker.run()) for worker in self._workers]
             if self._ticks.stopping.is_set():
@@ -182,7 +184,6 @@ class QueuedEngine:
         with self._ticks.holding(update_id) as mine:
             while mine and not self._ticks.stopping.is_set():
                 again = await _carried_out(self._targets, partial(self._ticks.target, update_id))
-                self._bell.ring()
                 if again is None:
                     return None
                 rest_s = (again - self._ports.clock.now()).total_seconds()
@@ -197,6 +198,12 @@ class QueuedEngine:
         found = await _carried_out(self._looks, lambda: self._ticks.safely(partial(tick, self._ticks), otherwise=None))
         self._bell.ring()
         return found
+
+    async def look_and_rest(self, tick: Callable[[Ticks], object]) -> None:
+        """Keep the job for some times as long as the look took: what many wake for meanwhile is one look, here or elsewhere."""
+        began = self._ports.clock.monotonic()
+        await self.look(tick)
+        await self._rest(rest_after(self._ports.clock.monotonic() - began))
 
     def later(self, seconds: float) -> datetime:
         """The instant so many seconds from now."""
@@ -249,10 +256,10 @@ class _Jobs:
             await self._connector.execute_query_async(wakes.REST_TARGET, **told)
 
     async def _rollout(self, *, rollout_id: int) -> None:
-        await self._engine.look(lambda ticks: ticks.rollout(rollout_id))
+        await self._engine.look_and_rest(lambda ticks: ticks.rollout(rollout_id))
 
     async def _sweep(self, timestamp: int = 0) -> None:  # noqa: ARG002 -- procrastinate's signature
-        await self._connector.execute_query_async(wakes.SWEEP, silent=f"{SILENT_S} seconds")
+        await self._connector.execute_query_async(wakes.SWEEP, silent=wakes.interval(SILENT_S))
 
     async def _outbox(self, timestamp: int = 0) -> None:  # noqa: ARG002 -- likewise
         if await self._engine.look(lambda ticks: ticks.outbox()):
