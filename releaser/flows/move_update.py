@@ -42,11 +42,11 @@ def move_update(
     """Move `update` to `to` and set the deadlines and facts of that state. Raises `MoveConflictError`."""
     values: dict[str, object] = {"not_before_at": None, **_entering(update, to, now=now)}
     values |= _waiting(wait, wait_for=wait_for, now=now) if wait is not None else _NOT_WAITING
-    if update.state is _U.WAITING and to is not _U.WAITING:
-        values["reason"] = ""
+    told = wait.told if wait is not None else "" if update.state is _U.WAITING else None
     if reason and (update.state is not _U.ROLLING_BACK or to is _U.INCONSISTENT):
-        # After a roll-back the reason for it is what people look for.
-        rollout_work.write(session, update, reason=reason)
+        told = reason  # after a roll-back the reason for it is what people look for
+    if told is not None:
+        rollout_work.write(session, update, reason=told)
     if to is _U.ROLLING_BACK:
         values["ends_as"] = ends_as or _U.FAILED
         values["steps"] = [*update.steps, *_steps_back(update, driver)]
@@ -69,7 +69,6 @@ _NOT_WAITING: Mapping[str, object] = {"waits_for": None, "waiting_since_at": Non
 def _waiting(wait: Wait, *, wait_for: timedelta, now: datetime) -> dict[str, object]:
     return {
         "waits_for": wait.what,
-        "reason": wait.told,
         "waiting_since_at": now,
         "deadline_at": deadline(wait, wait_for=wait_for, now=now),
     }
@@ -77,8 +76,7 @@ def _waiting(wait: Wait, *, wait_for: timedelta, now: datetime) -> dict[str, obj
 
 def wait_for_else(session: Session, update: TargetUpdate, wait: Wait, *, wait_for: timedelta, now: datetime) -> None:
     """Let an update that waits wait for something else from now on; its story tells so."""
-    for name, value in _waiting(wait, wait_for=wait_for, now=now).items():
-        setattr(update, name, value)
+    rollout_work.write(session, update, reason=wait.told, **_waiting(wait, wait_for=wait_for, now=now))
     state = UpdateState.WAITING.value
     moves.record(session, update, source=state, to=state, now=now, by="releaser", reason=wait.told)
 
