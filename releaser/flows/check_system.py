@@ -183,7 +183,9 @@ def _outside(ports: Ports) -> Iterator[tuple[str, Check]]:
     """A check of each engine and each registry that is named in the database, and of the tags that were read."""
     yield "tags", partial(_tags, ports)
     with ports.database.reading() as session:
-        by_driver = {one: installations.hosts_of(session, one) for one in (*_BY_SHELL, DriverName.SWARM)}
+        by_driver = {
+            one: installations.hosts_of(session, one) for one in (*_BY_SHELL, DriverName.SWARM, DriverName.DOCKER)
+        }
         hosts = [
             (host.name, host.address, driver)
             for host in installations.hosts(session)
@@ -197,7 +199,8 @@ def _outside(ports: Ports) -> Iterator[tuple[str, Check]]:
                 if module.image:
                     images.setdefault(module.image.partition("/")[0], reference)
     for name, address, driver in hosts:
-        shown = f"host {name} ({driver.value})" if driver in _NAMED else f"host {name}"
+        by_ssh = driver is DriverName.DOCKER and address.startswith("ssh:")
+        shown = f"host {name} ({driver.value})" if driver in _NAMED or by_ssh else f"host {name}"
         yield shown, partial(ports.drivers[driver].check, address)
     for name, reference in images.items():
         yield f"registry {name}", partial(_registry, ports, reference)

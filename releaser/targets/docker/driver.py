@@ -50,8 +50,14 @@ class DockerDriver:
 
     def check(self, address: str) -> str:
         """One line about the engine; raises `OutsideError` if it cannot be reached."""
-        version = self._engines.at(address).version()
-        return f"Docker {version.get('Version')}, API {version.get('ApiVersion')}, {version.get('Os')}/{version.get('Arch')}"
+        engine = self._engines.at(address)
+        version, info = engine.version(), engine.info()
+        told = f"Docker {version.get('Version')}, API {version.get('ApiVersion')}, {version.get('Os')}/{version.get('Arch')}"
+        # A swarm does without it: its containers are made anew elsewhere.
+        alone = (info.get("Swarm") or {}).get("LocalNodeState", "inactive") == "inactive"
+        if alone and info.get("LiveRestoreEnabled") is False:
+            told += "; without live-restore, so containers stop when the daemon is killed"
+        return told
 
     def observe(self, assignment: Assignment) -> Observation:
         """The target's containers as the engine knows them; the HTTP probe belongs to `verify`."""
