@@ -124,14 +124,14 @@ def test_language_is_switched_and_stays(watched: Watched) -> None:
 def test_zone_of_the_browser_is_used_from_the_second_page_on(watched: Watched) -> None:
     watched.open("/")
     page = watched.open("/rollouts/3")
-    expect(page.locator("footer")).to_contain_text("Europe/Moscow")
+    expect(page.locator("footer.bottom")).to_contain_text("Europe/Moscow")
     expect(page.locator(".facts")).to_contain_text("12:28")
 
 
 def test_rollout_page_follows_the_rollout(watched: Watched, ports: Ports) -> None:
     page = watched.open("/rollouts/3")
     expect(page.locator("h1 + .state")).to_have_text("running")
-    page.wait_for_function("document.querySelector('[data-events]') !== null")
+    expect(page.locator("#line")).to_have_text("live")
     with ports.database.transaction() as session:
         rollout = session.get_one(Rollout, 3)
         moves.move(
@@ -143,7 +143,7 @@ def test_rollout_page_follows_the_rollout(watched: Watched, ports: Ports) -> Non
         moves.move(session, rollout, RolloutState.STOPPING, moves=ROLLOUT_MOVES, now=story.NOW, by="olga")
         moves.move(session, rollout, RolloutState.ABORTED, moves=ROLLOUT_MOVES, now=story.NOW, by="olga")
     expect(page.locator("h1 + .state")).to_have_text("aborted")
-    expect(page.locator(".thread")).to_contain_text("a look")
+    expect(page.locator("#log")).to_contain_text("a look")
     assert watched.wrong == []
 
 
