@@ -18,6 +18,7 @@ from releaser.domain.spec import ContainerSpec, FrontKind, FrontSpec, HealthSpec
 from releaser.domain.target import Assignment, Desired, Phase, Stop, planned_stop
 from releaser.errors import OutsideError
 from releaser.targets.front import FrontUnreachableError, Server
+from releaser.targets.target import FencedError
 from tests.fakes.controller import Controller, GateError
 from tests.fakes.engine import Effect, FakeEngine, Fault, When
 from tests.fakes.front import FakeFront
@@ -114,6 +115,23 @@ def test_update_no_request_is_lost_and_never_fewer_serve(fake_world: World, watc
     assert watched.lost == []
     assert min(len(one) for one in watched.front.history[before:]) >= 3
     assert_whole(fake_world, watched, update, update.desired)
+
+
+def test_older_controller_is_fenced_off_by_every_step_and_the_front_is_as_the_younger_one_left_it(
+    fake_world: World, watched: Watched
+) -> None:
+    desired = installed(fake_world, watched, spec(2))
+    older = fake_world.update_of(desired, "1.1")
+    steps = fake_world.controller().plan(older)
+    fake_world.controller().update(replace(older, rollout=older.rollout + 1, generation=older.generation + 1))
+    group = dict(watched.front.group)
+    driver = fake_world.driver()
+    back = driver.plan_back(desired=older.desired, previous=older.previous)
+    for step in (*(one for one in steps if one.name not in {"pull", "front-check"}), *back):
+        with pytest.raises(FencedError):
+            driver.apply(step, older)
+    assert dict(watched.front.group) == group
+    assert watched.lost == []
 
 
 @pytest.mark.parametrize("version", ["sick", "exits"])

@@ -98,18 +98,20 @@ class Fronted:
 
     def made(self, slots: Sequence[int]) -> dict[int, str]:
         """The ids of what this attempt made for these slots; it is not looked at."""
-        targets = {slot: of_slot(self._assignment, slot).target for slot in slots}
-        found = made_by(self._engine, self._assignment)
-        return {slot: found[target] for slot, target in targets.items() if target in found}
+        slotted = {slot: of_slot(self._assignment, slot) for slot in slots}
+        found = made_by(self._engine, list(slotted.values()))
+        return {slot: found[one.target] for slot, one in slotted.items() if one.target in found}
 
     def new(self, slots: Sequence[int]) -> dict[int, Found]:
-        """What this attempt made for these slots, as far as it is there: under the name it was given, else whatever it is called."""
+        """What this attempt made for these slots, as far as it is there."""
+        described = {slot: self._engine.container(one) for slot, one in self.made(slots).items()}
+        return {slot: Found(raw) for slot, raw in described.items() if raw is not None}
+
+    def started(self, slots: Sequence[int]) -> dict[int, Found]:
+        """The same right after a step started it: under the name it was made with, so that one call is enough for each."""
         found = {slot: one for slot in slots if (one := self._named_new(slot)) is not None}
         others = [slot for slot in slots if slot not in found]
-        for slot, container_id in (self.made(others) if others else {}).items():
-            if (raw := self._engine.container(container_id)) is not None:
-                found[slot] = Found(raw)
-        return found
+        return {**found, **(self.new(others) if others else {})}
 
     def _named_new(self, slot: int) -> Found | None:
         one = of_slot(self._assignment, slot)

@@ -202,16 +202,24 @@ def look_at_all(engine: Engine, assignments: Sequence[Assignment]) -> tuple[Scen
     )
 
 
-def made_by(engine: Engine, assignment: Assignment) -> Mapping[str, str]:
-    """Target, or slot of a target -> id of the container that this very attempt made for it: one call, which looks at nothing else."""
-    labels = (Label.ROLLOUT, assignment.rollout), (Label.ATTEMPT, assignment.attempt)
-    listed = engine.containers(*(f"{label.value}={number}" for label, number in labels))
+def made_by(engine: Engine, assignments: Sequence[Assignment]) -> Mapping[str, str]:
+    """Target -> id of the container that this very attempt made for it: told by one list; raises `FencedError` as `look` does."""
+    entries = engine.containers()
+    glimpsed = {str(entry["Id"]): _glimpsed(entry) for entry in entries}
     found: dict[str, str] = {}
-    for entry in listed:
-        told = entry.get("Labels") or {}
-        if told.get(Label.ROLE, Made.RELEASE.value) == Made.RELEASE.value:
-            found.setdefault(str(told.get(Label.TARGET)), str(entry["Id"]))
+    for assignment in assignments:
+        seen = [glimpsed[one] for one in _fitting(entries, assignment)]
+        mine = [one for one in seen if one.labels.get(Label.TARGET) in {None, assignment.target}]
+        _check_fence(mine, assignment)
+        new = next((one for one in mine if one.is_from(assignment, Made.RELEASE)), None)
+        if new is not None:
+            found[assignment.target] = new.id
     return found
+
+
+def _glimpsed(entry: Mapping[str, Any]) -> Found:
+    """As much of a container as a list tells: its id and its labels."""
+    return Found({"Id": entry["Id"], "Config": {"Labels": entry.get("Labels")}})
 
 
 def arranged(candidates: Sequence[Found], assignment: Assignment, *, joined: frozenset[str] | None = None) -> Scene:

@@ -58,7 +58,7 @@ def verify(
     chosen = [slot for slot in (step.slots if step is not None else slots) if slot in slots]
 
     # Behind a step only what was just made is asked for; what else there is was seen by the step.
-    new = fronted.new(chosen) if forward and step is not None else {}
+    new = fronted.started(chosen) if forward and step is not None else {}
     others = [slot for slot in chosen if slot not in new]
     scenes = fronted.scenes(others) if others else {}
 
