@@ -166,7 +166,7 @@ def _rehearsed(facts: Facts) -> list[str]:
             seconds(one["planned_stop_s"]),
             one["gate"],
             _DIGEST.sub(r"\1…", one["found"]),
-            one["remark"],
+            "; ".join(filter(None, (one["remark"], *(f"REFUSED by {told}" for told in one["refused"])))),
         )
         for one in facts.get("rehearsed") or ()
     ]

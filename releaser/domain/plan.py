@@ -141,9 +141,13 @@ class Plan:
     newest_target: int = 0
 
     def check(self) -> None:
-        """Raise the first of its refusals as `RefusedError`."""
-        for one in self.refusals[:1]:
-            more = f" {len(self.refusals) - 1} more would be refused; --dry-run shows all." if self.refusals[1:] else ""
+        """Raise the first of its refusals as `RefusedError`; a rehearsal is only refused what cannot even be prepared."""
+        refusals = self.refusals
+        if self.options.rehearse:
+            without_steps = {one.installation for one in self.changes if not one.steps}
+            refusals = tuple(one for one in refusals if one.installation in without_steps)
+        for one in refusals[:1]:
+            more = f" {len(refusals) - 1} more would be refused; --dry-run shows all." if refusals[1:] else ""
             named = {"installation": one.installation} if one.installation else {}
             raise RefusedError(
                 one.detail, rule=one.rule, advice=one.advice + more, field=one.about or None, **named, **one.facts

@@ -97,8 +97,9 @@ def _not_yet(ports: Ports, rollout_id: int, why: str) -> bool:
             rollout.begins_at, rollout.reason = now + TRY_AGAIN_FOR, f"could not begin yet: {why}"[:2000]
             return False
         reason = f"could not begin by {rollout.begin_by_at:%Y-%m-%d %H:%M}Z, so plan it again: {why}"[:2000]
-        rollout.reason = reason
+        rollout.reason = ""  # what customers are told has nothing of it
         to = RolloutState.ABORTED
         moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=now, by="releaser", reason=reason, finished_at=now)
         finish_work(session, rollout=rollout, now=now)
+        rollout.reason = reason
     return True

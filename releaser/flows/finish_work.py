@@ -18,6 +18,7 @@ from releaser.domain.notice import (
     measured_stop,
     outcome_of,
 )
+from releaser.domain.rollout import RolloutState
 from releaser.flows.begin_work import begin_work
 from releaser.store import moves, notices, outbox
 from releaser.store.notices import Notice
@@ -55,7 +56,7 @@ def _finish(session: Session, notice: Notice, rollout: Rollout, *, now: datetime
 
 def _why(rollout: Rollout) -> str:
     """What a person gave as the reason, else nothing: customers are not told how rollouts work."""
-    return rollout.reason
+    return "" if rollout.state is RolloutState.SUPERSEDED else rollout.reason
 
 
 def withdraw(session: Session, notice: Notice, *, reason: str, by: str, now: datetime) -> None:

@@ -15,11 +15,21 @@ def report_rehearsal(facts: Facts, plan: Mapping[str, Any]) -> list[Facts]:
     """One entry for each target of a rollout's `facts` with steps; `plan` is its `domain.plan.Plan` as plain data.
 
     `ready` is None while it is not known yet; `found` is what was done and seen, `gate` what will tell that it is healthy,
-    `remark` what was in the plan already (drift, an engine that did not answer, a way back that is closed).
+    `refused` which rules would refuse the rollout itself and why, `remark` what was in the plan already (drift, an engine that
+    did not answer, a way back that is closed).
     """
     planned = {(one["installation"], one["module"], one["host"]): one for one in plan["targets"]}
+    refusals = plan.get("refusals") or ()
     return [
-        _reported(one, planned.get((one["installation"], one["module"], one["host"]), {})) for one in facts["targets"]
+        {
+            **_reported(one, planned.get((one["installation"], one["module"], one["host"]), {})),
+            "refused": [
+                f"{refused['rule']}: {refused['detail']} {refused['advice']}"
+                for refused in refusals
+                if refused["installation"] in {"", one["installation"]}
+            ],
+        }
+        for one in facts["targets"]
     ]
 
 

@@ -19,7 +19,7 @@ from releaser.flows.give_way import busy
 from releaser.flows.notice_gate import require_notices
 from releaser.flows.plan_rollout import draft_again
 from releaser.flows.ports import Facts, Ports
-from releaser.flows.select_targets import blocked_refusal
+from releaser.flows.refuse_release import blocked_refusal
 from releaser.store import blocks, moves, rollouts
 from releaser.store.plain import load
 from releaser.store.rollouts import Rollout, TargetUpdate

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -17,16 +17,14 @@ from releaser.domain import selector as selectors
 from releaser.domain.drift import Recorded
 from releaser.domain.operation import Operation
 from releaser.domain.plan import Passed, Refusal, RolloutOptions
-from releaser.domain.plan_rules import no_way_back
 from releaser.domain.release import ReleaseState
 from releaser.domain.spec import AnySpec
 from releaser.domain.target import Desired, DriverName
 from releaser.domain.version import Scheme, parse
 from releaser.domain.waves import split
-from releaser.domain.way import RequiredStop, stops_on_way
 from releaser.errors import InvalidError, NotFoundError, RefusedError
-from releaser.store import blocks, drifts, installations, pins, products, releases, ways
-from releaser.store.blocks import Block
+from releaser.flows.refuse_release import refuse_release
+from releaser.store import drifts, installations, pins, products, releases
 from releaser.store.installations import Installation, Target
 from releaser.store.plain import load_spec
 from releaser.store.releases import Release
@@ -125,11 +123,7 @@ def select_targets(
             if _among(target, only) and (options.operation is None or target.module.name == options.operation.module)
         ),
         passed=passed,
-        refusals=(
-            *_blocked(session, release),
-            *_passed_stops(chosen, release, ways.required_stops(session, row)),
-            *_gone_back(chosen, release, ways.one_ways(session, row)),
-        ),
+        refusals=tuple(refuse_release(session, release, chosen)),
         known={image.module_id: (image.image, image.digest) for image in release.images},
         one_way=release.one_way_reason,
         newest_target=installations.newest_target(session),
@@ -214,68 +208,6 @@ def _check_one_off(chosen: Sequence[Installation], options: RolloutOptions) -> N
                 advice=f"Give one with --{field}.",
                 field=field,
             )
-
-
-def _blocked(session: Session, release: Release) -> Iterator[Refusal]:
-    """After a rollback the version waits for a person to say that it may go again."""
-    block = blocks.standing(session, release.id)
-    if block is not None:
-        yield blocked_refusal(block)
-
-
-def blocked_refusal(block: Block) -> Refusal:
-    """Why a blocked version is refused, and what lets it go again."""
-    release = block.release
-    return Refusal(
-        rule="version-blocked",
-        detail=f"{release.version} is blocked for line {block.line} since {block.at:%Y-%m-%d %H:%M}Z: {block.reason}",
-        advice="Roll a mended version out, or when the cause was another one: releaser release unblock "
-        f"{release.product.name} {release.version} --reason REASON.",
-        about="version",
-        facts={"blocked_by_rollout": str(block.rollout_id)},
-    )
-
-
-def _gone_back(chosen: Sequence[Installation], release: Release, one_ways: Sequence[RequiredStop]) -> Iterator[Refusal]:
-    scheme = release.product.scheme
-    upto = parse(release.version, scheme=scheme)
-    for installation in chosen if one_ways else ():
-        for running in sorted({target.version for target in installation.targets if target.version})[-1:]:
-            yield from no_way_back(
-                one_ways, running=parse(running, scheme=scheme), upto=upto, installation=installation.name
-            )
-
-
-def _passed_stops(
-    chosen: Sequence[Installation], release: Release, stops: Sequence[RequiredStop]
-) -> tuple[Refusal, ...]:
-    """What would pass a required stop by. Going back passes none."""
-    upto = parse(release.version, scheme=release.product.scheme)
-    found = []
-    for installation in chosen:
-        running = {target.version for target in installation.targets if target.version}
-        passed = {
-            (since, stop.version.text): stop for since in running for stop in _on_way(stops, since, upto.text, release)
-        }
-        for (since, _), stop in sorted(passed.items())[:1]:
-            found.append(
-                Refusal(
-                    rule="required-stop",
-                    detail=f"Installation '{installation.name}' runs {since}; on the way to {upto} it must not pass "
-                    f"{stop.version} by: {stop.reason}",
-                    advice=f"First: releaser plan {release.product.name} {stop.version} --to "
-                    f"installation={installation.name}.",
-                    about="version",
-                    installation=installation.name,
-                    facts={"required_stop": stop.version.text},
-                )
-            )
-    return tuple(found)
-
-
-def _on_way(stops: Sequence[RequiredStop], since: str, upto: str, release: Release) -> Sequence[RequiredStop]:
-    scheme = release.product.scheme
-    return tuple(stops_on_way(stops, parse(since, scheme=scheme), parse(upto, scheme=scheme)))
 
 
 def _facts(installation: Installation, release: Release) -> dict[str, str]:

@@ -23,6 +23,7 @@ from releaser.flows.give_way import TargetBusyError
 from releaser.flows.plan_rollout import plan_rollout
 from releaser.flows.ports import Facts
 from releaser.flows.retry_rollout import retry_rollout
+from releaser.flows.show_notice import show_notice
 from releaser.flows.show_release import show_release
 from releaser.flows.start_rollout import TriggerReusedError
 from releaser.flows.unblock_release import unblock_release
@@ -163,6 +164,8 @@ def test_newer_rollout_takes_over_at_the_boundary_of_a_target(vendor: Vendor) ->
     vendor.work()
     facts, before = vendor.show(new["id"]), vendor.show(old)
     assert before["state"] == "superseded"
+    told = [show_notice(vendor.ports, notice_id=number) for number in before["notices"]]
+    assert not [one for one in told if "superseded" in str(one["reason"])], "customers are not told how rollouts work"
     assert [t["state"] for t in before["targets"]] == ["succeeded", "skipped", "skipped"]
     assert "superseded by rollout" in before["reason"]
     assert facts["state"] == "succeeded"
@@ -458,6 +461,15 @@ def test_rehearsal_of_an_image_that_is_gone_says_where_it_fails_and_goes_through
     assert not any(one["ready"] for one in facts["rehearsed"])
     assert "1.1" in facts["rehearsed"][0]["found"] or "registry" in facts["rehearsed"][0]["found"]
     assert vendor.running() == dict.fromkeys(INSTALLATIONS, "1.0")
+
+
+def test_rehearsal_of_what_would_be_refused_prepares_and_says_so(vendor: Vendor) -> None:
+    vendor.deploy("1.2")
+    rollout = vendor.start("1.2", rehearse=True)["id"]
+    vendor.work()
+    facts = vendor.show(rollout)
+    assert facts["state"] == "succeeded"
+    assert all(one["ready"] and one["refused"][0].startswith("version-blocked") for one in facts["rehearsed"])
 
 
 def test_rehearsal_is_not_the_planned_rollout(vendor: Vendor) -> None:
