@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -342,3 +343,28 @@ def test_stop_is_predicted_by_order_and_replicas(
     assert planned_stop(steps)[0] is stop
     assert (planned_stop(steps)[1] > timedelta(0)) is (stop is not Stop.NONE)
     assert told in "".join(step.why for step in steps)
+
+
+@pytest.mark.parametrize("what", ["replicas", "variable", "image"])
+def test_changed_by_hand_what_runs_is_no_longer_what_was_told(
+    swarm_world: SwarmWorld, fake_swarm: FakeSwarm, what: str
+) -> None:
+    installed = swarm_world.installed("1.0", four(swarm_world))
+
+    def change(spec: dict[str, Any]) -> None:
+        if what == "replicas":
+            spec["Mode"]["Replicated"]["Replicas"] = 5
+        elif what == "variable":
+            spec["TaskTemplate"]["ContainerSpec"]["Env"] = ["DEBUG=1"]
+        else:
+            spec["TaskTemplate"]["ContainerSpec"]["Image"] = swarm_world.desired("1.1", installed.spec).reference
+
+    fake_swarm.change_by_hand(installed.spec.name, change)
+    assignment = swarm_world.update_of(installed, "1.0")
+    swarm_world.controller().gate(assignment, None)
+    observed = swarm_world.driver().observe(assignment)
+    assert observed.serving is not None
+    assert not observed.runs(installed)
+    assert (observed.serving.config_hash is None) is (what != "image"), "another image is no change of configuration"
+    swarm_world.controller().update(assignment)
+    assert swarm_world.driver().observe(assignment).runs(installed), "a rollout of the same version puts it right"

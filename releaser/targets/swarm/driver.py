@@ -89,7 +89,7 @@ class SwarmDriver:
         scene = look(self._swarm(assignment), assignment)
         return Observation(
             at=self._clock.now(),
-            serving=describe(scene, scene.service) if scene.service is not None else None,
+            serving=describe(scene, scene.service, assignment) if scene.service is not None else None,
             others=describe_outdated(scene),
             detail=in_words(scene),
         )

@@ -69,7 +69,8 @@ def _other(service: Service, wanted: Desired | None) -> Verdict | None:
         shown = service.digest or service.reference
         return _unhealthy(f"{service.name} runs {shown}, not the wanted {wanted.digest} ({wanted.version})")
     if "releaser.config" in service.labels and not service.runs(wanted):
-        return _unhealthy(f"{service.name} was made from another configuration than the wanted one")
+        hand = "was changed by hand since" if service.is_told(wanted) else "was made from another configuration than"
+        return _unhealthy(f"{service.name} {hand} the wanted one{' was told' if service.is_told(wanted) else ''}")
     return None
 
 
@@ -163,7 +164,9 @@ def _passed(swarm: Swarm, scene: Scene, wanted: Desired | None) -> Verdict:
     )
     health = wanted.spec.health if wanted is not None else HealthSpec(stay_up_for_s=0)
     if health.http or health.command:
-        witness = f"{health.http} answers {health.http_status}" if health.http else "the engine's check passes"
+        witness = (
+            f"{url_of(swarm, health.http)} answers {health.http_status}" if health.http else "the engine's check passes"
+        )
         return Verdict(health=Health.HEALTHY, reason=f"{told}; {witness}")
     now = engine_time(str(swarm.ask(lambda manager: manager.info())["SystemTime"]))
     # A node's clock told since when; one that is ahead has not been up for long.

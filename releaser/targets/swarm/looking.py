@@ -12,7 +12,7 @@ from typing import Any, Final
 from releaser.domain.drift import MADE_BY, SOMEBODY, US
 from releaser.targets.docker.container import Label
 from releaser.targets.docker.looking import secret
-from releaser.targets.swarm.payload import users_labels
+from releaser.targets.swarm.payload import EMPTY, users_labels, without_empty
 
 Json = Mapping[str, Any]
 
@@ -20,7 +20,6 @@ _LONGEST: Final = 200
 # How an update goes is declared, but is no part of what runs; the image has its own place.
 _LEFT: Final = frozenset({"Name", "Labels", "UpdateConfig", "RollbackConfig"})
 _NO_SETTINGS: Final = frozenset({"Image", "Env", "Labels", "Isolation"})
-_EMPTY: Final[tuple[object, ...]] = (None, "", 0, False, [], {})
 _HIDDEN: Final = frozenset({"Args", "Command", "Healthcheck"})
 
 
@@ -42,15 +41,8 @@ def settings(spec: Json) -> dict[str, str]:
 
 def _fields(values: Json, *, leave: frozenset[str]) -> Iterator[tuple[str, str]]:
     for name, value in values.items():
-        plain = _without_empty(value)
-        if name in leave or plain in _EMPTY:
+        plain = without_empty(value)
+        if name in leave or plain in EMPTY:
             continue
         text = json.dumps(plain, sort_keys=True)
         yield name, secret(text) if name in _HIDDEN or len(text) > _LONGEST else text
-
-
-def _without_empty(value: object) -> object:
-    """Managers write out empty parts or leave them out, depending on who made the last change."""
-    if isinstance(value, Mapping):
-        return {key: plain for key, one in value.items() if (plain := _without_empty(one)) not in _EMPTY}
-    return [_without_empty(one) for one in value] if isinstance(value, list) else value

@@ -20,6 +20,7 @@ Json = Mapping[str, Any]
 BEFORE: Final = "releaser.before"
 """The label that holds what a roll-back goes back to."""
 
+EMPTY: Final[tuple[object, ...]] = (None, "", 0, False, [], {})
 _OURS: Final = frozenset({*(label.value for label in Label), BEFORE})
 _SECOND_NS: Final = 1_000_000_000
 _MB: Final = 1024 * 1024
@@ -206,3 +207,31 @@ def healthcheck(health: HealthSpec) -> dict[str, Any]:
 def _left(found: Mapping[str, str], declared: Mapping[str, str]) -> dict[str, str]:
     """What is there without what a declaration had put there."""
     return {key: value for key, value in found.items() if key not in declared}
+
+
+def is_as_told(found: Json, wanted: Desired) -> bool:
+    """Whether a service that says it is `wanted` still is: everything that is declared stands there as it was told.
+
+    Networks are left out, of which only the ids are known here; what is not declared is the business of drift.
+    """
+    spec = of_kind(wanted.spec, SwarmSpec)
+    told = payload(wanted, {}, networks={}, base=found, declared_before=spec)
+    return _compared(told) == _compared(found)
+
+
+def _compared(spec: Json) -> list[object]:
+    """The parts of a specification that a declaration makes, without what managers write out or leave out as they like."""
+    task = spec.get("TaskTemplate") or {}
+    container, endpoint = task.get("ContainerSpec") or {}, spec.get("EndpointSpec") or {}
+    parts = [container.get(key) for key in ("Image", "Env", "StopGracePeriod", "Mounts", "Args", "User", "Healthcheck")]
+    parts += [(task.get("Resources") or {}).get("Limits"), (task.get("Placement") or {}).get("Constraints")]
+    parts += [spec.get("Mode"), endpoint.get("Mode"), endpoint.get("Ports")]
+    return [without_empty(part) for part in parts]
+
+
+def without_empty(value: object) -> object:
+    """Managers write out empty parts or leave them out, depending on who made the last change."""
+    if isinstance(value, Mapping):
+        return {key: plain for key, one in value.items() if (plain := without_empty(one)) not in EMPTY}
+    plain = [without_empty(one) for one in value] if isinstance(value, list) else value
+    return None if plain in EMPTY else plain

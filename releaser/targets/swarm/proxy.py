@@ -30,11 +30,11 @@ _LAST_LINES: Final = 5
 # Without a limit of its own HAProxy takes what the engine allows.
 _HEAD: Final = """defaults
     mode http
-    timeout connect 1s
+    timeout connect 300ms
     timeout client 60s
     timeout server 60s
     timeout http-keep-alive 10s
-    retries 3
+    retries 5
     option redispatch 1
     retry-on conn-failure empty-response
     default-server check inter 500ms fastinter 200ms downinter 300ms fall 1 rise 1 init-addr none

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from releaser.targets.docker.faults import one_line
 from releaser.targets.docker.scene import engine_time
 from releaser.targets.swarm.client import Manager, Swarm
 from releaser.targets.swarm.looking import settings
-from releaser.targets.swarm.payload import BEFORE, Before
+from releaser.targets.swarm.payload import BEFORE, Before, is_as_told
 from releaser.targets.target import FencedError
 
 Json = Mapping[str, Any]
@@ -128,9 +128,23 @@ class Service:
         """Whether this very attempt made it what it is."""
         return (self.number(Label.ROLLOUT), self.number(Label.ATTEMPT)) == (assignment.rollout, assignment.attempt)
 
-    def runs(self, wanted: Desired) -> bool:
-        """Whether it is exactly this digest and configuration."""
+    def is_told(self, wanted: Desired) -> bool:
+        """Whether it says that it is exactly this digest and configuration."""
         return self.digest == wanted.digest and self.labels.get(Label.CONFIG) == config_hash(wanted.spec)
+
+    def runs(self, wanted: Desired) -> bool:
+        """Whether it is so: nobody changed by hand what was told."""
+        return self.is_told(wanted) and is_as_told(self.spec, wanted)
+
+    def configuration_of(self, *known: Desired | None) -> str | None:
+        """What its label says of its configuration; nothing where it is one of these that was changed by hand since."""
+        said = self.labels.get(Label.CONFIG)
+        mine = next((one for one in known if one is not None and config_hash(one.spec) == said), None)
+        if mine is None:
+            return said
+        # With another image it is still made from that configuration.
+        told = replace(mine, digest=self.digest) if self.digest is not None else mine
+        return said if is_as_told(self.spec, replace(told, image=self.reference.partition("@")[0])) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +321,7 @@ def look(swarm: Swarm, assignment: Assignment) -> Scene:
     return Scene(service=service, tasks=tuple(map(Task, tasks)), nodes=names, lost=lost)
 
 
-def describe(scene: Scene, service: Service) -> Running:
+def describe(scene: Scene, service: Service, assignment: Assignment) -> Running:
     """The service as the domain knows it: one thing that serves, of however many tasks."""
     health = scene.health
     return Running(
@@ -315,7 +329,7 @@ def describe(scene: Scene, service: Service) -> Running:
         name=service.name,
         digest=service.digest,
         version=service.labels.get(Label.VERSION),
-        config_hash=service.labels.get(Label.CONFIG),
+        config_hash=service.configuration_of(assignment.desired, assignment.previous),
         state=BEGUN if scene.serving or scene.outdated else "exited" if health is Health.EXITED else "starting",
         restart_count=len(scene.failed),
         health=health,
