@@ -43,6 +43,7 @@ HEAD: tuple[Any, ...] = (
     Rollout.rehearsal,
     Rollout.superseded_by_id,
     Rollout.begins_at,
+    Rollout.paused_at,
     Rollout.created_at,
     Rollout.started_at,
     Rollout.finished_at,
@@ -121,11 +122,23 @@ def waves(session: Session, rollout_id: int) -> list[dict[str, Any]]:
     )
     for wave, state, count in session.execute(grouped):
         counts[wave][state] = count
-    query = select(Wave.number, type_coerce(Wave.state, String).label("state"), Wave.started_at, Wave.finished_at)
+    query = select(
+        Wave.number,
+        type_coerce(Wave.state, String).label("state"),
+        Wave.started_at,
+        Wave.soak_until_at,
+        Wave.finished_at,
+    )
     rows = session.execute(query.where(Wave.rollout_id == rollout_id).order_by(Wave.number))
     found = {row["number"]: dict(row) for row in rows.mappings()}
     for number in counts.keys() - found.keys():
-        found[number] = {"number": number, "state": "pending", "started_at": None, "finished_at": None}
+        found[number] = {
+            "number": number,
+            "state": "pending",
+            "started_at": None,
+            "soak_until_at": None,
+            "finished_at": None,
+        }
     return [{**found[number], "counts": dict(counts[number])} for number in sorted(found)]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 from releaser.domain.rollout import (
@@ -399,3 +399,17 @@ def test_pages_ask_every_database_alike(database: Database, tmp_path: Path) -> N
         number = advance(ports, UpdateState.VERIFYING)
         watch.look(now=True)
         assert [news.targets for news in watch.after(1) or ()] == [{number}]
+
+
+def test_what_soaks_and_what_is_paused_say_until_and_since_when(client: TestClient, ports: Ports) -> None:
+    in_state(ports, "paused", pause_reason="gate")
+    with ports.database.transaction() as session:
+        session.get_one(Rollout, 3).paused_at = story.NOW
+        session.execute(
+            update(Wave)
+            .where(Wave.rollout_id == 3, Wave.number == 2)
+            .values(state=WaveState.SOAKING, soak_until_at=story.NOW + story.days(1))
+        )
+    page = client.get("/rollouts/3").text
+    assert "Paused: needs a go-ahead · since 21 November 2026, 09:30" in page.replace(" – ", "")
+    assert "watched until 22 November 2026, 09:30" in page
