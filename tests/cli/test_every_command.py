@@ -115,6 +115,8 @@ JOURNEY: list[tuple[int, str]] = [
     (8, "installation adopt taken --customer acme --product shop --host host-1 --container nobody --dry-run"),
     (5, "installation accept-drift own --reason meant"),
     (5, "installation unpin own --reason over"),
+    (3, "installation add-instance own --module app --dry-run"),
+    (2, "installation resize own --module app --memory much --dry-run"),
     (0, "doctor"),
     (2, "plan shop 1.0 --to installation=own --dry-run"),
     (3, "deploy shop 1.1 --to installation=own"),
