@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from releaser.domain.update_freeze import FreezeScope, InvalidUpdateFreezeError
 from releaser.domain.waiting import InvalidWaitError
 from releaser.errors import RefusedError
 from releaser.flows.abort_rollout import abort_rollout
+from releaser.flows.advance_rollout import advance_rollout
+from releaser.flows.advance_target import advance_target
 from releaser.flows.cancel_notice import cancel_notice
 from releaser.flows.freeze_updates import freeze_updates
 from releaser.flows.lift_freeze import lift_freeze
@@ -25,6 +29,7 @@ from releaser.flows.pause_rollout import pause_rollout
 from releaser.flows.ports import Facts
 from releaser.flows.resume_rollout import resume_rollout
 from releaser.flows.retry_rollout import retry_rollout
+from releaser.store import rollout_work
 from releaser.store.customers import Customer
 from releaser.store.products import ProductNotFoundError
 from releaser.store.rollouts import TargetUpdate, Wave
@@ -467,3 +472,34 @@ def test_rollout_that_waits_at_its_gate_can_be_aborted(vendor: Vendor) -> None:
 def test_wait_that_nobody_can_mean_is_refused(vendor: Vendor, wait_for: timedelta) -> None:
     with pytest.raises(InvalidWaitError):
         vendor.start("1.1", wait_for=wait_for)
+
+
+def test_two_processes_never_begin_at_one_customer_at_once(
+    database: Database, engine: FakeEngine, tmp_path: Path
+) -> None:
+    """Both looked while nobody was at work there; only one may begin."""
+    vendor = vendor_on(database, engine, tmp_path, order=Order.START_FIRST)
+    ids = [vendor.start("1.0", to=f"installation={name}")["id"] for name in ("acme-cloud", "acme-own")]
+    while {state for one in ids for state in vendor.states(one).values()} != {"prepared"}:
+        for one in ids:
+            if "prepared" not in vendor.states(one).values():
+                advance_rollout(vendor.ports, rollout_id=one)
+        with vendor.ports.database.reading() as session:
+            runnable = rollout_work.runnable(session, now=vendor.clock.now())
+        for update_id in runnable:
+            advance_target(vendor.ports, update_id=update_id)
+    together = threading.Barrier(2)
+
+    def begin(process: tuple[int, str]) -> bool:
+        rollout, owner = process
+        ports = vendor.restarted(owner=owner).ports
+        together.wait(10)
+        return advance_rollout(ports, rollout_id=rollout)
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(begin, zip(ids, ("one", "two"), strict=True)))
+    with vendor.ports.database.reading() as session:
+        begun = session.query(TargetUpdate).filter_by(active=True, cut_over=True).count()
+    assert begun == 1, "two were begun at one customer"
+    for driver in vendor.ports.drivers.values():
+        driver.close()  # type: ignore[attr-defined]  # the docker driver keeps connections
