@@ -34,6 +34,8 @@ REASONS = {
     "freeze 3 until 2026-12-31 21:00Z: год закрыт": "заморозка 3 до 2026-12-31 21:00Z: год закрыт",
     "the window closes 2026-11-21 21:00Z, too soon for 90 s; the next opens 2026-11-22 19:00Z": "окно закроется 2026-11-21 21:00Z, на 90 с времени не хватит; следующее откроется 2026-11-22 19:00Z",
     "rollout 5 is at work at the customer": "у клиента идёт развёртывание 5",
+    "wave 1 fell ill while it was watched: shop-1: gone": "волна 1 дала сбой во время наблюдения: shop-1: gone",
+    "freeze 3 (year end) was overridden: a security fix": "заморозка 3 (year end) не применяется: a security fix",
     "wave 1 is done, and somebody has to let wave 2 begin": "волна 1 закончена, волну 2 кто-то должен разрешить",
     "1 of 2 tasks of web run what is wanted; one is pending": "web: нужное выполняют задачи: 1 из 2; one is pending",
 }

@@ -120,6 +120,14 @@ _FORMS = tuple(
             r"wave (?P<n>\d+) is done, and somebody has to let wave (?P<next>\d+) begin",
             mark("wave {n} is done, and somebody has to let wave {next} begin"),
         ),
+        (
+            r"wave (?P<n>\d+) fell ill while it was watched: (?P<why>.*)",
+            mark("wave {n} fell ill while it was watched: {why}"),
+        ),
+        (
+            r"freeze (?P<n>\d+) \((?P<what>.*)\) was overridden: (?P<why>.*)",
+            mark("freeze {n} ({what}) was overridden: {why}"),
+        ),
         (r"waited too long for the (?P<what>\S+)", mark("waited too long ({what})")),
         (
             r"rehearsed: (?P<n>\d+) targets could not be prepared",
