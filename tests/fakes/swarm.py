@@ -105,7 +105,8 @@ class FakeSwarm:
         self.before_update: Callable[[], None] | None = None
         self.has_leader = True
         self.is_manager = True
-        self.headers: list[str] = []
+        self.moment = timedelta(milliseconds=1)
+        """How much of its time passes whenever it looks at its clock."""
         self._made = 0
         self._index = 100
         self._lock = threading.RLock()
@@ -540,7 +541,7 @@ class FakeSwarm:
 
     def _now(self) -> str:
         self._made += 1
-        return (_BEGAN + timedelta(milliseconds=self._made)).isoformat().replace("+00:00", "123Z")
+        return (_BEGAN + self.moment * self._made).isoformat(timespec="microseconds").replace("+00:00", "123Z")
 
 
 def _fits(labels: Body, query: dict[str, str]) -> bool:
