@@ -11,7 +11,16 @@ from typing import cast
 import pytest
 from sqlalchemy import text
 
-from releaser.domain.declaration import Declaration, DeclaredHost, DeclaredModule, DeclaredProduct
+from releaser.domain.declaration import (
+    Declaration,
+    DeclaredCustomer,
+    DeclaredHost,
+    DeclaredInstallation,
+    DeclaredModule,
+    DeclaredProduct,
+    DeclaredTarget,
+)
+from releaser.domain.spec import ContainerSpec
 from releaser.domain.target import DriverName
 from releaser.errors import OutsideError
 from releaser.flows.apply_declaration import apply_declaration
@@ -87,6 +96,18 @@ def test_tag_that_moved_and_was_not_accepted_is_told(ports: Ports) -> None:
         "2 tags moved or vanished, 0 of them of releases: v1.0 of shop, nightly of shop.",
     )
     assert "releaser tag accept" in told["advice"]
+
+
+def test_host_over_ssh_that_has_containers_is_asked_as_an_engine(ports: Ports) -> None:
+    target = DeclaredTarget(module="here", host="away", spec=ContainerSpec(name="web"))
+    declaration = Declaration(
+        customers=(DeclaredCustomer(name="acme"),),
+        hosts=(DeclaredHost(name="away", address="ssh://root@away.test"),),
+        installations=(DeclaredInstallation(name="acme", customer="acme", product="shop", targets=(target,)),),
+    )
+    apply_declaration(ports, declaration=declaration, dry_run=False, prune=False, by="tester")
+    told = checked(ports)["host away (docker)"]
+    assert (told["ok"], told["detail"]) == (True, "Docker 1.0")
 
 
 def test_everything_is_looked_at_and_told(ports: Ports) -> None:

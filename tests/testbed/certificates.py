@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests import needs
 from tests.testbed.namespaces import run
 
 KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
@@ -19,6 +20,7 @@ CLIENTS = ("client", "other_ca", "expired")
 
 def make(folder: Path, *, names: Sequence[str]) -> None:
     """Make all of it; the engine is known by `names` (names and addresses)."""
+    needs.program("openssl", of="docker")
     _authority(folder / "ca.pem", folder / "ca.key")
     _authority(folder / "other.pem", folder / "other.key")
     told = ",".join(f"IP:{name}" if _is_address(name) else f"DNS:{name}" for name in names)
