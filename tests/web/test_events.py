@@ -165,7 +165,7 @@ def test_service_with_open_streams_ends_within_five_seconds(ports: Ports) -> Non
 
 
 def _stream_when_up(port: int) -> Stream:
-    for _ in range(100):
+    for _ in range(600):
         try:
             return Stream(port, "/v1/rollouts/3/events")
         except ConnectionRefusedError:

@@ -8,7 +8,6 @@ writers a smaller one can be seen after a bigger one; so the last `OVERLAP` ids 
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from fastapi import FastAPI
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from releaser.clock import SystemClock
 from releaser.domain.rollout import AT_WORK, ENDED
 from releaser.flows.ports import Ports
 from releaser.store import rollout_log, rollout_view, rollouts
@@ -30,6 +30,8 @@ OVERLAP = 200
 KEPT = 50
 SHARE = 0.1
 """How much of the time a watch may spend looking: one look of a very large rollout is followed by a longer rest."""
+# Streams are paced by the machine's time, whatever time the rollout goes by.
+_PACE = SystemClock()
 _ENDED = {state.value for state in ENDED}
 _AT_WORK = {state.value for state in AT_WORK}
 
@@ -81,17 +83,17 @@ class Watch:
 
     def is_due(self) -> bool:
         """Whether it is time to look again."""
-        return time.monotonic() >= self._next
+        return _PACE.monotonic() >= self._next
 
     def look(self, *, now: bool = False) -> None:
         """Read what is new, unless somebody just did. Raises `RolloutNotFoundError`."""
         with self.lock:
             if not now and not self.is_due():
                 return
-            began = time.monotonic()
+            began = _PACE.monotonic()
             with self._ports.database.reading() as session:
                 self._look(session)
-            took = time.monotonic() - began
+            took = _PACE.monotonic() - began
             self._next = began + max(LOOK_EVERY_S, took / SHARE)
 
     def after(self, number: int) -> list[News] | None:
