@@ -22,7 +22,7 @@ from tests.benchmarks.figures import Section, keep, told
 from tests.benchmarks.histories import ROOT, Repository, generated, jenkins
 
 PACKAGE = ROOT / "releaser"
-_ORDER = ("start", "cold", "git", "warm", "service", "growth", "rollout", "engine")
+_ORDER = ("start", "cold", "git", "warm", "service", "growth", "rollout", "engine", "live")
 Tell = Callable[[Section], None]
 
 
