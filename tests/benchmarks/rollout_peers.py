@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -39,12 +40,14 @@ HOOK: Final = ("/bin/busybox", "rm", "/www/healthz")
 HOOK_WAITS_S: Final = 3.0
 """How long its hook goes on, for the proxy to see that and for requests to end."""
 _SETTLES_S: Final = 60.0
+_MEMBERS: Final = 7946
 _SWARM: Final = ("--listen-addr", "127.0.0.1:22377", "--advertise-addr", "127.0.0.1:22377", "--data-path-port", "24789")
 _COMPOSE: Final = """version: "3.8"
 services:
   {service}:
     image: "{image}"
     stop_grace_period: {grace}s
+    healthcheck: {{timeout: 5s, retries: 5}}
     networks: [{network}]
 networks:
   {network}: {{external: true}}
@@ -172,25 +175,31 @@ def swarm_start_first(*, parallel: int) -> Callable[[Bench, int], Begun]:
         _swarm(lines)
         order = ("--update-order", "start-first", "--update-parallelism", str(parallel))
         where = ("--endpoint-mode", "dnsrr", "--network", OVERLAY, "--stop-grace-period", f"{GRACE_S}s")
-        image = bench.checked("1.0")
-        lines.docker("service", "create", "-d", "--name", PROJECT, "--replicas", str(count), *order, *where, image)
-        host = _front(lines, PROJECT, count, networks=(OVERLAY, NETWORK))
+        health = ("--health-timeout", "5s", "--health-retries", "5")
+        words = ("--name", PROJECT, "--replicas", str(count), *order, *where, *health, bench.checked("1.0"))
+        try:
+            lines.docker("service", "create", "-d", *words)
+            host = _front(lines, PROJECT, count, networks=(OVERLAY, NETWORK))
+        except AssertionError:
+            _end_swarm(lines)
+            raise
 
         def update() -> None:
             lines.docker("service", "update", "-d", "--image", bench.checked("1.1"), PROJECT)
             while _update_state(lines) != "completed":
                 time.sleep(0.2)
 
-        def end() -> None:
-            lines.docker("rm", "-f", f"{PROJECT}-front")
-            lines.docker("service", "rm", PROJECT)
-            _settle(lambda: not lines.docker("ps", "-aq", "--filter", f"name=^{PROJECT}"), "the service is gone")
-            lines.docker("network", "rm", OVERLAY)
-            lines.docker("swarm", "leave", "--force")
-
-        return Begun(update, host=host, port=PORT, after_s=3.0, end=end)
+        return Begun(update, host=host, port=PORT, after_s=3.0, end=lambda: _end_swarm(lines))
 
     return begin
+
+
+def _end_swarm(lines: Lines) -> None:
+    lines.docker("rm", "-f", f"{PROJECT}-front")
+    lines.docker("service", "rm", PROJECT)
+    _settle(lambda: not lines.docker("ps", "-aq", "--filter", f"name=^{PROJECT}"), "the service is gone")
+    lines.docker("network", "rm", OVERLAY)
+    lines.docker("swarm", "leave", "--force")
 
 
 def _composed(lines: Lines, count: int) -> str:
@@ -229,6 +238,10 @@ def _is_healthy(lines: Lines, container_id: str) -> bool:
 
 
 def _swarm(lines: Lines) -> None:
+    """Raises AssertionError where another swarm has the port on which members talk, which cannot be chosen: nobody would be found by name."""
+    with socket.socket() as tried:
+        taken = tried.connect_ex(("127.0.0.1", _MEMBERS)) == 0
+    assert not taken, f"another swarm on this machine has port {_MEMBERS}"
     lines.docker("swarm", "init", *_SWARM)
     lines.docker("network", "create", "-d", "overlay", "--attachable", OVERLAY)
 

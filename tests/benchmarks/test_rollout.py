@@ -51,6 +51,7 @@ class Measured:
     before_p99: list[float] = field(default_factory=list)
     p99: list[float] = field(default_factory=list)
     own_ms: list[float] = field(default_factory=list)
+    why_not: str = ""
 
     def run(self, world: Bench, way: Way, *, rate: float, keep_alive: bool, **load: Any) -> None:  # noqa: ANN401 -- passed on
         """One more run, from nothing to nothing."""
@@ -88,6 +89,7 @@ class Measured:
             "calm_gap_ms": [round(one, 1) for one in self.calm_gaps],
             "p99_ms": [self.before_p99, self.p99],
             "own_ms": [round(one, 1) for one in self.own_ms],
+            "why_not": self.why_not,
         }
 
 
@@ -117,10 +119,18 @@ def test_replicas_behind_haproxy(world: Bench, tell: Tell) -> None:
         for keep_alive in (True, False):
             for name, way in ways.items():
                 measured = found.setdefault((name, keep_alive), Measured())
-                measured.run(world, way, rate=RATE, keep_alive=keep_alive)
+                try:
+                    measured.run(world, way, rate=RATE, keep_alive=keep_alive)
+                except AssertionError as error:
+                    if name in _ways():
+                        raise
+                    measured.why_not = str(error)
     world.clear()
     bare = _median(found, BARE)
     for (name, keep_alive), one in found.items():
+        if not one.took:
+            section.row(name, "on" if keep_alive else "off", f"none: {one.why_not}", *[""] * 5)
+            continue
         before, during = statistics.median(one.before_p99), statistics.median(one.p99)
         cells = (f"{one.asked:,}", str(one.failed), f"{before:.1f} ms", f"{during:.1f} ms")
         section.row(name, "on" if keep_alive else "off", seconds(one.total), f"{one.total / bare:.2f} ×", *cells)
@@ -145,7 +155,7 @@ def _bars(section: Section, found: Mapping[tuple[str, bool], Measured]) -> None:
         Bar(what="own cost of a replica, without drain", value=statistics.median(own), most=60, unit="ms"),
         Bar(what="p99 during the update beyond before", value=beyond, most=100, unit="ms"),
     ]
-    if any(name == ROLLOUT for name, _ in found):
+    if any(name == ROLLOUT and one.took for (name, _), one in found.items()):
         ratio = alone / _median(found, ROLLOUT)
         section.bars.append(Bar(what="one at a time, beside docker-rollout", value=ratio, most=0.4, unit="×"))
 
