@@ -157,7 +157,7 @@ _NAMED = (
 _WITH_NAMES = (
     joinedload(TargetUpdate.target, innerjoin=True)
     .joinedload(Target.installation, innerjoin=True)
-    .options(lazyload(Installation.customer), lazyload(Installation.product))
+    .options(joinedload(Installation.customer, innerjoin=True), lazyload(Installation.product))
 )
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import func, select
 
 from releaser.bell import Bell
 from releaser.clock import SystemClock
-from releaser.domain.plan import RolloutOptions
+from releaser.domain.plan import Plan, RolloutOptions
 from releaser.domain.release import ReleaseState
 from releaser.domain.rollout import RolloutState, UpdateState, WaveState
 from releaser.domain.spec import ContainerSpec
@@ -50,6 +50,10 @@ STEPS = (
     Step(name="tidy", phase=Phase.COMMIT),
 )
 BACK = (Step(name="put back", phase=Phase.ROLL_BACK),)
+# Nobody comes late to it, whatever targets other rollouts of the fleet have.
+PLAN = Plan(
+    product="calls", version="1.1", selector="all", options=RolloutOptions(), targets=(), newest_target=2**31 - 1
+)
 
 
 class FleetDriver:
@@ -147,7 +151,7 @@ class Fleet:
                 selector="all",
                 state=RolloutState.PLANNED,
                 body_hash="",
-                plan={},
+                plan=dump(PLAN),
                 plan_hash="",
                 max_parallel=max_parallel,
                 threshold=threshold,

@@ -1,0 +1,57 @@
+"""What a target costs the database, counted instead of timed: a busy machine changes nothing about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+
+from releaser.domain.rollout import RolloutState
+from releaser.store import rollout_work
+from releaser.store.session import Database
+from releaser.worker.ticks import Ticks
+from tests.fakes.fleet import STEPS, Fleet
+
+LOOKS = 2
+"""At the gate after the swap, and at the one at the end."""
+CLAIMS = 2
+"""One to prepare, one to cut over: in between the rollout decides."""
+MOST_STATEMENTS = 65
+FEW, MANY = 10, 40
+
+
+def rolled_out(database: Database, folder: Path, targets: int) -> Counter[str]:
+    """Transactions that wrote, and statements, until every target is done; one thread does all."""
+    fleet = Fleet(database, folder, writes=False)
+    rollout = fleet.rollout(targets, max_parallel=FEW)
+    ticks = Ticks(fleet.ports, engine="counted", retry_s=1)
+    counted: Counter[str] = Counter()
+
+    def on_statement(_connection: object, _cursor: object, statement: str, *_: Any) -> None:  # noqa: ANN401 -- SQLAlchemy's
+        counted["statements"] += 1
+        counted["transactions"] += statement.startswith(("BEGIN IMMEDIATE", "SELECT pg_advisory_xact_lock"))
+
+    event.listen(database.engine, "before_cursor_execute", on_statement)
+    try:
+        while fleet.state(rollout) is not RolloutState.SUCCEEDED:
+            ticks.rollout(rollout)
+            with database.reading() as session:
+                runnable = rollout_work.runnable(session, now=fleet.ports.clock.now())
+            for update in runnable:
+                ticks.target(update)
+    finally:
+        event.remove(database.engine, "before_cursor_execute", on_statement)
+    return counted
+
+
+def test_target_costs_a_transaction_for_each_claim_step_and_look_however_many_targets_there_are(
+    database: Database, tmp_path: Path
+) -> None:
+    few, many = (rolled_out(database, tmp_path, targets) for targets in (FEW, MANY))
+    further = {what: (many[what] - few[what]) / (MANY - FEW) for what in many}
+    # The rollout itself moves many targets at once.
+    assert further["transactions"] < len(STEPS) + LOOKS + CLAIMS + 0.5
+    assert further["statements"] < MOST_STATEMENTS
+    assert further["statements"] <= few["statements"] / FEW, "a further target costs more than one of the first"
