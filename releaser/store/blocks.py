@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from releaser.store.base import Base
 from releaser.store.releases import Release
+from releaser.store.rollouts import Rollout
 
 
 class Block(Base):
@@ -43,6 +44,12 @@ def standing(session: Session, release_id: int) -> Block | None:
     """The block of a release that nobody has lifted, or None."""
     query = select(Block).where(Block.release_id == release_id, Block.lifted_at.is_(None))
     return session.scalars(query).unique().one_or_none()
+
+
+def of_rollout(session: Session, rollout_id: int) -> Block | None:
+    """The block that stands for the version of a rollout, whichever rollout brought it about."""
+    query = select(Block).join(Rollout, Rollout.release_id == Block.release_id)
+    return session.scalars(query.where(Rollout.id == rollout_id, Block.lifted_at.is_(None))).unique().one_or_none()
 
 
 def facts(block: Block) -> dict[str, Any]:

@@ -233,6 +233,11 @@ def giving_way(session: Session, rollout_id: int) -> Sequence[int]:
     return session.scalars(query.order_by(Rollout.id)).all()
 
 
+def late(session: Session, rollout_id: int) -> str:
+    """Who came while the rollout ran and did not join it, empty when nobody."""
+    return session.scalar(select(Rollout.late).where(Rollout.id == rollout_id)) or ""
+
+
 def newest_target_planned(session: Session, rollout_id: int) -> int:
     """The highest number that a target had when the rollout's plan was made."""
     number: int | None = session.scalar(

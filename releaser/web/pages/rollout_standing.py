@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from releaser.domain.steering import steering
 from releaser.flows.ports import Ports
-from releaser.store import notices, rollout_log, rollout_view
+from releaser.store import blocks, notices, rollout_log, rollout_view, rollouts
 from releaser.web.pages.rollout_words import RANKS, rank_of
 from releaser.web.pages.words import tone_of
 
@@ -50,6 +50,8 @@ def standing_in(session: Session, rollout_id: int) -> Standing:
         "can": steering(head["state"], inconsistent=counts["inconsistent"]),
         "one_off": bool(plan["options"].get("one_off")),
         "passed": plan["passed"],
+        "blocked": blocks.of_rollout(session, rollout_id) is not None,
+        "late": rollouts.late(session, rollout_id),
         "is_over": is_over(head["state"]),
         "is_small": counts.total() <= SMALL,
         "open": [one["number"] for one in waves if one["state"] in _UNDER_WAY],
