@@ -146,7 +146,7 @@ def _matched(
             raise RefusedError(
                 f"{taken[module].found.name} and {one.name} are both module '{module}' on host '{what.host}'.",
                 rule="one-target-per-module",
-                advice="A target is one container, or one service: name the one that is to be taken over with --container or --service.",
+                advice="A target is one container, or one service: name the one that is to be taken over: --container, --service, or --module SERVICE=MODULE.",
                 field="container",
             )
         taken[module] = _judged(what, one, module, images[module], scheme, by_digest[one.container_id])
@@ -170,13 +170,15 @@ def _module(what: ToAdopt, one: Adoptable, images: Mapping[str, str], *, alone: 
                 field="module",
             )
         return said
-    by_image = [name for name, image in images.items() if image and _repository(image) == one.image]
+    # What is said of another one is not guessed of this one.
+    open_to = images.keys() - {*what.containers.values(), *what.modules.values()}
+    by_image = [name for name, image in images.items() if image and _repository(image) == one.image and name in open_to]
     if len(by_image) == 1:
         return by_image[0]
     for name in (one.service, one.name):
-        if name in images:
+        if name in open_to:
             return name
-    if alone and len(images) == 1:
+    if alone and len(images) == 1 and open_to:
         return next(iter(images))
     if what.project:
         return None
