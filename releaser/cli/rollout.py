@@ -13,10 +13,11 @@ from releaser.cli.following import follow, is_over, of_rollout, rollout_text
 from releaser.cli.given import duration
 from releaser.cli.group import commands, noun
 from releaser.cli.run import ByOption, LimitOption, OffsetOption, OutputOption, running, who
-from releaser.cli.show import Output, moment, show, table
+from releaser.cli.show import Output, moment, seconds, show, table
 from releaser.domain.rollout import RolloutState
 from releaser.flows.abort_rollout import abort_rollout
 from releaser.flows.approve_rollout import approve_rollout
+from releaser.flows.list_cutovers import list_cutovers
 from releaser.flows.pause_rollout import pause_rollout
 from releaser.flows.ports import Facts
 from releaser.flows.resume_rollout import resume_rollout
@@ -55,6 +56,43 @@ def list_command(limit: LimitOption = 20, offset: OffsetOption = 0, output: Outp
                 for r in items
             ],
         ),
+    )
+
+
+@rollout.command("cutovers", epilog="Example: releaser rollout cutovers --product shop --module app")
+def cutovers_command(
+    product: Annotated[str, typer.Option(help="Of one product only.")] = "",
+    module: Annotated[str, typer.Option(help="Of the module of this name only.")] = "",
+    limit: LimitOption = 20,
+    offset: OffsetOption = 0,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List what cutovers took, newest first: what predictions rest on."""
+    with running() as ports:
+        facts = list_cutovers(ports, product=product or None, module=module or None, limit=limit, offset=offset)
+    show(facts, output, _cutovers)
+
+
+def _cutovers(rows: list[Facts]) -> str:
+    headers = ("at", "rollout", "module", "driver", "hosts", "method", "outcome", "cutover", "stop", "by", "way back")
+    return table(
+        headers,
+        [
+            (
+                moment(one["at"]),
+                one["rollout"],
+                f"{one['product']}/{one['module']}",
+                one["driver"],
+                one["host_class"],
+                one["method"],
+                one["outcome"],
+                seconds(one["cutover_s"]),
+                seconds(one["stop_s"]),
+                one["witness"],
+                seconds(one["rollback_s"]),
+            )
+            for one in rows
+        ],
     )
 
 

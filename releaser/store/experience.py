@@ -119,7 +119,14 @@ def _sample(row: Cutover, module: str) -> Sample:
     )
 
 
-def newest(session: Session, *, limit: int = 50, offset: int = 0, module_id: int | None = None) -> list[dict[str, Any]]:
+def newest(
+    session: Session,
+    *,
+    limit: int = 50,
+    offset: int = 0,
+    product_id: int | None = None,
+    module: str | None = None,
+) -> list[dict[str, Any]]:
     """Cutovers as plain data, newest first."""
     query = (
         select(Cutover, Product.name, Module.name)
@@ -129,13 +136,15 @@ def newest(session: Session, *, limit: int = 50, offset: int = 0, module_id: int
         .limit(limit)
         .offset(offset)
     )
-    if module_id is not None:
-        query = query.where(Cutover.module_id == module_id)
+    if product_id is not None:
+        query = query.where(Product.id == product_id)
+    if module is not None:
+        query = query.where(Module.name == module)
     return [
         {
             "rollout": row.rollout_id,
             "product": product,
-            "module": module,
+            "module": module_name,
             "driver": row.driver.value,
             "host_class": row.host_class,
             "method": row.method,
@@ -146,7 +155,7 @@ def newest(session: Session, *, limit: int = 50, offset: int = 0, module_id: int
             "rollback_s": row.rollback_s,
             "witness": row.witness.value,
         }
-        for row, product, module in session.execute(query)
+        for row, product, module_name in session.execute(query)
     ]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from releaser.errors import RefusedError
+from releaser.flows.list_cutovers import list_cutovers
 from releaser.flows.ports import Facts
 from releaser.flows.show_notice import show_notice
 from releaser.store import experience
@@ -67,8 +68,10 @@ def vendor(begun: KeptVendor, tmp_path: Path) -> Iterator[Vendor]:
 
 
 def cutovers(vendor: Vendor) -> list[Facts]:
-    with vendor.ports.database.reading() as session:
-        return experience.newest(session)
+    found = list_cutovers(vendor.ports)
+    assert list_cutovers(vendor.ports, product="shop", module="app") == found
+    assert list_cutovers(vendor.ports, module="api") == []
+    return found
 
 
 def regulate(vendor: Vendor, **regulation: object) -> None:

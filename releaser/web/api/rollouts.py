@@ -15,6 +15,7 @@ from releaser.domain.waiting import DEFAULT_WAIT_FOR, LONGEST_WAIT_FOR
 from releaser.domain.waves import DEFAULT_SIZES
 from releaser.flows.abort_rollout import abort_rollout
 from releaser.flows.approve_rollout import approve_rollout
+from releaser.flows.list_cutovers import list_cutovers
 from releaser.flows.pause_rollout import pause_rollout
 from releaser.flows.plan_rollout import LONGEST_SOAK_FOR, plan_rollout
 from releaser.flows.ports import Ports
@@ -131,6 +132,21 @@ def plan(
 def rollouts(request: Request, ports: Asked, page: Paged) -> Response:
     """A page of rollouts with their waves and targets."""
     return listed(request, page, list_rollouts(ports, limit=page.look_ahead, offset=page.offset))
+
+
+@router.get("/cutovers", summary="What cutovers took, newest first", response_class=FactsResponse)
+def cutovers(
+    request: Request,
+    ports: Asked,
+    page: Paged,
+    product: Annotated[str, Query(max_length=80, description="Of one product only.")] = "",
+    module: Annotated[str, Query(max_length=80, description="Of the module of this name only.")] = "",
+) -> Response:
+    """What predictions rest on: how long each took, how long the service was away and by whose word."""
+    facts = list_cutovers(
+        ports, product=product or None, module=module or None, limit=page.look_ahead, offset=page.offset
+    )
+    return listed(request, page, facts)
 
 
 @router.post(
