@@ -69,6 +69,8 @@ def _begin(ports: Ports, rollout_id: int, plan: Plan) -> bool:
     now = ports.clock.now()
     with ports.database.transaction() as session:
         rollout = rollouts.get(session, rollout_id)
+        if rollout.state is not RolloutState.SCHEDULED:
+            return False  # another worker began it, or a person called it off
         if rollout.plan_hash != plan.hash:
             keep_again(session, rollout, plan)
             draft_again(session, rollout, plan, now=now)

@@ -76,7 +76,12 @@ def _join(ports: Ports, rollout_id: int, plan: Plan, late: Plan) -> bool:
         if rollout.state is not RolloutState.RUNNING:
             return False
         number = max((wave.number for wave in rollout.waves), default=0) + 1
-        free = [one for one in late.targets if rollouts.holder(session, one.target_id) is None]
+        members = {update.target_id for update in rollout.updates}
+        free = [
+            one
+            for one in late.targets
+            if one.target_id not in members and rollouts.holder(session, one.target_id) is None
+        ]
         joining = tuple(replace(one, wave=number) for one in free)
         whole = replace(plan, targets=(*plan.targets, *joining), newest_target=late.newest_target)
         rollout.plan, rollout.plan_hash = dump(whole), whole.hash

@@ -12,11 +12,11 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from releaser.domain.plan import Plan, PlannedTarget, Refusal, RolloutOptions
-from releaser.domain.rollout import RolloutState, UpdateState
+from releaser.domain.rollout import NOT_BEGUN, RolloutState, UpdateState
 from releaser.domain.target import Stop
 from releaser.domain.waiting import checked_wait
 from releaser.domain.waves import limit_of
-from releaser.errors import InvalidError
+from releaser.errors import InvalidError, MoveConflictError
 from releaser.flows.draft_notice import Touched, draft_notice
 from releaser.flows.foresee_start import foresee_start
 from releaser.flows.make_plan import make_plan
@@ -201,7 +201,14 @@ def is_same_work(one: RolloutOptions, other: RolloutOptions) -> bool:
 
 
 def keep_again(session: Session, rollout: Rollout, plan: Plan) -> None:
-    """Put the plan in the place of what was planned, in a rollout that has not begun. No approval survives that."""
+    """Put the plan in the place of what was planned, in a rollout that has not begun. No approval survives that.
+
+    Raises `MoveConflictError` when somebody began it meanwhile: what runs is never planned anew.
+    """
+    if rollout.state not in NOT_BEGUN:
+        raise MoveConflictError(
+            f"rollout {rollout.id}", source=RolloutState.PLANNED.value, to="planned anew", actual=rollout.state.value
+        )
     values = _values(plan)
     values["needs_approval"] = rollout.needs_approval or plan.options.needs_approval
     for name, value in {**values, "approved_by": ""}.items():

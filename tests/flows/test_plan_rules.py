@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select
 
-from releaser.domain.plan import RolloutOptions
+from releaser.domain.plan import Plan, RolloutOptions
 from releaser.domain.spec import ContainerSpec
 from releaser.errors import ConflictError, MoveConflictError, RefusedError
 from releaser.flows.abort_rollout import abort_rollout
 from releaser.flows.allow_way_back import allow_way_back
 from releaser.flows.approve_rollout import approve_rollout
+from releaser.flows.begin_rollout import begin_rollout
 from releaser.flows.forbid_way_back import forbid_way_back
 from releaser.flows.give_way import TargetBusyError
-from releaser.flows.plan_rollout import plan_rollout
+from releaser.flows.plan_rollout import keep_again, plan_rollout
 from releaser.flows.ports import Facts
 from releaser.flows.retry_rollout import retry_rollout
 from releaser.flows.show_notice import show_notice
@@ -30,7 +31,7 @@ from releaser.flows.unblock_release import unblock_release
 from releaser.store import installations, pins, rollouts
 from releaser.store.customers import Customer
 from releaser.store.installations import Host, Installation, Target
-from releaser.store.plain import dump, load_spec
+from releaser.store.plain import dump, load, load_spec
 from releaser.store.products import Module
 from releaser.store.releases import ReleaseImage
 from releaser.store.schema import metadata
@@ -233,6 +234,32 @@ def test_scheduled_rollout_that_cannot_begin_is_given_up_at_its_deadline(vendor:
     facts = vendor.show(rollout)
     assert facts["state"] == "aborted"
     assert "plan it again" in facts["reason"]
+
+
+def test_what_runs_is_never_planned_anew(vendor: Vendor) -> None:
+    vendor.announce("1.1")
+    number = vendor.start("1.1")["id"]
+    with vendor.ports.database.transaction() as session:
+        rollout = rollouts.get(session, number)
+        with pytest.raises(MoveConflictError, match="running"):
+            keep_again(session, rollout, load(Plan, rollout.plan))
+    vendor.work()
+    assert vendor.show(number)["state"] == "succeeded"
+
+
+def test_scheduled_rollout_that_many_begin_at_once_begins_once(vendor: Vendor) -> None:
+    now = vendor.clock.now()
+    starts_at = now + NEXT_DAY
+    vendor.announce("1.1", starts_at=starts_at)
+    vendor.clock.set(now)
+    number = vendor.start("1.1", starts_at=starts_at)["id"]
+    vendor.clock.set(starts_at)
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        began = list(pool.map(lambda _: begin_rollout(vendor.ports, rollout_id=number), range(4)))
+    assert sum(began) == 1
+    vendor.work()
+    assert vendor.show(number)["state"] == "succeeded"
+    assert vendor.running() == dict.fromkeys(INSTALLATIONS, "1.1")
 
 
 def test_scheduled_rollout_can_be_called_off(vendor: Vendor) -> None:
