@@ -1,4 +1,7 @@
-"""The bed: the wire that joins the hosts, the registry on it, and the hosts that were asked for.
+"""A test bed: several Docker engines on this machine, each a host of its own, on one wire, with a registry.
+
+Every host has its own network, mount, process and name space, data folder, cgroup, socket and address; cables can be cut, daemons
+frozen and killed, hosts switched off. Tests have one bed for each test process (fixture `testbed`), by hand it is `make testbed`.
 
 All of it lives below one process space: the keeper of its owner kills the first process there, however the owner ended, and with it
 goes everything but a folder and a cgroup, which carry the bed's name; whoever makes the next bed removes those of beds that nobody

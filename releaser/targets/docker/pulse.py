@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from typing import Final, TypeVar
 
+from releaser.errors import ReleaserError
 from releaser.targets.target import EngineTimeoutError, EngineUnreachableError
 
 SIGN_S: Final = 1.0
@@ -65,5 +66,8 @@ class Pulse:
 def _carried_out(work: Callable[[], _Done], done: Future[_Done]) -> None:
     try:
         done.set_result(work())
-    except BaseException as error:  # noqa: BLE001 -- handed to whoever waits, whatever it is
+    except ReleaserError as error:
         done.set_exception(error)
+    except BaseException as error:
+        done.set_exception(error)
+        raise

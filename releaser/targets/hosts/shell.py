@@ -31,7 +31,7 @@ _SSH = re.compile(
 )
 _MOST_OUTPUT: Final = 4 * 1024 * 1024
 _BROKE_OFF: Final = 255
-PASSED_ON: Final = (
+_PASSED_ON: Final = (
     "PATH",
     "HOME",
     "USER",
@@ -93,7 +93,7 @@ class Shell:
                     stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
                     stdout=out,
                     stderr=err,
-                    env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
+                    env=handed_down(),
                 )
             except OSError as error:
                 raise EngineRefusedError(
@@ -225,6 +225,11 @@ class Shells:
         if self._sockets is None:
             self._sockets = Path(tempfile.mkdtemp(prefix="releaser-"))
         return self._sockets if len(str(self._sockets)) + 60 < _LONGEST_SOCKET else None
+
+
+def handed_down() -> dict[str, str]:
+    """What a shell or ssh gets to know of the surroundings of this process."""
+    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
 
 
 def target_of(address: str) -> tuple[tuple[str, ...], str]:

@@ -19,7 +19,7 @@ from typing import Final
 
 from releaser.errors import ReleaserError
 from releaser.targets.hosts.faults import from_ssh
-from releaser.targets.hosts.shell import PASSED_ON, SshAccess, options, target_of
+from releaser.targets.hosts.shell import SshAccess, handed_down, options, target_of
 from releaser.targets.target import EngineRefusedError, EngineUnreachableError
 
 _READY, _MISSING, _DENIED = b"ready", b"missing", b"denied"
@@ -84,7 +84,7 @@ class Tunnel:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
-                    env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
+                    env=handed_down(),
                 )
             except OSError as error:
                 raise EngineRefusedError(
