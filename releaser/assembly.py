@@ -20,6 +20,7 @@ from releaser.sources.artifacts import ArtifactFiles
 from releaser.sources.git import GitRepositories
 from releaser.sources.git_version import git_version
 from releaser.sources.registry import HttpRegistry
+from releaser.sources.registry_auth import read_registry_auth
 from releaser.sources.template import TemplateProcess
 from releaser.store.in_use import in_use
 from releaser.store.session import Database
@@ -69,6 +70,7 @@ def assembled(settings: Settings, *, bell: Bell | None = None) -> Iterator[Ports
 def unprepared(settings: Settings, *, bell: Bell | None = None) -> Iterator[Ports]:
     """The same with the database as it is, or is not: for looking at it, and for putting a backup in its place."""
     _make_home(settings.home)
+    credentials = read_registry_auth(settings.registry_auth) if settings.registry_auth is not None else {}
     database = Database(settings.database)
     mail = _mail(settings)
     clock = SystemClock()
@@ -79,7 +81,9 @@ def unprepared(settings: Settings, *, bell: Bell | None = None) -> Iterator[Port
         pull_timeout_s=settings.pull_timeout_s,
         access=access,
     )
-    swarm = SwarmDriver(clock=clock, access=access, control_timeout_s=settings.engine_timeout_s)
+    swarm = SwarmDriver(
+        clock=clock, access=access, control_timeout_s=settings.engine_timeout_s, credentials=credentials
+    )
     artifacts = ArtifactFiles(settings.home.absolute() / "artifacts", fetch_timeout_s=settings.pull_timeout_s)
     files = FilesDriver(
         clock=clock,
@@ -105,7 +109,7 @@ def unprepared(settings: Settings, *, bell: Bell | None = None) -> Iterator[Port
                 ssh_key=settings.ssh_key,
                 ssh_known_hosts=settings.ssh_known_hosts,
             ),
-            registry=HttpRegistry(),
+            registry=HttpRegistry(credentials=credentials),
             drivers={
                 DriverName.DOCKER: driver,
                 DriverName.FILES: files,

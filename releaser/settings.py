@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     host_ssh_known_hosts: Path | None = Field(
         None, description="Host keys of hosts that are reached over ssh; empty: the user's own."
     )
+    registry_auth: Path | None = Field(
+        None, description="Credentials of image registries, a file as `docker login` writes it; empty: none."
+    )
     worker_threads: int = Field(4, ge=1, le=64, description="Targets worked on at once.")
     tick_s: float = Field(0.5, gt=0, description="Longest time between two looks of the worker, seconds.")
 
@@ -60,7 +63,9 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return ",".join(words)
 
-    @field_validator("ssh_key", "ssh_known_hosts", "host_ssh_key", "host_ssh_known_hosts", mode="before")
+    @field_validator(
+        "ssh_key", "ssh_known_hosts", "host_ssh_key", "host_ssh_known_hosts", "registry_auth", mode="before"
+    )
     @classmethod
     def _a_file(cls, value: object) -> object:
         if value in (None, ""):
