@@ -119,26 +119,38 @@
   // while the service starts anew.
   const AGAIN_MS = 3000;
   let seen = new URL(live.dataset.stream, location.href).searchParams.get("after");
+  let source = null;
+  let over = false;
   const connect = () => {
+    if (over || document.hidden) return;
+    source?.close();
     const address = new URL(live.dataset.stream, location.href);
     address.searchParams.set("after", seen);
-    const source = new EventSource(address);
-    source.addEventListener("open", () => stands("live"));
-    source.addEventListener("error", () => {
+    const made = new EventSource(address);
+    source = made;
+    made.addEventListener("open", () => stands("live"));
+    made.addEventListener("error", () => {
       stands("lost");
-      if (source.readyState === EventSource.CLOSED) setTimeout(connect, AGAIN_MS);
+      if (made.readyState === 2 && made === source) setTimeout(connect, AGAIN_MS);
     });
-    source.addEventListener("pieces", (event) => {
+    made.addEventListener("pieces", (event) => {
       const news = JSON.parse(event.data);
       seen = event.lastEventId || seen;
       if (first) last = news.said ?? "";
       first = false;
       turn = turn.then(() => apply(news)).catch((error) => console.error(error));
     });
-    source.addEventListener("end", () => {
-      source.close();
+    made.addEventListener("end", () => {
+      over = true;
+      made.close();
       stands("");
     });
   };
+
+  // A browser keeps few connections to one service: a page that nobody looks at holds none, and catches up when it is looked at.
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) source?.close();
+    else connect();
+  });
   connect();
 })();
