@@ -195,6 +195,15 @@ def test_no_docker_on_the_other_side_of_ssh_it_is_said_which_socket_is_missing(h
     host.repair()
 
 
+def test_users_shell_is_talkative_the_way_is_found_all_the_same(host: Host) -> None:
+    ssh = HostSsh(host)
+    (ssh.folder / ".bashrc").write_text("echo Welcome; echo 'ready or not'\n")
+    driver = DockerDriver(clock=SystemClock(), access=ssh.access())
+    assert driver.check(ssh.address).startswith("Docker")
+    driver.close()
+    (ssh.folder / ".bashrc").unlink()
+
+
 @pytest.mark.parametrize("way", ["tls", "ssh"])
 def test_host_is_cut_off_and_back_calls_end_in_time_and_go_on_by_themselves(host: Host, way: str) -> None:
     driver = DockerDriver(clock=SystemClock(), control_timeout_s=1.0, access=HostSsh(host).access())

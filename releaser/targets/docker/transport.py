@@ -92,9 +92,7 @@ class Wire:
         self._timeout_s = timeout_s
         self._tunnel: Tunnel | None = None
         if self.address.shell:
-            self._tunnel = Tunnel(
-                self.address.shell, socket=self.address.socket, access=access, timeout_s=min(timeout_s, LONGEST_HELLO_S)
-            )
+            self._tunnel = Tunnel(self.address.shell, socket=self.address.socket, access=access, timeout_s=timeout_s)
 
     def ready(self) -> None:
         """Have the way to the engine open, where there is one to be opened. Raises `OutsideError`."""

@@ -17,6 +17,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
+from releaser.clock import SystemClock
 from releaser.errors import ReleaserError
 from releaser.targets.hosts.faults import from_ssh
 from releaser.targets.hosts.shell import SshAccess, handed_down, options, target_of
@@ -26,6 +27,10 @@ _READY, _MISSING, _DENIED = b"ready", b"missing", b"denied"
 # A connection that hangs is noticed within three of these, so that the next call gets a fresh one.
 _ALIVE_S: Final = 1
 _LAST_WORDS_S: Final = 0.2
+_CONNECT_S: Final = 3.0
+"""How long it may take until somebody picks up; to let us in, a host may then take its time."""
+_MOST_SAID: Final = 65_536
+_CLOCK: Final = SystemClock()
 
 
 class Tunnel:
@@ -109,14 +114,23 @@ class Tunnel:
         ]
         # The first value of an option holds, so ours stand before the common ones.
         words = ["ssh", *(part for option in more for part in ("-o", option))]
-        words += options(self._access, None, self._timeout_s, forwards=True)
+        words += options(self._access, None, min(self._timeout_s, _CONNECT_S), forwards=True)
         return [*words, "-L", f"{here}:{self._socket}", *self._target, "exec sh -c " + shlex.quote(script)]
 
     def _first_word(self, process: subprocess.Popen[bytes]) -> bytes | None:
-        """What the script said; empty when ssh ended first, None when nothing came in time."""
-        if process.stdout is None or not select.select([process.stdout], [], [], self._timeout_s)[0]:
-            return None
-        return os.read(process.stdout.fileno(), 64).strip()
+        """What the script said, whatever the user's shell says before it; empty when ssh ended first, None when nothing came in time."""
+        if process.stdout is None:
+            return b""
+        told, ends = b"", _CLOCK.monotonic() + self._timeout_s
+        while select.select([process.stdout], [], [], max(0.0, ends - _CLOCK.monotonic()))[0]:
+            more = os.read(process.stdout.fileno(), 4096)
+            told = told[-_MOST_SAID:] + more
+            for line in told.split(b"\n")[:-1]:
+                if line.strip() in {_READY, _MISSING, _DENIED}:
+                    return line.strip()
+            if not more:
+                return b""
+        return None
 
     def _fault(self, word: bytes | None) -> ReleaserError:
         if word is None:
@@ -143,7 +157,7 @@ class Tunnel:
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(1)
-        return from_ssh(self._said() or word.decode(errors="replace"), address=self.address)
+        return from_ssh(self._said(), address=self.address)
 
     def _said(self) -> str:
         return (self._here().parent / "ssh.log").read_text(errors="replace")[-2000:]
