@@ -32,7 +32,7 @@ from releaser.domain.declaration import (
     is_zone,
 )
 from releaser.domain.regulation import NO_REGULATION, Regulation, from_mapping
-from releaser.domain.spec import SPEC_KINDS, AnySpec, ContainerSpec, PortBinding, TargetSpec, Volume
+from releaser.domain.spec import SPEC_KINDS, AnySpec, ContainerSpec, PortBinding, SwarmPort, TargetSpec, Volume
 from releaser.domain.target import DriverName
 from releaser.errors import InvalidError, NotFoundError
 from releaser.sources.yaml_nodes import LARGEST_TEXT, Node, YamlError, read_nodes
@@ -45,6 +45,7 @@ _PORT = re.compile(
     r"(?:(?:(?P<ip>[0-9.]+|\[[0-9a-fA-F:]+\]):)?(?P<host>[0-9]+):)?(?P<container>[0-9]+)(?:/(?P<protocol>[a-z]+))?"
 )
 _TIME = re.compile(r"(?P<hour>[01]?[0-9]|2[0-3]):(?P<minute>[0-5][0-9])")
+_SWARM_PORT = re.compile(r"(?P<published>[0-9]{1,5}):(?P<target>[0-9]{1,5})(?:/(?P<protocol>[a-z]{1,5}))?")
 _VOLUME = re.compile(r"(?P<source>[^:]+):(?P<target>/[^:]*)(?::(?P<mode>ro|rw))?")
 
 
@@ -330,12 +331,14 @@ def _with_numbers(value: Any) -> Any:  # noqa: ANN401 -- whatever was written
 
 _SHORT = {
     PortBinding: (_PORT, "8080:80, 127.0.0.1:8080:80 or 8080:80/udp"),
+    SwarmPort: (_SWARM_PORT, "80:8080 or 53:53/udp"),
     Volume: (_VOLUME, "data:/var/lib/app or /srv/app:/data:ro"),
     time: (_TIME, "10:00"),
 }
 _NO_SPEC = ContainerSpec(name="none")
 _PLACEHOLDERS: dict[Any, Any] = {
     PortBinding: PortBinding(container_port=1, host_port=0),
+    SwarmPort: SwarmPort(published=1, target=1),
     Volume: Volume(source="none", target="/none"),
     time: time(12),
 }
@@ -346,6 +349,8 @@ def _written_out(kind: Any, parts: dict[str, str | None]) -> Any:  # noqa: ANN40
         return time(int(parts["hour"] or 0), int(parts["minute"] or 0))
     if kind is Volume:
         return {"source": parts["source"], "target": parts["target"], "read_only": parts["mode"] == "ro"}
+    if kind is SwarmPort:
+        return {"published": parts["published"], "target": parts["target"], "protocol": parts["protocol"] or "tcp"}
     written = {"container_port": parts["container"], "host_port": parts["host"] or "0"}
     if parts["ip"]:
         written["host_ip"] = parts["ip"].strip("[]")

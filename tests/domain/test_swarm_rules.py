@@ -114,7 +114,7 @@ installations:
           networks: [back]
           endpoint_mode: dnsrr
           proxy: {image: registry.example.com/haproxy:2.6}
-          ports: [{published: 80, target: 8080}]
+          ports: ["80:8080", {published: 81, target: 8081, mode: host}]
           volumes: ["data:/data:ro"]
           order: stop-first
           max_failure_ratio: 0.25
@@ -129,7 +129,7 @@ def test_declaration_is_read_as_a_swarms_service() -> None:
         networks=("back",),
         endpoint_mode=EndpointMode.DNSRR,
         proxy=SwarmProxy(image="registry.example.com/haproxy:2.6"),
-        ports=(SwarmPort(published=80, target=8080),),
+        ports=(SwarmPort(published=80, target=8080), SwarmPort(published=81, target=8081, mode=PublishMode.HOST)),
         volumes=(Volume(source="data", target="/data", read_only=True),),
         order=Order.STOP_FIRST,
         max_failure_ratio=0.25,
