@@ -5,6 +5,7 @@ A notice is never ended by the clock. One whose work never began is cancelled wi
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -38,12 +39,12 @@ def finish_work(session: Session, *, rollout: Rollout, now: datetime) -> None:
 
 def _finish(session: Session, notice: Notice, rollout: Rollout, *, now: datetime) -> None:
     outcomes = []
+    measured: dict[int, list[Measured]] = defaultdict(list)
+    for u in rollout.updates:
+        one = Measured(state=u.state, stopped_at=u.stopped_at, served_at=u.served_at)
+        measured[u.target.installation_id].append(one)
     for row in notice.touched:
-        updates = [
-            Measured(state=u.state, stopped_at=u.stopped_at, served_at=u.served_at)
-            for u in rollout.updates
-            if u.target.installation_id == row.installation_id
-        ]
+        updates = measured[row.installation_id]
         stop, outcome = measured_stop(updates), outcome_of(updates)
         row.measured_stop_s = None if stop is None else stop.total_seconds()
         row.outcome = outcome.value
