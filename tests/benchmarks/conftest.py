@@ -4,6 +4,9 @@
     make bench PEERS=0 PYTEST_ARGS='-k warm'   # a part, without getting the peers
     make bench KEEP=1                       # and keep the figures in results.json, results.md and the plot
 
+Rollouts are measured beside `docker-compose` and a swarm, for which no other swarm may run on the machine: where one does, run it all in a
+network of its own (`unshare -n sh -c 'ip link set lo up && make bench …'`). `BENCH_RATE` is how many requests a second they are under.
+
 `BENCH_COMMITS` makes the large history another size, `BENCH_ROUNDS` measures more or less often, `BENCH_FOLDER` says where repositories and peers
 are kept (`.bench` otherwise).
 """

@@ -31,7 +31,9 @@ _STOPS_BY: Final = "SIGUSR1"
 _TRIED_FOR_S: Final = 30.0
 _TRIED_EVERY_S: Final = 0.02
 _START: Final = 'printf "%s" "$FRONT" > /tmp/front.cfg && exec haproxy -db -f /tmp/front.cfg'
+# One thread is enough before a few containers, and has no other one to wait for when its servers change.
 _CONFIG: Final = """global
+    nbthread 1
     stats socket ipv4@*:{api} level admin
     stats timeout 10s
 defaults
