@@ -13,6 +13,7 @@ import pytest
 
 from releaser.domain.spec import Order
 from releaser.domain.target import Assignment, Desired, Observation, Step, Verdict
+from releaser.flows.unblock_release import unblock_release
 from releaser.store.schema import metadata
 from releaser.store.session import Database
 from releaser.targets.target import Capabilities, Driver
@@ -138,4 +139,6 @@ def test_service_killed_at_any_step_is_finished_by_the_next(
         died += 1
         if good:
             vendor.deploy("1.0", to="installation=acme-cloud")
+        elif bad:
+            unblock_release(vendor.ports, product="shop", version=bad, reason="another death is tried", by="tester")
     assert died >= 2, "the matrix must reach the steps"
