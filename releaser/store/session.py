@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -30,6 +29,7 @@ from sqlalchemy.exc import ArgumentError, InvalidatePoolError, NoSuchModuleError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from releaser.clock import SystemClock
 from releaser.errors import InvalidError
 from releaser.store.faults import DatabaseError, UnstorableError, WriteConflictError, busy, translated
 
@@ -41,6 +41,7 @@ CONNECT_S = 5
 APPLICATION = "releaser"
 _SWITCHES = 50
 _FRESH_S = 0.2
+_CLOCK = SystemClock()
 
 WRITERS_LOCK = 0x72656C656173  # "releas": a number nobody else's advisory locks are likely to have
 _ADVICE = "Use sqlite:///FILE or postgresql://USER@HOST/NAME."
@@ -174,12 +175,12 @@ def _postgresql(url: URL, wait_s: float) -> Engine:
 
 
 def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
-    record.info["used_at"] = time.monotonic()
+    record.info["used_at"] = _CLOCK.monotonic()
 
 
 def _try_rested(dialect: Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
     """A server that was started again has forgotten its connections; within `_FRESH_S` it cannot have been."""
-    rested_s = time.monotonic() - record.info.get("used_at", time.monotonic())
+    rested_s = _CLOCK.monotonic() - record.info.get("used_at", _CLOCK.monotonic())
     if rested_s < _FRESH_S:
         return
     try:
