@@ -1,0 +1,290 @@
+"""When a rollout begins and after whom: starts in the future, who takes over, who joins late, and triggers that are repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, select
+
+from releaser.domain.plan import Plan, RolloutOptions
+from releaser.domain.spec import ContainerSpec
+from releaser.errors import MoveConflictError, RefusedError
+from releaser.flows.abort_rollout import abort_rollout
+from releaser.flows.approve_rollout import approve_rollout
+from releaser.flows.begin_rollout import begin_rollout
+from releaser.flows.give_way import TargetBusyError
+from releaser.flows.plan_rollout import keep_again, plan_rollout
+from releaser.flows.show_notice import show_notice
+from releaser.flows.start_rollout import TriggerReusedError
+from releaser.store import installations, rollouts
+from releaser.store.installations import Host, Installation, Target
+from releaser.store.plain import dump, load, load_spec
+from releaser.store.products import Module
+from releaser.store.releases import ReleaseImage
+from releaser.store.schema import metadata
+from releaser.store.session import Database
+from tests.fakes.engine import FakeEngine
+from tests.fakes.vendor import INSTALLATIONS, KeptVendor, Vendor, kept, vendor_on
+
+NEXT_DAY = timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> KeptVendor:
+    """1.0 was rolled out everywhere; updates stop the service."""
+    folder = tmp_path_factory.mktemp("begun")
+    with FakeEngine() as engine:
+        database = Database(f"sqlite:///{folder / 'store.db'}")
+        metadata.create_all(database.engine)
+        made = vendor_on(database, engine, folder)
+        assert made.deploy("1.0")["state"] == "succeeded"
+        return kept(made, folder / "kept.db")
+
+
+@pytest.fixture
+def vendor(begun: KeptVendor, tmp_path: Path) -> Iterator[Vendor]:
+    with FakeEngine() as engine:
+        made = begun.resumed(engine, tmp_path)
+        yield made
+        made.close()
+
+
+def come(vendor: Vendor, name: str, port: int) -> None:
+    """A new installation of globex, with a target and nothing on it."""
+    with vendor.ports.database.transaction() as session:
+        like = installations.get(session, "globex-own")
+        row = Installation(name=name, customer_id=like.customer_id, product_id=like.product_id, labels={}, ring="wide")
+        session.add(row)
+        session.flush()
+        spec = load_spec(like.targets[0].spec)
+        assert isinstance(spec, ContainerSpec)
+        ports = tuple(replace(one, host_port=port) for one in spec.ports)
+        health = replace(spec.health, http=f"http://127.0.0.1:{port}/healthz")
+        session.add(
+            Target(
+                installation_id=row.id,
+                module_id=session.scalars(select(Module.id)).one(),
+                host_id=session.scalars(select(Host.id)).one(),
+                spec=dump(replace(spec, name=name, ports=ports, health=health)),
+            )
+        )
+
+
+# Supersede
+
+
+def test_newer_rollout_takes_over_at_the_boundary_of_a_target(vendor: Vendor) -> None:
+    vendor.announce("1.1")
+    old = vendor.start("1.1")["id"]
+    while vendor.states(old)["acme-cloud"] not in {"cutting_over", "verifying"}:
+        assert vendor.tick()
+    vendor.announce("1.1.1", supersede=True)
+    new = vendor.start("1.1.1", supersede=True)
+    assert new["state"] == "scheduled"
+    assert vendor.show(old)["superseded_by"] == new["id"]
+    vendor.work()
+    vendor.clock.advance(timedelta(seconds=11))
+    vendor.work()
+    facts, before = vendor.show(new["id"]), vendor.show(old)
+    assert before["state"] == "superseded"
+    told = [show_notice(vendor.ports, notice_id=number) for number in before["notices"]]
+    assert not [one for one in told if "superseded" in str(one["reason"])], "customers are not told how rollouts work"
+    assert [t["state"] for t in before["targets"]] == ["succeeded", "skipped", "skipped"]
+    assert "superseded by rollout" in before["reason"]
+    assert facts["state"] == "succeeded"
+    # From what was there, not from what was there when it was asked for.
+    assert {t["installation"]: t["from"] for t in facts["targets"]}["acme-cloud"] == "1.1"
+    assert vendor.running() == vendor.recorded() == dict.fromkeys(INSTALLATIONS, "1.1.1")
+
+
+def test_without_superseding_the_holder_stands_and_is_named(vendor: Vendor) -> None:
+    vendor.announce("1.1")
+    old = vendor.start("1.1")["id"]
+    with pytest.raises(TargetBusyError, match="--supersede") as busy:
+        vendor.start("1.1.1")
+    assert busy.value.facts["rollout"] == old
+    assert vendor.show(old)["state"] == "running"
+
+
+def test_superseding_without_a_notice_leaves_the_other_one_going(vendor: Vendor) -> None:
+    vendor.announce("1.1")
+    old = vendor.start("1.1")["id"]
+    with pytest.raises(RefusedError) as refusal:
+        vendor.start("1.1.1", supersede=True)
+    assert refusal.value.rule == "notice-required"
+    vendor.work()
+    assert vendor.show(old)["state"] == "succeeded"
+
+
+# A start in the future
+
+
+def test_rollout_for_later_waits_and_begins_at_its_time(vendor: Vendor) -> None:
+    starts_at = vendor.clock.now() + NEXT_DAY
+    planned = vendor.plan("1.1", starts_at=starts_at)
+    now = vendor.clock.now()
+    vendor.announce_drafts(planned["rollout"])
+    vendor.clock.set(now)
+    facts = vendor.start("1.1", starts_at=starts_at)
+    assert (facts["state"], facts["begins_at"]) == ("scheduled", starts_at)
+    vendor.work()
+    assert vendor.show(facts["id"])["state"] == "scheduled"
+    assert set(vendor.states(facts["id"]).values()) == {"pending"}
+    again = vendor.start("1.1", starts_at=starts_at)
+    assert (again["id"], again["found"]) == (facts["id"], True)
+    with pytest.raises(TargetBusyError, match="is to begin there"):
+        vendor.start("1.1")
+    vendor.clock.set(starts_at)
+    vendor.work()
+    assert vendor.show(facts["id"])["state"] == "succeeded"
+    assert vendor.running() == dict.fromkeys(INSTALLATIONS, "1.1")
+
+
+def test_scheduled_rollout_that_cannot_begin_is_given_up_at_its_deadline(vendor: Vendor) -> None:
+    starts_at = vendor.clock.now() + NEXT_DAY
+    now = vendor.clock.now()
+    vendor.announce("1.1", starts_at=starts_at)
+    vendor.clock.set(now)
+    rollout = vendor.start("1.1", starts_at=starts_at)["id"]
+    vendor.engine.kill()
+    vendor.clock.set(starts_at)
+    vendor.work()
+    assert vendor.show(rollout)["state"] == "scheduled"
+    assert "could not begin yet" in vendor.show(rollout)["reason"]
+    vendor.clock.advance(timedelta(minutes=61))
+    vendor.work()
+    facts = vendor.show(rollout)
+    assert facts["state"] == "aborted"
+    assert "plan it again" in facts["reason"]
+
+
+def test_what_runs_is_never_planned_anew(vendor: Vendor) -> None:
+    vendor.announce("1.1")
+    number = vendor.start("1.1")["id"]
+    with vendor.ports.database.transaction() as session:
+        rollout = rollouts.get(session, number)
+        with pytest.raises(MoveConflictError, match="running"):
+            keep_again(session, rollout, load(Plan, rollout.plan))
+    vendor.work()
+    assert vendor.show(number)["state"] == "succeeded"
+
+
+def test_scheduled_rollout_that_many_begin_at_once_begins_once(vendor: Vendor) -> None:
+    now = vendor.clock.now()
+    starts_at = now + NEXT_DAY
+    vendor.announce("1.1", starts_at=starts_at)
+    vendor.clock.set(now)
+    number = vendor.start("1.1", starts_at=starts_at)["id"]
+    vendor.clock.set(starts_at)
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        began = list(pool.map(lambda _: begin_rollout(vendor.ports, rollout_id=number), range(4)))
+    assert sum(began) == 1
+    vendor.work()
+    assert vendor.show(number)["state"] == "succeeded"
+    assert vendor.running() == dict.fromkeys(INSTALLATIONS, "1.1")
+
+
+def test_scheduled_rollout_can_be_called_off(vendor: Vendor) -> None:
+    now = vendor.clock.now()
+    vendor.announce("1.1", starts_at=now + NEXT_DAY)
+    vendor.clock.set(now)
+    rollout = vendor.start("1.1", starts_at=now + NEXT_DAY)["id"]
+    assert abort_rollout(vendor.ports, rollout_id=rollout, by="rita")["state"] == "aborted"
+
+
+# Late installations
+
+
+def test_installation_that_comes_while_it_runs_joins_as_a_trailing_wave(vendor: Vendor) -> None:
+    vendor.announce("1.1")
+    rollout = vendor.start("1.1")["id"]
+    assert vendor.tick()
+    come(vendor, "late-own", 18004)
+    while vendor.tick():
+        pass
+    facts = vendor.show(rollout)
+    assert facts["state"] == "succeeded"
+    assert [(t["installation"], t["wave"], t["state"]) for t in facts["targets"]][-1] == ("late-own", 3, "succeeded")
+    assert [one["state"] for one in facts["waves"]] == ["succeeded"] * 3
+
+
+def test_late_installation_that_the_selector_does_not_mean_stays_out(vendor: Vendor) -> None:
+    vendor.announce("1.1", to="customer=acme")
+    rollout = vendor.start("1.1", to="customer=acme")["id"]
+    assert vendor.tick()
+    come(vendor, "late-own", 18004)
+    while vendor.tick():
+        pass
+    facts = vendor.show(rollout)
+    assert (facts["state"], facts["late"], len(facts["targets"])) == ("succeeded", "", 2)
+
+
+# Triggers
+
+
+def test_key_used_for_something_else_is_refused_also_after_the_end(vendor: Vendor) -> None:
+    vendor.announce("1.1")
+    first = vendor.start("1.1", key="job-1")["id"]
+    vendor.work()
+    assert vendor.start("1.1", key="job-1")["id"] == first
+    with pytest.raises(TriggerReusedError):
+        vendor.start("1.1", key="job-1", max_parallel=2)
+
+
+def test_same_trigger_many_times_at_once_is_one_rollout(vendor: Vendor) -> None:
+    vendor.announce("1.1")
+    with ThreadPoolExecutor(max_workers=6) as pool:
+        found = list(pool.map(lambda _: vendor.start("1.1", key="job-1")["id"], range(6)))
+    assert len(set(found)) == 1
+    with vendor.ports.database.reading() as session:
+        assert len(rollouts.newest(session)) == 2, "the one before, and this one"
+
+
+def test_key_for_two_things_at_once_starts_one_and_refuses_the_other(vendor: Vendor) -> None:
+    vendor.announce("1.1", to="customer=acme")
+    vendor.announce("1.1", to="customer=globex")
+
+    def start(to: str) -> object:
+        try:
+            return vendor.start("1.1", to=to, key="job-1")["selector"]
+        except TriggerReusedError as error:
+            return error
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        found = list(pool.map(start, ["customer=acme", "customer=globex"]))
+    assert sum(isinstance(one, TriggerReusedError) for one in found) == 1, found
+
+
+def test_installation_added_while_a_plan_is_made_changes_nothing_of_it(vendor: Vendor) -> None:
+    ports = replace(vendor.ports, registry=_Adding(vendor))
+    with vendor.ports.database.transaction() as session:
+        session.execute(delete(ReleaseImage))  # so that the registry is asked
+    facts = plan_rollout(
+        ports, product="shop", version="1.1", selector="all", by="rita", options=RolloutOptions(), save=False
+    )
+    assert len(facts["targets"]) == 3
+
+
+class _Adding:
+    """A registry that takes its time: an installation is added meanwhile."""
+
+    def __init__(self, vendor: Vendor) -> None:
+        self._vendor = vendor
+
+    def resolve(self, reference: str) -> str:
+        come(self._vendor, "late-own", 18004)
+        return self._vendor.ports.registry.resolve(reference)
+
+
+def test_wrong_state_is_told_when_what_is_scheduled_is_approved(vendor: Vendor) -> None:
+    now = vendor.clock.now()
+    vendor.announce("1.1", starts_at=now + NEXT_DAY)
+    vendor.clock.set(now)
+    rollout = vendor.start("1.1", starts_at=now + NEXT_DAY)["id"]
+    with pytest.raises(MoveConflictError, match="scheduled"):
+        approve_rollout(vendor.ports, rollout_id=rollout, by="sasha")
