@@ -20,9 +20,11 @@ def block_version(session: Session, rollout: Rollout, *, now: datetime) -> None:
     """Block the version of a rollout that turned back after a cutover. Repeatable.
 
     What could only not be prepared (a registry that is down, a full disk) says nothing of the version, and a person who aborts
-    says so by a reason of their own: neither blocks.
+    says so by a reason of their own: neither blocks. Nor does scaling that fails: the version runs there as before.
     """
     if rollout.state not in _TURNED_BACK or blocks.standing(session, rollout.release_id) is not None:
+        return
+    if (rollout.plan.get("options") or {}).get("operation"):
         return
     failed = session.scalars(
         select(TargetUpdate)

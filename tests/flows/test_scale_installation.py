@@ -17,12 +17,13 @@ from releaser.flows.notice_gate import NoticeRequiredError
 from releaser.flows.ports import Facts
 from releaser.flows.scale_installation import scale_installation
 from releaser.store import installations, notices
+from releaser.store.blocks import Block
 from releaser.store.installations import Target
 from releaser.store.notices import texts
 from releaser.store.plain import dump, load_spec
 from releaser.store.session import Database
 from releaser.targets.docker.driver import DockerDriver
-from tests.fakes.engine import FakeEngine
+from tests.fakes.engine import Behaviour, FakeEngine
 from tests.fakes.front import FakeFront
 from tests.fakes.vendor import Vendor, vendor_on
 
@@ -175,3 +176,24 @@ def test_every_kind_of_work_is_said_in_its_own_words() -> None:
     for language in ("en", "ru"):
         said = {opening(language, product="Shop", version="1.0", work=work) for work in (None, *Work)}
         assert len(said) == 4
+
+
+def test_resize_that_fails_declares_nothing_and_blocks_no_version(vendor: Vendor) -> None:
+    vendor.deploy("1.0", to=f"installation={WHERE}")
+    with pytest.raises(NoticeRequiredError) as caught:
+        scale(vendor, OperationKind.RESIZE, memory_mb=64)
+    rollout_id = int(str(caught.value.facts["rollout"]))
+    vendor.announce_drafts(rollout_id)
+    scale(vendor, OperationKind.RESIZE, memory_mb=64)
+    # With so little memory it ends at once; what was there has enough.
+    for image in vendor.engine.images.values():
+        image.behaviour = Behaviour.EXITS
+    while vendor.states(rollout_id)[WHERE] != "rolling_back":
+        assert vendor.tick()
+    for image in vendor.engine.images.values():
+        image.behaviour = Behaviour.GOOD
+    vendor.work()
+    assert vendor.show(rollout_id)["state"] != "succeeded"
+    assert declared(vendor).memory_mb is None
+    with vendor.ports.database.reading() as session:
+        assert session.scalars(select(Block)).all() == []
