@@ -15,7 +15,7 @@ from typing import Any, Final
 from releaser.errors import InvalidError
 
 FIELD: Final = "RELEASER_REGISTRY_AUTH"
-_HUB: Final = {"index.docker.io", "registry-1.docker.io"}
+_HUB: Final = "docker.io"
 
 
 class RegistryAuthError(InvalidError):
@@ -41,7 +41,8 @@ def _host(name: str) -> str:
     """A registry's host: some clients write a whole URL."""
     host = name.partition("://")[2] or name
     host = host.partition("/")[0]
-    return "docker.io" if host in _HUB else host
+    # Its file and its API go by other names below the one that images are called by.
+    return _HUB if host.endswith(f".{_HUB}") else host
 
 
 def _pair(path: Path, name: str, entry: Any) -> tuple[str, str] | None:  # noqa: ANN401 -- whatever is written there

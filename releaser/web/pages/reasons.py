@@ -148,7 +148,7 @@ _FORMS = tuple(
                 "{why}; the version is not safe to roll back, so it was left as it is: roll a mended version out there"
             ),
         ),
-        (r"there is no service of target (?P<target>\d+)", mark("there is no such service")),
+        (r"there is no service of target (?P<target>\S+)", mark("there is no such service")),
         (
             r"the swarm takes (?P<name>\S+) back by itself: (?P<why>.*)",
             mark("the swarm takes {name} back by itself: {why}"),
