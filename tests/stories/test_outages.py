@@ -48,10 +48,17 @@ def said(text: str) -> None:
     print(text, file=sys.stderr)  # noqa: T201 -- figures
 
 
+def pull_again(*hosts: Host) -> None:
+    """Let the hosts have no image but what runs."""
+    for host in hosts:
+        host.run("docker", "image", "prune", "-af")
+
+
 def test_host_is_cut_off_while_it_prepares_the_verdict_is_there_in_time_and_others_go_on(
     vendor: BedVendor, hosts: tuple[Host, ...], testbed: Bed
 ) -> None:
     lost, other = hosts
+    pull_again(lost, other)
     testbed.registry.freeze()  # so that both are in the midst of it
     rollout = vendor.begin("1.1")
     vendor.wait(rollout, lambda facts: all(t["state"] == "preparing" for t in facts["targets"]))
@@ -96,6 +103,7 @@ def test_engine_hangs_and_goes_on_the_only_worker_updates_others_meanwhile(
     image = f"{testbed.registry.address}/outage"
     with vendor_on(hosts, tmp_path, image=image, digests=digests, threads=1) as vendor:
         assert vendor.deploy("1.0")["state"] == "succeeded"
+        pull_again(hung, other)
         testbed.registry.freeze()
         rollout = vendor.begin("1.1")
         vendor.wait(rollout, lambda _: bool(vendor.target(rollout, hung)["steps"]))

@@ -151,8 +151,9 @@ def everything(host: Host) -> list[str]:
 
 
 def clear(*hosts: Host) -> None:
-    """Remove every container."""
+    """Mend what was done to the hosts, and remove every container."""
     for host in hosts:
+        host.repair()
         with talk(host.address) as client:
             for one in client.containers(all=True):
                 client.remove_container(one["Id"], force=True, v=True)
