@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(0)]
 
 RATE = float(os.environ.get("BENCH_RATE", "500"))
 PEERS = os.environ.get("BENCH_PEERS", "1") != "0"
-PEER_ROUNDS = (ROUNDS + 2) // 3
+PEER_ROUNDS = max(1, ROUNDS // 4)
 """Theirs take long and are far away from any bar."""
 REPLICAS = 4
 MANY = 20
