@@ -18,7 +18,7 @@ def auth(text: str) -> dict[str, str]:
 def test_file_as_docker_login_writes_it_is_read_by_host(tmp_path: Path) -> None:
     auths = {
         "registry.example.com:5000": auth("robot:pass:with:colons"),
-        "https://another.docker.io/v1/": auth("hub:пароль"),
+        "another.docker.io": auth("hub:пароль"),
         "kept.elsewhere": {},
         "plain.example.com": {"username": "u", "password": "p"},
     }

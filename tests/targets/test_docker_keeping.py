@@ -11,7 +11,7 @@ import pytest
 
 from releaser.demo.engine import PrivateEngine
 from releaser.demo.registry import Registry
-from releaser.domain.spec import ContainerSpec, HealthSpec, Order, PortBinding, Volume
+from releaser.domain.spec import ContainerSpec, HealthSpec, Order, PortBinding, Volume, of_kind
 from releaser.domain.target import Assignment, Desired, Phase
 from releaser.errors import RefusedError
 from releaser.targets.docker import cloning, declaring
@@ -274,7 +274,7 @@ def test_everything_set_survives_two_updates_and_image_defaults_move_on(world: W
     before, volumes = _asked(raw), _unnamed(raw)
     assert set(volumes) == {"/state", "/by-hand", "/bare"}
     (adopted,) = world.driver().adoptable(world.address, names=("contract-all",), project="")
-    spec = adopted.spec
+    spec = of_kind(adopted.spec, ContainerSpec)
     assert (spec.networks, spec.stop_grace_s, spec.restart) == (("keep-a", "keep-b"), 3, "on-failure:4")
     assert "SECRET" not in spec.environment
     assert adopted.digest == world.digests["old"]
@@ -437,6 +437,6 @@ def test_compose_project_is_found_by_its_labels_and_left_as_it_is(world: World) 
     before = {name: world.raw(name) for name in ("contract-web-1", "contract-db-1")}
     found = world.driver().adoptable(world.address, names=(), project="contract")
     assert [(one.service, one.version_label) for one in found] == [("db", "1.0"), ("web", "1.0")]
-    assert not any(one.spec.labels for one in found), "labels of compose are kept, not declared"
+    assert not any(of_kind(one.spec, ContainerSpec).labels for one in found), "labels of compose are kept, not declared"
     for name, raw in before.items():
         assert world.raw(name) == raw

@@ -139,7 +139,9 @@ class Seen(HTMLParser):
                 self.wrong.append(f"{tag} {name}")
             elif name == "src" and not address.startswith("/static/"):
                 self.wrong.append(f"{tag} {name}={address}")
-            elif name in {"href", "hx-get", "data-stream", "data-whole", "action"} and not address.startswith(("/", "#")):
+            elif name in {"href", "hx-get", "data-stream", "data-whole", "action"} and not address.startswith(
+                ("/", "#")
+            ):
                 if address.startswith("https://") and "nofollow" in (dict(attrs).get("rel") or ""):
                     continue  # a link that somebody wrote in Markdown
                 self.wrong.append(f"{tag} {name}={address}")
