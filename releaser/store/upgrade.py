@@ -57,7 +57,7 @@ def schema_number(database: Database) -> str | None:
 def require_writable(database: Database) -> None:
     """Write something that changes nothing, and keep it: a file may be read-only, and a disk may be full. Raises `DatabaseError`."""
     with database.transaction() as session:
-        session.execute(text(f"UPDATE {_TABLE} SET version_num = version_num"))  # noqa: S608 -- a constant
+        session.execute(text("UPDATE alembic_version SET version_num = version_num"))
 
 
 def _number(connection: Connection) -> str | None:

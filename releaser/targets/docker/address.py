@@ -39,12 +39,12 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineAddress:
-    """An address taken apart. `plain` is what people are shown and the SDK is told; over ssh `shell` leads to the host."""
+    """An address taken apart. `plain` is what people are shown and the SDK is told; over ssh `by_ssh` leads to the host."""
 
     plain: str
     host: str = "127.0.0.1"
     tls: TlsFiles | None = None
-    shell: str = ""
+    by_ssh: str = ""
     socket: str = ""
 
 
@@ -59,7 +59,7 @@ def parse(address: str) -> EngineAddress:
     match = _SSH.fullmatch(address)
     if match is not None:
         socket = match["socket"] if match["socket"] not in {None, "/"} else SOCKET
-        return EngineAddress(plain=address, host=urlsplit(address).hostname or "", shell=match["shell"], socket=socket)
+        return EngineAddress(plain=address, host=urlsplit(address).hostname or "", by_ssh=match["shell"], socket=socket)
     raise InvalidError(f"'{address[:200]}' is not an address of a Docker engine.", advice=_FORMS, field="address")
 
 

@@ -91,8 +91,8 @@ class Wire:
         self.address = parse(address)
         self._timeout_s = timeout_s
         self._tunnel: Tunnel | None = None
-        if self.address.shell:
-            self._tunnel = Tunnel(self.address.shell, socket=self.address.socket, access=access, timeout_s=timeout_s)
+        if self.address.by_ssh:
+            self._tunnel = Tunnel(self.address.by_ssh, socket=self.address.socket, access=access, timeout_s=timeout_s)
 
     def ready(self) -> None:
         """Have the way to the engine open, where there is one to be opened. Raises `OutsideError`."""
