@@ -7,7 +7,7 @@
 - swarm, start-first: `docker service update` of a service with `dnsrr`, until the engine says `completed`.
 
 The proxy of them all is HAProxy in a container, as HAProxy's own text about discovery by the engine's names sets it up: a template of servers, found by
-name every second, checked every second. Containers are checked by the image's HEALTHCHECK, every half second.
+name every second, checked every second. Containers are checked by the image's HEALTHCHECK, every second.
 
 Only the order of steps is theirs; no code of these projects is here.
 """
@@ -47,7 +47,7 @@ services:
   {service}:
     image: "{image}"
     stop_grace_period: {grace}s
-    healthcheck: {{timeout: 5s, retries: 5}}
+    healthcheck: {{interval: 1s, timeout: 5s, retries: 5}}
     networks: [{network}]
 networks:
   {network}: {{external: true}}
@@ -175,7 +175,7 @@ def swarm_start_first(*, parallel: int) -> Callable[[Bench, int], Begun]:
         _swarm(lines)
         order = ("--update-order", "start-first", "--update-parallelism", str(parallel))
         where = ("--endpoint-mode", "dnsrr", "--network", OVERLAY, "--stop-grace-period", f"{GRACE_S}s")
-        health = ("--health-timeout", "5s", "--health-retries", "5")
+        health = ("--health-interval", "1s", "--health-timeout", "5s", "--health-retries", "5")
         words = ("--name", PROJECT, "--replicas", str(count), *order, *where, *health, bench.checked("1.0"))
         try:
             lines.docker("service", "create", "-d", *words)

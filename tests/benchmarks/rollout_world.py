@@ -63,7 +63,7 @@ class Bench:
     socket: str
 
     def checked(self, version: str) -> str:
-        """The same image with a HEALTHCHECK of its own, every half second."""
+        """The same image with a HEALTHCHECK of its own."""
         return f"{self.repository}-checked:{version}"
 
     def engine(self) -> Engine:

@@ -99,7 +99,7 @@ ABOUT = f"""From the first step to the last, images on the host. Each way replac
 - `releaser`: its driver, without a database; its own probe, HAProxy on the host told by the runtime API, drained.
 - Requests are made by a process that the others do not hold up, as if it was on another machine.
 - The peers by their own command lines (`docker`, `docker-compose`), whose starts are part of their figures, as is whatever they wait for by themselves:
-  docker-rollout looks every second; its drained way runs its hook for {rollout_peers.HOOK_WAITS_S:g} s; swarm watches each task for 5 s by default. They do not tell
+  the engine checks health every second, and docker-rollout looks every second; its drained way runs its hook for {rollout_peers.HOOK_WAITS_S:g} s; swarm watches each task for 5 s by default. They do not tell
   the proxy, which is HAProxy in a container that asks the engine's names and checks each server every second. Their runs are watched for 3 s
   more, ours for half a second: what fails then counts.
 
