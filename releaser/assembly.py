@@ -80,6 +80,7 @@ def unprepared(settings: Settings, *, bell: Bell | None = None) -> Iterator[Port
         control_timeout_s=settings.engine_timeout_s,
         pull_timeout_s=settings.pull_timeout_s,
         access=access,
+        credentials=credentials,
     )
     swarm = SwarmDriver(
         clock=clock, access=access, control_timeout_s=settings.engine_timeout_s, credentials=credentials

@@ -23,6 +23,7 @@ from docker.errors import DockerException
 from urllib3.exceptions import HTTPError
 
 from releaser.clock import SystemClock
+from releaser.targets.docker.credentials import Credentials, authorized
 from releaser.targets.docker.faults import from_pull, from_status
 from releaser.targets.docker.pulse import LONGEST_PAUSE_S, SIGN_S, Pulse
 from releaser.targets.docker.transport import Wire, bounds, demultiplexed, timed_out
@@ -33,6 +34,8 @@ Json = Mapping[str, Any]
 _Shape = TypeVar("_Shape", dict[str, Any], list[Json])
 NO_ACCESS = SshAccess()
 """What ssh itself is set up for."""
+NOBODY: Credentials = {}
+"""Registries are asked as the engine asks them by itself."""
 _FIRST_VERSION = "1.24"
 _LOG_BYTES = 16_384
 _CLOCK = SystemClock()
@@ -49,8 +52,10 @@ class Engines:
         pull_timeout_s: float = 300.0,
         size: int = 64,
         access: SshAccess = NO_ACCESS,
+        credentials: Credentials = NOBODY,
     ) -> None:
         self._access = access
+        self._credentials = credentials
         self._control_s = control_timeout_s
         self._pull_s = pull_timeout_s
         self._size = size
@@ -63,7 +68,11 @@ class Engines:
             engine = self._engines.pop(address, None)
             if engine is None:
                 engine = Engine(
-                    address, control_timeout_s=self._control_s, pull_timeout_s=self._pull_s, access=self._access
+                    address,
+                    control_timeout_s=self._control_s,
+                    pull_timeout_s=self._pull_s,
+                    access=self._access,
+                    credentials=self._credentials,
                 )
             self._engines[address] = engine
             if len(self._engines) > self._size:
@@ -83,8 +92,15 @@ class Engine:
     """One engine. Safe to share between threads; control calls and pulls have a client, thus a time-out, of their own."""
 
     def __init__(
-        self, address: str, *, control_timeout_s: float, pull_timeout_s: float, access: SshAccess = NO_ACCESS
+        self,
+        address: str,
+        *,
+        control_timeout_s: float,
+        pull_timeout_s: float,
+        access: SshAccess = NO_ACCESS,
+        credentials: Credentials = NOBODY,
     ) -> None:
+        self._credentials = credentials
         self._wire = Wire(address, access=access, timeout_s=control_timeout_s)
         self.address = self._wire.address.plain
         self._pulse = Pulse(self._sign, every_s=min(control_timeout_s, LONGEST_PAUSE_S))
@@ -202,7 +218,14 @@ class Engine:
     def _pull(self, image: str, digest: str) -> None:
         ends = _CLOCK.monotonic() + self._pull_s
         params = {"fromImage": image, "tag": digest}
-        response = self._call("POST", "/images/create", params=params, timeout_s=self._pull_s, stream=True)
+        response = self._call(
+            "POST",
+            "/images/create",
+            params=params,
+            timeout_s=self._pull_s,
+            stream=True,
+            headers=authorized(image, self._credentials),
+        )
         with response:
             for message in self._messages(response):
                 if "error" in message:

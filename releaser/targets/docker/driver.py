@@ -8,7 +8,8 @@ from releaser.domain.target import Assignment, Desired, Observation, Step, Verdi
 from releaser.errors import InvalidError
 from releaser.targets.docker import adopting, gate, slot_gate, slots, steps
 from releaser.targets.docker.adopting import digest_of_image
-from releaser.targets.docker.client import NO_ACCESS, Engine, Engines
+from releaser.targets.docker.client import NO_ACCESS, NOBODY, Engine, Engines
+from releaser.targets.docker.credentials import Credentials
 from releaser.targets.docker.fronted import Fronted
 from releaser.targets.docker.scene import describe, look
 from releaser.targets.docker.slots import Slots
@@ -32,10 +33,13 @@ class DockerDriver:
         probe: Probe = http_probe,
         opener: Opener = open_front,
         access: SshAccess = NO_ACCESS,
+        credentials: Credentials = NOBODY,
     ) -> None:
-        """`access` is for engines that are reached over ssh."""
+        """`access` is for engines that are reached over ssh, `credentials` for the registries that they pull from."""
         self._clock = clock
-        self._engines = Engines(control_timeout_s=control_timeout_s, pull_timeout_s=pull_timeout_s, access=access)
+        self._engines = Engines(
+            control_timeout_s=control_timeout_s, pull_timeout_s=pull_timeout_s, access=access, credentials=credentials
+        )
         self._probe = probe
         self._opener = opener
         self._waits = slot_gate.Waits(clock)

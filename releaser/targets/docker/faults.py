@@ -87,7 +87,7 @@ def from_pull(message: str, *, image: str, digest: str, address: str) -> Release
         return ImageNotFoundError(
             f"The registry does not give out {reference}: {message}",
             permanent=True,
-            advice="Check the image's name and the engine's credentials for that registry.",
+            advice="Check the image's name and the credentials for that registry: RELEASER_REGISTRY_AUTH names a file of them.",
             image=image,
             digest=digest,
         )

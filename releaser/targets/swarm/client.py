@@ -12,11 +12,12 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 from urllib.parse import quote
 
 from releaser.errors import OutsideError
 from releaser.targets.docker.client import Engine, Json
+from releaser.targets.docker.credentials import Credentials, authorized
 from releaser.targets.docker.faults import from_pull
 from releaser.targets.docker.transport import demultiplexed
 from releaser.targets.target import (
@@ -25,9 +26,6 @@ from releaser.targets.target import (
     EngineTimeoutError,
     EngineUnreachableError,
 )
-
-Credentials = Mapping[str, tuple[str, str]]
-"""User and password by the registry's host."""
 
 Answer = TypeVar("Answer")
 _GONE: Final = frozenset({404})
@@ -82,14 +80,14 @@ class Manager(Engine):
         """Let the manager ask the registry for `image@digest`. Raises as a pull of it would, but nothing is fetched."""
         path = f"/distribution/{quote(image + '@' + digest, safe='/:@')}/json"
         try:
-            self._call("GET", path, headers=_authorized(image, credentials))
+            self._call("GET", path, headers=authorized(image, credentials))
         except (EngineRefusedError, ContainerNotFoundError, NoLeaderError) as error:
             told = error.detail.partition("': ")[2] or error.detail.partition("says: ")[2] or error.detail
             raise from_pull(told, image=image, digest=digest, address=self.address) from error
 
     def create_service(self, payload: Json, *, image: str, credentials: Credentials) -> str:
         """Create a service; its id. Raises `NameTakenError` where there is one of that name."""
-        headers = _authorized(image, credentials)
+        headers = authorized(image, credentials)
         response = self._told(lambda: self._call("POST", "/services/create", body=payload, headers=headers))
         return str(response.json()["ID"])
 
@@ -98,7 +96,7 @@ class Manager(Engine):
     ) -> None:
         """Replace the whole specification. Raises `OutOfDateError` if the service is not at `version` any more."""
         params, path = {"version": str(version)}, f"/services/{quote(service_id, safe='')}/update"
-        headers = _authorized(image, credentials or {})
+        headers = authorized(image, credentials or {})
         self._told(lambda: self._call("POST", path, params=params, body=payload, headers=headers))
 
     def remove_service(self, service_id: str) -> None:
@@ -179,13 +177,3 @@ class Swarm:
             return answer
         passing = [error for error in faults if not error.permanent]
         raise (passing or faults)[0]
-
-
-def _authorized(image: str, credentials: Credentials) -> dict[str, str]:
-    """The header with which the registry of `image` is asked; none where no credentials are known: those of before stay."""
-    host = image.partition("/")[0]
-    if host not in credentials:
-        return {}
-    user, password = credentials[host]
-    told: dict[str, Any] = {"username": user, "password": password, "serveraddress": host}
-    return {"X-Registry-Auth": base64.urlsafe_b64encode(json.dumps(told).encode()).decode()}

@@ -11,10 +11,11 @@ from releaser.domain.spec import SwarmSpec, of_kind
 from releaser.domain.target import Assignment, Desired, Observation, Step, Verdict
 from releaser.errors import InvalidError
 from releaser.targets.docker.client import NO_ACCESS
+from releaser.targets.docker.credentials import Credentials
 from releaser.targets.hosts.shell import SshAccess
 from releaser.targets.probe import Probe, http_probe
 from releaser.targets.swarm import adopting, gate, kernel, steps
-from releaser.targets.swarm.client import Credentials, Manager, NotAManagerError, Swarm
+from releaser.targets.swarm.client import Manager, NotAManagerError, Swarm
 from releaser.targets.swarm.scene import describe, describe_outdated, in_words, look
 from releaser.targets.swarm.steps import StepName
 from releaser.targets.swarm.work import Work

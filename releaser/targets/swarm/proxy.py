@@ -16,8 +16,9 @@ from releaser.domain.spec import SwarmSpec, of_kind
 from releaser.domain.target import Assignment, Desired, Health, Verdict
 from releaser.errors import ConflictError, OutsideError
 from releaser.targets.docker.container import Label
+from releaser.targets.docker.credentials import Credentials
 from releaser.targets.docker.faults import one_line
-from releaser.targets.swarm.client import Credentials, Swarm
+from releaser.targets.swarm.client import Swarm
 from releaser.targets.swarm.scene import BEGUN, Service, Task
 from releaser.targets.target import NameTakenError
 

@@ -18,8 +18,9 @@ from releaser.domain.spec import SwarmSpec, of_kind
 from releaser.domain.target import Assignment, Desired
 from releaser.errors import OutsideError
 from releaser.targets.docker.container import Label, Made
+from releaser.targets.docker.credentials import Credentials
 from releaser.targets.swarm import proxy
-from releaser.targets.swarm.client import Credentials, OutOfDateError, Swarm
+from releaser.targets.swarm.client import OutOfDateError, Swarm
 from releaser.targets.swarm.payload import Before, labels, payload, users_labels, with_labels
 from releaser.targets.swarm.scene import Scene, Service, look
 from releaser.targets.swarm.steps import StepName
