@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from releaser.domain.spec import EndpointMode, HealthSpec, SwarmPort, SwarmProxy, SwarmSpec
-from releaser.domain.target import Stop, planned_stop
+from releaser.domain.target import Phase, Stop, planned_stop
 from releaser.targets.swarm.proxy import configuration
 from releaser.targets.target import NameTakenError
 from tests.fakes.controller import GateError
@@ -52,6 +54,45 @@ def test_proxy_changed_stops_the_service_and_is_told(swarm_world: SwarmWorld, fa
     assert len(proxy.spec["EndpointSpec"]["Ports"]) == 2
 
 
+@pytest.mark.parametrize(("before", "after", "stop"), [(6, 7, Stop.NONE), (30, 31, Stop.FULL)])
+def test_service_scaled_proxy_restarts_only_where_the_plan_says_so(
+    before: int, after: int, stop: Stop, swarm_world: SwarmWorld, fake_swarm: FakeSwarm
+) -> None:
+    installed = swarm_world.installed("1.0", replace(proxied(swarm_world), replicas=before))
+    proxy = fake_swarm.named(f"{installed.spec.name}-proxy")
+    assignment, driver = swarm_world.update_of(installed, "1.0", replicas=after), swarm_world.driver()
+    steps = driver.plan(desired=assignment.desired, previous=assignment.previous, observed=driver.observe(assignment))
+    assert planned_stop(steps)[0] is stop
+    index = proxy.index
+    for step in steps:
+        if step.phase is Phase.PREPARE:
+            driver.apply(step, assignment)
+    assert fake_swarm.named(proxy.name).index == index, "the proxy is made anew in preparing, outside of every window"
+    swarm_world.controller().update(assignment)
+    assert (fake_swarm.named(proxy.name).index != index) is (stop is Stop.FULL)
+
+
+def test_newer_release_writes_another_configuration_proxy_that_serves_stays_as_it_is(
+    swarm_world: SwarmWorld, fake_swarm: FakeSwarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = swarm_world.installed("1.0", proxied(swarm_world))
+    index = fake_swarm.named(f"{installed.spec.name}-proxy").index
+    monkeypatch.setattr("releaser.targets.swarm.proxy._HEAD", "# written by a newer release\n")
+    assignment = swarm_world.update_of(installed, "1.1")
+    swarm_world.controller().update(assignment)
+    swarm_world.controller().roll_back(assignment)
+    proxy = fake_swarm.named(f"{installed.spec.name}-proxy")
+    assert proxy.index == index, "an upgrade of the releaser makes every proxy anew, which no plan tells"
+
+
+def test_proxy_vanished_is_made_again_before_the_update(swarm_world: SwarmWorld, fake_swarm: FakeSwarm) -> None:
+    installed = swarm_world.installed("1.0", proxied(swarm_world))
+    gone = fake_swarm.named(f"{installed.spec.name}-proxy")
+    del fake_swarm.services[gone.id]
+    swarm_world.controller().update(swarm_world.update_of(installed, "1.1"))
+    assert fake_swarm.named(gone.name).id != gone.id
+
+
 def test_first_installation_with_a_proxy_fails_nothing_is_left_over(
     swarm_world: SwarmWorld, fake_swarm: FakeSwarm
 ) -> None:
@@ -84,6 +125,6 @@ def test_service_of_the_proxys_name_that_is_not_ours_is_left_alone(
 def test_proxy_finds_the_tasks_by_name_and_begins_nothing_again_that_is_not_harmless() -> None:
     spec = SwarmSpec(name="web", replicas=20, ports=(SwarmPort(published=80, target=8080),))
     text = configuration(spec)
-    assert "server-template task 44 web:8080 resolvers swarm" in text
+    assert "server-template task 64 web:8080 resolvers swarm" in text
     assert "bind :80\n" in text
     assert "disable-l7-retry unless METH_GET" in text

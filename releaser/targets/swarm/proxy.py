@@ -20,6 +20,7 @@ from releaser.targets.docker.credentials import Credentials
 from releaser.targets.docker.faults import one_line
 from releaser.targets.swarm.client import Swarm
 from releaser.targets.swarm.scene import BEGUN, Service, Task
+from releaser.targets.swarm.steps import proxy_of, room_of
 from releaser.targets.target import NameTakenError
 
 _PATH: Final = "/haproxy.cfg"
@@ -67,7 +68,7 @@ def name_of(spec: SwarmSpec) -> str:
 
 def configuration(spec: SwarmSpec) -> str:
     """HAProxy's configuration: a frontend for each port, and the service's tasks by their name."""
-    most = max(16, spec.replicas * 2 + 4)
+    most = room_of(spec)
     published = dict.fromkeys(port.published for port in spec.ports)
     fronts = {port.published: port.target for port in spec.ports}
     frontends = [_FRONTEND.format(published=port, target=fronts[port]) for port in published]
@@ -75,17 +76,24 @@ def configuration(spec: SwarmSpec) -> str:
     return "".join([_HEAD, *frontends, *backends])
 
 
-def ensure(swarm: Swarm, assignment: Assignment, wanted: Desired, *, credentials: Credentials) -> str:
-    """Make it as `wanted` declares it, or remove it where nothing of it is declared; one line for the journal."""
+def ensure(
+    swarm: Swarm, assignment: Assignment, wanted: Desired, *, credentials: Credentials, only_missing: bool = False
+) -> str:
+    """Make it as `wanted` declares it, or remove it where nothing of it is declared; one line for the journal.
+
+    With `only_missing` one that is there is left alone, whatever it is like: to change it stops what it serves.
+    """
     spec = of_kind(wanted.spec, SwarmSpec)
     if spec.proxy is None:
         return remove(swarm, assignment, spec)
     text = configuration(spec)
-    made = _hash(spec, text)
+    made = _hash(json.dumps(proxy_of(spec)))
     there = _found(swarm, assignment, spec)
     if there is not None and there.labels.get(Label.CONFIG) == made:
         return f"{there.name} is there as declared"
-    config = f"{spec.name[:_MOST_NAME]}-proxy-{made}"
+    if there is not None and only_missing:
+        return f"{there.name} is there, not as declared; it serves, so it is left alone"
+    config = f"{spec.name[:_MOST_NAME]}-proxy-{_hash(text)}"
     ours = {Label.TARGET.value: f"{assignment.target}#proxy", Label.CONFIG.value: made}
     swarm.ask(lambda manager: manager.create_config(config, text, ours))
     kept = swarm.ask(lambda manager: manager.configs(label=f"{Label.TARGET.value}={assignment.target}#proxy"))
@@ -176,10 +184,8 @@ def _tidy(swarm: Swarm, assignment: Assignment, *, keep: str) -> None:
                 continue
 
 
-def _hash(spec: SwarmSpec, text: str) -> str:
-    proxy = spec.proxy
-    parts = [text, proxy.image if proxy else "", list(proxy.constraints if proxy else ()), list(spec.networks)]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _payload(spec: SwarmSpec, ours: Mapping[str, str], *, config: str, config_id: str) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from releaser.domain.target import Desired, Observation, Phase, Step, Stop
 
 _MOMENT = timedelta(milliseconds=50)
 _A_START = timedelta(seconds=2)
+_ROOM = 64
+_SPARE = 4
 
 
 class StepName(StrEnum):
@@ -83,8 +85,23 @@ def stopped_by(spec: SwarmSpec, before: SwarmSpec | None) -> tuple[Stop, str, ti
 
 
 def proxy_of(spec: SwarmSpec) -> tuple[object, ...]:
-    """All that the proxy is made from; two that are equal need no change of it."""
-    return (spec.proxy, spec.name, spec.ports, spec.networks) if spec.proxy is not None else ()
+    """All that the proxy is made from, as plain data; two that are equal need no change of it.
+
+    The words of its configuration do not belong to it: where a newer release of ours writes them otherwise, a proxy that serves
+    keeps the older ones until it is made anew for a reason that was planned.
+    """
+    if spec.proxy is None:
+        return ()
+    ports = tuple((port.published, port.target) for port in spec.ports)
+    return (spec.proxy.image, spec.proxy.constraints, spec.name, ports, spec.networks, room_of(spec))
+
+
+def room_of(spec: SwarmSpec) -> int:
+    """For how many tasks at once the proxy has room: all replicas twice, in steps so wide that scaling seldom needs more."""
+    needed, room = spec.replicas * 2 + _SPARE, _ROOM
+    while room < needed:
+        room *= 2
+    return room
 
 
 def _step(

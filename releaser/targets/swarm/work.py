@@ -55,7 +55,7 @@ class Work:
             StepName.CLAIM: self._claim,
             StepName.CREATE: self._update,
             StepName.UPDATE: self._update,
-            StepName.PROXY_CREATE: self._set_proxy,
+            StepName.PROXY_CREATE: self._create_proxy,
             StepName.PROXY_CHANGE: self._set_proxy,
             StepName.FORGET: self._forget,
             StepName.RESTORE: self._restore,
@@ -189,6 +189,17 @@ class Work:
             if there is None or not there.is_from(self._assignment):
                 raise
         return f"created {wanted.spec.name} from {wanted.reference}"
+
+    def _create_proxy(self, _: Scene) -> str:
+        """In preparing nothing may stop: only where the target is new does nobody use what is there."""
+        assignment = self._assignment
+        return proxy.ensure(
+            self._swarm,
+            assignment,
+            assignment.desired,
+            credentials=self._credentials,
+            only_missing=assignment.previous is not None,
+        )
 
     def _set_proxy(self, _: Scene) -> str:
         return proxy.ensure(self._swarm, self._assignment, self._assignment.desired, credentials=self._credentials)
