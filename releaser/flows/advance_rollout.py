@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy.orm import Session
 
@@ -25,7 +26,7 @@ from releaser.flows.begin_work import begin_work
 from releaser.flows.block_version import block_version
 from releaser.flows.find_waits import find_waits
 from releaser.flows.finish_work import finish_work
-from releaser.flows.join_late import join_late
+from releaser.flows.join_late import has_come, join_late
 from releaser.flows.move_update import move_update, wait_for_else
 from releaser.flows.ports import Ports
 from releaser.store import moves, rollout_work
@@ -37,8 +38,17 @@ _PAGE = 50
 _MOST_ADMITTED = 500
 
 
-def advance_rollout(ports: Ports, *, rollout_id: int) -> bool:
-    """Record every move the rules ask for now. Returns whether there was one; losing a race is no move."""
+def at_once(work: Callable[[], bool]) -> bool:
+    """Carry it out now."""
+    return work()
+
+
+def advance_rollout(ports: Ports, *, rollout_id: int, aside: Callable[[Callable[[], bool]], bool] = at_once) -> bool:
+    """Record every move the rules ask for now. Returns whether there was one; losing a race is no move.
+
+    What asks hosts, which may not answer for long, is given to `aside` to carry out, now or beside everything else; it answers
+    whether something moved already.
+    """
     now = ports.clock.now()
     # Most looks find nothing to do, and those take no writer's turn.
     with ports.database.reading() as session:
@@ -46,9 +56,14 @@ def advance_rollout(ports: Ports, *, rollout_id: int) -> bool:
     if due == Moves():
         return False
     if due.begin:
-        return begin_rollout(ports, rollout_id=rollout_id)
-    if due.rollout is RolloutState.SUCCEEDED and join_late(ports, rollout_id=rollout_id):
-        return True
+        return aside(partial(begin_rollout, ports, rollout_id=rollout_id))
+    if due.rollout is RolloutState.SUCCEEDED and has_come(ports, rollout_id=rollout_id):
+        return aside(lambda: join_late(ports, rollout_id=rollout_id) or _recorded(ports, rollout_id))
+    return _recorded(ports, rollout_id)
+
+
+def _recorded(ports: Ports, rollout_id: int) -> bool:
+    now = ports.clock.now()
     try:
         with ports.database.transaction() as session:
             due = _due(session, rollout_id, now=now)

@@ -26,6 +26,12 @@ class _Come:
     may_join: bool
 
 
+def has_come(ports: Ports, *, rollout_id: int) -> bool:
+    """Whether there is anybody who may join; no host is asked."""
+    with ports.database.reading() as session:
+        return _come(session, rollout_id) is not None
+
+
 def join_late(ports: Ports, *, rollout_id: int) -> bool:
     """Append a wave of the targets that were added since the plan was made and that its selector means.
 

@@ -106,7 +106,8 @@ class EmbeddedEngine:
         """Look at every rollout under way, and schedule what can be worked on."""
         began = self._ports.clock.monotonic()
         for rollout_id in under_way(self._ports):
-            self._ticks.rollout(rollout_id)
+            # What is wrong with one holds no other up.
+            self._ticks.safely(partial(self._ticks.rollout, rollout_id), otherwise=None)
         now = self._ports.clock.now()
         with self._ports.database.reading() as session:
             runnable = rollout_work.runnable(session, now=now)

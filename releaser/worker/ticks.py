@@ -66,7 +66,7 @@ class Ticks:
         self._acting: set[int] = set()
         self._noted_at = -_NOTED_S
         self._noted: list[int] = []
-        self._soaking: set[int] = set()
+        self._aside: set[tuple[str, int]] = set()
 
     def safely(self, tick: Callable[[], _Outcome], *, otherwise: _Outcome) -> _Outcome:
         """The net: a fault in one tick is logged and must not end its caller; the next tick tries again."""
@@ -81,26 +81,32 @@ class Ticks:
 
     def rollout(self, rollout_id: int) -> None:
         """Move a rollout as far as its rules say now."""
-        while not self.stopping.is_set() and advance_rollout(self.ports, rollout_id=rollout_id):
+        aside = partial(self._beside, "plan", rollout_id)
+        while not self.stopping.is_set() and advance_rollout(self.ports, rollout_id=rollout_id, aside=aside):
             pass
         self._soak(rollout_id)
 
     def _soak(self, rollout_id: int) -> None:
-        """Look at a wave that is watched, beside everything else: a host that does not answer holds nobody up."""
-        if rollout_id in self._soaking or not is_due(self.ports, rollout_id=rollout_id):
-            return
+        """Look at a wave that is watched."""
+        if ("soak", rollout_id) not in self._aside and is_due(self.ports, rollout_id=rollout_id):
+            self._beside("soak", rollout_id, partial(soak_wave, self.ports, rollout_id=rollout_id))
+
+    def _beside(self, what: str, rollout_id: int, work: Callable[[], bool]) -> bool:
+        """Carry out beside everything else what asks hosts: one that does not answer holds nobody up. Nothing moved yet."""
         with self._lock:
-            if rollout_id in self._soaking:
-                return
-            self._soaking.add(rollout_id)
+            if (what, rollout_id) in self._aside:
+                return False
+            self._aside.add((what, rollout_id))
 
-        def look() -> None:
-            self.safely(partial(soak_wave, self.ports, rollout_id=rollout_id), otherwise=False)
+        def carry_out() -> None:
+            moved = self.safely(work, otherwise=False)
             with self._lock:
-                self._soaking.discard(rollout_id)
-            self.ports.wake()
+                self._aside.discard((what, rollout_id))
+            if moved:
+                self.ports.wake()
 
-        threading.Thread(target=look, name="soak", daemon=True).start()
+        threading.Thread(target=carry_out, name=what, daemon=True).start()
+        return False
 
     @contextmanager
     def holding(self, update_id: int) -> Iterator[bool]:

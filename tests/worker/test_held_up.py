@@ -1,0 +1,69 @@
+"""One rollout in trouble holds no other one up."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from releaser.domain.rollout import RolloutState
+from releaser.flows import advance_rollout as looks
+from releaser.flows.ports import Ports
+from releaser.store.rollouts import Rollout
+from releaser.store.session import Database
+from releaser.worker import ticks
+from tests.fakes.fleet import Fleet, until
+
+LONG_S = 20.0
+
+
+def succeeded(fleet: Fleet, rollout: int) -> None:
+    until(lambda: fleet.state(rollout) is RolloutState.SUCCEEDED, within_s=LONG_S, what="the other rollout's end")
+
+
+def test_rollout_whose_look_fails_keeps_no_younger_one_from_its_end(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = Fleet(database, tmp_path)
+    broken, healthy = fleet.rollout(1), fleet.rollout(2)
+
+    def look(ports: Ports, *, rollout_id: int, **how: object) -> bool:
+        if rollout_id == broken:
+            raise KeyError("a driver that is no more")
+        return looks.advance_rollout(ports, rollout_id=rollout_id, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ticks, "advance_rollout", look)
+    engine = fleet.engine()
+    engine.start()
+    try:
+        succeeded(fleet, healthy)
+    finally:
+        engine.stop()
+
+
+def test_rollouts_that_begin_on_hosts_that_do_not_answer_keep_no_other_one_from_its_end(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = Fleet(database, tmp_path)
+    # More than an engine has threads for looks.
+    scheduled = [fleet.rollout(1) for _ in range(5)]
+    with database.transaction() as session:
+        session.execute(update(Rollout).values(state=RolloutState.SCHEDULED))
+    began, answers = set[int](), threading.Event()
+
+    def begin(_ports: Ports, *, rollout_id: int) -> bool:
+        began.add(rollout_id)
+        answers.wait(LONG_S)
+        return False
+
+    monkeypatch.setattr(looks, "begin_rollout", begin)
+    engine = fleet.engine()
+    engine.start()
+    try:
+        until(lambda: began == set(scheduled), within_s=LONG_S, what="every scheduled rollout begins")
+        succeeded(fleet, fleet.rollout(2))
+    finally:
+        answers.set()
+        engine.stop()
