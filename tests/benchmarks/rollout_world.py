@@ -16,8 +16,9 @@ from releaser.demo.images import Healthcheck, Sample, publish
 from releaser.demo.registry import Registry
 from releaser.domain.spec import ContainerSpec, FrontKind, FrontSpec, HealthSpec
 from releaser.domain.target import Assignment, Desired, Step
-from releaser.targets.docker.client import Engine, Engines, Json
+from releaser.targets.docker.client import Engine, Json
 from releaser.targets.docker.driver import DockerDriver
+from releaser.targets.docker.pool import Pool
 from releaser.targets.front import Front
 from releaser.targets.probe import http_probe
 from tests.fakes.controller import Controller
@@ -200,34 +201,18 @@ class MeasuredEngine(Engine):
         self.spent.timed(lambda: Engine.remove(self, container_id, volumes=volumes))
 
 
-class _Engines(Engines):
-    """The one engine that is measured on."""
-
-    def __init__(self, spent: Spent) -> None:
-        super().__init__(control_timeout_s=20.0, pull_timeout_s=20.0)
-        self._spent = spent
-        self._engine: MeasuredEngine | None = None
-
-    def at(self, address: str) -> Engine:
-        """See `Engines.at`."""
-        if self._engine is None:
-            self._engine = MeasuredEngine(address, control_timeout_s=20.0, pull_timeout_s=20.0)
-            self._engine.spent = self._spent
-        return self._engine
-
-    def close(self) -> None:
-        """See `Engines.close`."""
-        if self._engine is not None:
-            self._engine.close()
-
-
 class MeasuredDriver(DockerDriver):
     """The driver, and what it spent."""
 
     def __init__(self) -> None:
         super().__init__(clock=SystemClock())
         self.spent = Spent()
-        self._engines = _Engines(self.spent)
+        self._engines = Pool(self._measured)
+
+    def _measured(self, address: str) -> Engine:
+        engine = MeasuredEngine(address, control_timeout_s=20.0, pull_timeout_s=20.0)
+        engine.spent = self.spent
+        return engine
 
 
 @dataclass(frozen=True, slots=True)

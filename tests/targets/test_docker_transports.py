@@ -260,7 +260,7 @@ def test_controller_is_killed_its_tunnel_ends_with_it(host: Host) -> None:
         "from releaser.targets.docker.driver import DockerDriver; from releaser.targets.hosts.shell import SshAccess\n"
         "access = SshAccess(key=Path(sys.argv[2]), known_hosts=Path(sys.argv[3]))\n"
         "driver = DockerDriver(clock=SystemClock(), access=access); driver.check(sys.argv[1])\n"
-        "print(driver._engines.at(sys.argv[1])._wire._tunnel._process.pid, flush=True); input()\n"
+        "print(driver._engines.lent(sys.argv[1]).__enter__()._wire._tunnel._process.pid, flush=True); input()\n"
     )
     words = [sys.executable, "-c", code, ssh.address, str(ssh.folder / "user"), str(ssh.folder / "known")]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as controller:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, TypeVar
@@ -40,52 +39,6 @@ _FIRST_VERSION = "1.24"
 _LOG_BYTES = 16_384
 _CLOCK = SystemClock()
 _ENDED_MEANWHILE = "cannot update a stopped container"
-
-
-class Engines:
-    """One `Engine` per address, made when first asked for; the least recently used beyond `size` is closed."""
-
-    def __init__(
-        self,
-        *,
-        control_timeout_s: float = 5.0,
-        pull_timeout_s: float = 300.0,
-        size: int = 64,
-        access: SshAccess = NO_ACCESS,
-        credentials: Credentials = NOBODY,
-    ) -> None:
-        self._access = access
-        self._credentials = credentials
-        self._control_s = control_timeout_s
-        self._pull_s = pull_timeout_s
-        self._size = size
-        self._lock = threading.Lock()
-        self._engines: OrderedDict[str, Engine] = OrderedDict()
-
-    def at(self, address: str) -> Engine:
-        """The engine at an address as `address` tells them; nothing is called yet."""
-        with self._lock:
-            engine = self._engines.pop(address, None)
-            if engine is None:
-                engine = Engine(
-                    address,
-                    control_timeout_s=self._control_s,
-                    pull_timeout_s=self._pull_s,
-                    access=self._access,
-                    credentials=self._credentials,
-                )
-            self._engines[address] = engine
-            if len(self._engines) > self._size:
-                _, oldest = self._engines.popitem(last=False)
-                oldest.close()
-            return engine
-
-    def close(self) -> None:
-        """Close every connection."""
-        with self._lock:
-            for engine in self._engines.values():
-                engine.close()
-            self._engines.clear()
 
 
 class Engine:

@@ -8,9 +8,10 @@ from releaser.domain.target import Assignment, Desired, Observation, Step, Verdi
 from releaser.errors import InvalidError
 from releaser.targets.docker import adopting, gate, slot_gate, slots, steps
 from releaser.targets.docker.adopting import digest_of_image
-from releaser.targets.docker.client import NO_ACCESS, NOBODY, Engine, Engines
+from releaser.targets.docker.client import NO_ACCESS, NOBODY, Engine
 from releaser.targets.docker.credentials import Credentials
 from releaser.targets.docker.fronted import Fronted
+from releaser.targets.docker.pool import Pool
 from releaser.targets.docker.scene import describe, look
 from releaser.targets.docker.slots import Slots
 from releaser.targets.docker.steps import FRONT_STEPS, StepName
@@ -37,8 +38,14 @@ class DockerDriver:
     ) -> None:
         """`access` is for engines that are reached over ssh, `credentials` for the registries that they pull from."""
         self._clock = clock
-        self._engines = Engines(
-            control_timeout_s=control_timeout_s, pull_timeout_s=pull_timeout_s, access=access, credentials=credentials
+        self._engines = Pool(
+            lambda address: Engine(
+                address,
+                control_timeout_s=control_timeout_s,
+                pull_timeout_s=pull_timeout_s,
+                access=access,
+                credentials=credentials,
+            )
         )
         self._probe = probe
         self._opener = opener
@@ -54,8 +61,8 @@ class DockerDriver:
 
     def check(self, address: str) -> str:
         """One line about the engine; raises `OutsideError` if it cannot be reached."""
-        engine = self._engines.at(address)
-        version, info = engine.version(), engine.info()
+        with self._engines.lent(address) as engine:
+            version, info = engine.version(), engine.info()
         told = f"Docker {version.get('Version')}, API {version.get('ApiVersion')}, {version.get('Os')}/{version.get('Arch')}"
         # A swarm does without it: its containers are made anew elsewhere.
         alone = (info.get("Swarm") or {}).get("LocalNodeState", "inactive") == "inactive"
@@ -65,26 +72,27 @@ class DockerDriver:
 
     def observe(self, assignment: Assignment) -> Observation:
         """The target's containers as the engine knows them; the HTTP probe belongs to `verify`."""
-        engine = self._engines.at(assignment.address)
-        if slots.is_concerned(assignment.desired, assignment.previous):
-            return slot_gate.observe(engine, assignment, self._fronted(engine, assignment), clock=self._clock)
-        scene = look(engine, assignment)
-        serving = scene.serving
-        described = {
-            found.id: describe(scene, found, digest_of_image(engine, found, assignment.desired.image))
-            for found in scene.all()
-        }
-        intruder = f"{scene.intruder.name} belongs to another target" if scene.intruder is not None else ""
-        return Observation(
-            at=self._clock.now(),
-            serving=described.pop(serving.id) if serving is not None else None,
-            others=tuple(described.values()),
-            detail=intruder,
-        )
+        with self._engines.lent(assignment.address) as engine:
+            if slots.is_concerned(assignment.desired, assignment.previous):
+                return slot_gate.observe(engine, assignment, self._fronted(engine, assignment), clock=self._clock)
+            scene = look(engine, assignment)
+            serving = scene.serving
+            described = {
+                found.id: describe(scene, found, digest_of_image(engine, found, assignment.desired.image))
+                for found in scene.all()
+            }
+            intruder = f"{scene.intruder.name} belongs to another target" if scene.intruder is not None else ""
+            return Observation(
+                at=self._clock.now(),
+                serving=described.pop(serving.id) if serving is not None else None,
+                others=tuple(described.values()),
+                detail=intruder,
+            )
 
     def adoptable(self, address: str, *, names: tuple[str, ...], project: str) -> tuple[Adoptable, ...]:
         """See `adopting`."""
-        return adopting.adoptable(self._engines.at(address), names=names, project=project)
+        with self._engines.lent(address) as engine:
+            return adopting.adoptable(engine, names=names, project=project)
 
     def plan(
         self, *, desired: Desired, previous: Desired | None, observed: Observation | None = None
@@ -102,7 +110,20 @@ class DockerDriver:
 
     def apply(self, step: Step, assignment: Assignment) -> str:
         """Carry out one step; see `work` and `fronted`."""
-        engine = self._engines.at(assignment.address)
+        with self._engines.lent(assignment.address) as engine:
+            return self._apply(engine, step, assignment)
+
+    def verify(self, assignment: Assignment, *, wanted: Desired | None) -> Verdict:
+        """One look through the gate; see `gate` and `slot_gate`."""
+        with self._engines.lent(assignment.address) as engine:
+            if slots.is_concerned(assignment.desired, assignment.previous):
+                fronted = self._fronted(engine, assignment)
+                return slot_gate.verify(
+                    engine, assignment, fronted, wanted=wanted, probe=self._probe, waits=self._waits
+                )
+            return gate.verify(engine, assignment, wanted=wanted, probe=self._probe)
+
+    def _apply(self, engine: Engine, step: Step, assignment: Assignment) -> str:
         if (step_of_slots := Slots.parse(step.name)) is not None:
             return self._fronted(engine, assignment).carry_out(step_of_slots)
         try:
@@ -116,14 +137,6 @@ class DockerDriver:
         if name in FRONT_STEPS:
             return self._fronted(engine, assignment).carry_out_whole(name)
         return Work(engine, assignment).carry_out(name)
-
-    def verify(self, assignment: Assignment, *, wanted: Desired | None) -> Verdict:
-        """One look through the gate; see `gate` and `slot_gate`."""
-        engine = self._engines.at(assignment.address)
-        if slots.is_concerned(assignment.desired, assignment.previous):
-            fronted = self._fronted(engine, assignment)
-            return slot_gate.verify(engine, assignment, fronted, wanted=wanted, probe=self._probe, waits=self._waits)
-        return gate.verify(engine, assignment, wanted=wanted, probe=self._probe)
 
     def _fronted(self, engine: Engine, assignment: Assignment) -> Fronted:
         return Fronted(engine, assignment, opener=self._opener, clock=self._clock)

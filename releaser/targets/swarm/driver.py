@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from releaser.clock import Clock
 from releaser.domain.adoption import Adoptable
@@ -12,6 +12,7 @@ from releaser.domain.target import Assignment, Desired, Observation, Step, Verdi
 from releaser.errors import InvalidError
 from releaser.targets.docker.client import NO_ACCESS
 from releaser.targets.docker.credentials import Credentials
+from releaser.targets.docker.pool import Pool
 from releaser.targets.hosts.shell import SshAccess
 from releaser.targets.probe import Probe, http_probe
 from releaser.targets.swarm import adopting, gate, kernel, steps
@@ -20,8 +21,6 @@ from releaser.targets.swarm.scene import describe, describe_outdated, in_words, 
 from releaser.targets.swarm.steps import StepName
 from releaser.targets.swarm.work import Work
 from releaser.targets.target import Capabilities
-
-_MOST_KEPT = 64
 
 
 class SwarmDriver:
@@ -42,21 +41,19 @@ class SwarmDriver:
         access: SshAccess = NO_ACCESS,
     ) -> None:
         self._clock = clock
-        self._control_s = control_timeout_s
         self._probe = probe
         self._credentials: Credentials = credentials or {}
         self._ip_vs = ip_vs
-        self._access = access
-        self._lock = threading.Lock()
-        self._managers: OrderedDict[str, Manager] = OrderedDict()
+        self._managers = Pool(
+            lambda address: Manager(
+                address, control_timeout_s=control_timeout_s, pull_timeout_s=control_timeout_s, access=access
+            )
+        )
         self._first: dict[str, str] = {}
 
     def close(self) -> None:
         """Let go of every connection; the driver may still be used and opens new ones."""
-        with self._lock:
-            for manager in self._managers.values():
-                manager.close()
-            self._managers.clear()
+        self._managers.close()
 
     def capabilities(self) -> Capabilities:
         """Both orders and a way back. A manager has to be reachable; connections are the tasks' own to end."""
@@ -64,7 +61,10 @@ class SwarmDriver:
 
     def check(self, address: str) -> str:
         """One line about the swarm, and which way of being reached works there."""
-        manager = self._manager(address)
+        with self._managers.lent(address) as manager:
+            return self._told(manager, address)
+
+    def _told(self, manager: Manager, address: str) -> str:
         info = manager.info()
         swarm = info.get("Swarm") or {}
         if not swarm.get("ControlAvailable"):
@@ -87,7 +87,8 @@ class SwarmDriver:
 
     def observe(self, assignment: Assignment) -> Observation:
         """The service as its swarm knows it, and tasks of what was before; the HTTP probe belongs to `verify`."""
-        scene = look(self._swarm(assignment), assignment)
+        with self._swarm(assignment) as swarm:
+            scene = look(swarm, assignment)
         return Observation(
             at=self._clock.now(),
             serving=describe(scene, scene.service, assignment) if scene.service is not None else None,
@@ -97,7 +98,8 @@ class SwarmDriver:
 
     def adoptable(self, address: str, *, names: tuple[str, ...], project: str) -> tuple[Adoptable, ...]:
         """See `adopting`; `names` are services, `project` is a stack."""
-        return adopting.adoptable(Swarm([self._manager(address)]), names=names, project=project)
+        with self._managers.lent(address) as manager:
+            return adopting.adoptable(Swarm([manager]), names=names, project=project)
 
     def plan(
         self, *, desired: Desired, previous: Desired | None, observed: Observation | None = None
@@ -119,34 +121,24 @@ class SwarmDriver:
                 advice="The journal was written by another version; roll the target back or plan it again.",
                 field="step",
             ) from None
-        return Work(self._swarm(assignment), assignment, credentials=self._credentials).carry_out(name)
+        with self._swarm(assignment) as swarm:
+            return Work(swarm, assignment, credentials=self._credentials).carry_out(name)
 
     def verify(self, assignment: Assignment, *, wanted: Desired | None) -> Verdict:
         """One look through the gate; see `gate`."""
-        return gate.verify(self._swarm(assignment), assignment, wanted=wanted, probe=self._probe)
+        with self._swarm(assignment) as swarm:
+            return gate.verify(swarm, assignment, wanted=wanted, probe=self._probe)
 
-    def _swarm(self, assignment: Assignment) -> Swarm:
+    @contextmanager
+    def _swarm(self, assignment: Assignment) -> Iterator[Swarm]:
         """The managers to ask: the one that answered last first."""
         address = assignment.address
         addresses = dict.fromkeys((address, *of_kind(assignment.desired.spec, SwarmSpec).managers))
         ordered = sorted(addresses, key=lambda one: one != self._first.get(address, address))
+        with ExitStack() as lent:
+            managers = {one: lent.enter_context(self._managers.lent(one)) for one in ordered}
 
-        managers = {one: self._manager(one) for one in ordered}
+            def answered(manager: Manager) -> None:
+                self._first[address] = next(one for one, known in managers.items() if known is manager)
 
-        def answered(manager: Manager) -> None:
-            self._first[address] = next(one for one, known in managers.items() if known is manager)
-
-        return Swarm(tuple(managers.values()), answered=answered)
-
-    def _manager(self, address: str) -> Manager:
-        with self._lock:
-            manager = self._managers.pop(address, None)
-            if manager is None:
-                manager = Manager(
-                    address, control_timeout_s=self._control_s, pull_timeout_s=self._control_s, access=self._access
-                )
-            self._managers[address] = manager
-            if len(self._managers) > _MOST_KEPT:
-                _, oldest = self._managers.popitem(last=False)
-                oldest.close()
-            return manager
+            yield Swarm(tuple(managers.values()), answered=answered)
