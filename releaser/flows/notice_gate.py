@@ -9,13 +9,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager, lazyload
 
 from releaser.domain.notice import STANDING, NoticeState
-from releaser.domain.rollout import UPDATE_GOOD
+from releaser.domain.rollout import UPDATE_GOOD, UpdateState
 from releaser.domain.target import Step, Stop, planned_stop
 from releaser.errors import RefusedError
 from releaser.store import notices
 from releaser.store.notices import Notice, NoticeInstallation
 from releaser.store.plain import load
 from releaser.store.rollouts import Rollout, TargetUpdate
+
+_LEFT_ALONE = UPDATE_GOOD | {UpdateState.SKIPPED}
 
 
 class NoticeRequiredError(RefusedError):
@@ -82,7 +84,7 @@ def require_notices(session: Session, *, rollout: Rollout, now: datetime) -> Non
     missing = [
         update
         for update in rollout.updates
-        if update.state not in UPDATE_GOOD and _stops(update) and not _covered(session, rollout, update, now=now)
+        if update.state not in _LEFT_ALONE and _stops(update) and not _covered(session, rollout, update, now=now)
     ]
     if missing:
         raise _refused(session, rollout, missing)

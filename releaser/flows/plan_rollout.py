@@ -256,22 +256,26 @@ def keep_members(
 ) -> None:
     """Write down what is planned for targets, in their order from position `first` on."""
     for position, target in enumerate(targets, start=first):
-        session.add(
-            TargetUpdate(
-                rollout_id=rollout.id,
-                target_id=target.target_id,
-                wave=target.wave,
-                position=position,
-                state=UpdateState.PENDING,
-                active=active,
-                desired=dump(target.desired),
-                previous=dump(target.previous) if target.previous else None,
-                steps=[dump(step) for step in target.steps],
-                planned_stop_s=target.stop[1].total_seconds(),
-                one_way=bool(target.one_way),
-                predicted=dump(target.predicted) if not target.already_installed else None,
-            )
+        update = TargetUpdate(
+            rollout_id=rollout.id,
+            target_id=target.target_id,
+            wave=target.wave,
+            position=position,
+            state=UpdateState.PENDING,
+            active=active,
         )
+        plan_update(update, target)
+        session.add(update)
+
+
+def plan_update(update: TargetUpdate, target: PlannedTarget) -> None:
+    """Write down what is to be done to the target, and from what it starts."""
+    update.desired = dump(target.desired)
+    update.previous = dump(target.previous) if target.previous else None
+    update.steps = [dump(step) for step in target.steps]
+    update.planned_stop_s = target.stop[1].total_seconds()
+    update.one_way = bool(target.one_way)
+    update.predicted = dump(target.predicted) if not target.already_installed else None
 
 
 def wave_of(rollout: Rollout, plan: Plan, *, number: int, size: int) -> Wave:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
 from sqlalchemy.orm import Session
 
-from releaser.domain.plan import Plan
+from releaser.domain.plan import Plan, PlannedTarget
 from releaser.domain.rollout import (
     ROLLOUT_MOVES,
     UPDATE_MOVES,
@@ -13,69 +17,133 @@ from releaser.domain.rollout import (
     UpdateState,
     WaveState,
 )
-from releaser.domain.target import Phase
 from releaser.errors import MoveConflictError, RefusedError
 from releaser.flows.give_way import busy
+from releaser.flows.make_plan import make_plan
+from releaser.flows.move_update import move_update
 from releaser.flows.notice_gate import require_notices
-from releaser.flows.plan_rollout import draft_again
+from releaser.flows.plan_rollout import draft_again, plan_update
 from releaser.flows.ports import Facts, Ports
-from releaser.flows.refuse_release import blocked_refusal
-from releaser.store import blocks, moves, rollouts
-from releaser.store.plain import load
+from releaser.store import moves, rollouts
+from releaser.store.plain import dump, load
 from releaser.store.rollouts import Rollout, TargetUpdate
 
 _AGAIN = frozenset({UpdateState.FAILED, UpdateState.ROLLED_BACK, UpdateState.TIMED_OUT, UpdateState.SKIPPED})
 _RETRIABLE = frozenset({RolloutState.FAILED, RolloutState.ROLLED_BACK})
 
 
-def retry_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -> Facts:
-    """Start a new attempt. Targets that are *inconsistent* are left alone: they are for people.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Again:
+    """The plan as it was approved and told, and what of it is to be done now, with its waves."""
 
-    The work needs a covering notice again: one is drafted before `RefusedError(rule="notice-required")` asks for it.
-    Raises also `RolloutNotFoundError`, `MoveConflictError`, `TargetBusyError`, and `RefusedError(rule="version-blocked")` for a
-    version that was rolled back.
+    shown: Plan
+    now: Plan
+
+    @property
+    def whole(self) -> Plan:
+        """The rollout's plan: where something is done again, as it is planned now."""
+        anew = self.by_target
+        return replace(self.shown, targets=tuple(anew.get(one.target_id, one) for one in self.shown.targets))
+
+    @property
+    def by_target(self) -> Mapping[int, PlannedTarget]:
+        return {one.target_id: one for one in self.now.targets}
+
+
+def retry_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -> Facts:
+    """Start a new attempt, planned from what is there now. Targets that are *inconsistent* are left alone: they are for people.
+
+    Whoever was pinned meanwhile, or is not meant any more, is skipped. The work needs a covering notice again: one is drafted
+    before `RefusedError(rule="notice-required")` asks for it. Raises also `RolloutNotFoundError`, `MoveConflictError`,
+    `TargetBusyError`, what `make_plan` raises, and `RefusedError` for what rules refuse of the plan (`version-blocked`,
+    `release-state` and so on), for targets that something else was rolled out to (`overtaken`), and where what was approved
+    would be another plan now (`plan-changed`).
     """
-    now = ports.clock.now()
-    with ports.database.transaction() as session:
+    with ports.database.reading() as session:
         rollout = rollouts.get(session, rollout_id)
-        if rollout.state not in _RETRIABLE:
-            raise MoveConflictError(
-                f"rollout {rollout_id}",
-                source="failed",
-                to="running",
-                actual=rollout.state.value,
-                advice="Only what failed or was rolled back is tried again; what is planned is started by `releaser deploy`.",
-            )
+        _check_ended(rollout)
         _check_consistent(rollout)
-        _check_block(session, rollout)
-        draft_again(session, rollout, load(Plan, rollout.plan), now=now)
+        shown, is_approved = load(Plan, rollout.plan), rollout.needs_approval
+        wave_of = {update.target_id: update.wave for update in rollout.updates if update.state in _AGAIN}
+    again = _plan_again(ports, shown, wave_of) if wave_of else None
+    if again is not None:
+        _check_not_overtaken(again)
+        if is_approved:
+            _check_as_approved(rollout_id, again)
     with ports.database.transaction() as session:
         rollout = rollouts.get(session, rollout_id)
-        if not rollout.rehearsal:
-            require_notices(session, rollout=rollout, now=now)
+        _check_ended(rollout)
+        if again is not None:
+            draft_again(session, rollout, again.now, now=ports.clock.now())
+    # The draft is kept even if it is not announced yet: the refusal names it.
+    with ports.database.transaction() as session:
+        rollout = rollouts.get(session, rollout_id)
+        _check_ended(rollout)
         for holder in rollouts.holders(session, rollout.id, states=_AGAIN):
             raise busy(holder)
-        for update in rollout.updates:
-            if update.state in _AGAIN:
-                _again(update)
-                moves.move(session, update, UpdateState.PENDING, moves=UPDATE_MOVES, now=now, by=by, reason=reason)
-        waves = {update.wave for update in rollout.updates if update.state is UpdateState.PENDING}
-        for wave in rollout.waves:
-            if wave.number in waves:
-                moves.move(session, wave, WaveState.PENDING, moves=WAVE_MOVES, now=now, by=by, finished_at=None)
-        moves.move(
-            session,
-            rollout,
-            RolloutState.RUNNING,
-            moves=ROLLOUT_MOVES,
-            now=now,
-            by=by,
-            reason=reason,
-            finished_at=None,
-        )
+        if again is not None:
+            _keep(ports, session, rollout, again, by=by, reason=reason)
+        _go_on(session, rollout, now=ports.clock.now(), by=by, reason=reason)
         facts = rollouts.facts(rollout)
     ports.wake()
     return facts
+
+
+def _plan_again(ports: Ports, shown: Plan, wave_of: Mapping[int, int]) -> _Again:
+    """What is to be done where it was not, in the waves it had. Raises what `make_plan` and the rules raise."""
+    plan = make_plan(
+        ports,
+        product=shown.product,
+        version=shown.version,
+        selector=shown.selector,
+        options=shown.options,
+        only=frozenset(wave_of),
+    )
+    plan.check()
+    targets = tuple(replace(one, wave=wave_of[one.target_id]) for one in plan.targets)
+    return _Again(shown=shown, now=replace(plan, targets=targets))
+
+
+def _keep(ports: Ports, session: Session, rollout: Rollout, again: _Again, *, by: str, reason: str) -> None:
+    """Write down what is planned now and begin it, where everybody whom it stops was told. Raises `NoticeRequiredError`."""
+    now = ports.clock.now()
+    rollout.plan, rollout.plan_hash = dump(again.whole), again.whole.hash
+    passed = {one.installation: one.reason for one in again.now.passed}
+    for update in [one for one in rollout.updates if one.state in _AGAIN]:
+        _clean(update)
+        planned = again.by_target.get(update.target_id)
+        if planned is not None:
+            plan_update(update, planned)
+        moves.move(session, update, UpdateState.PENDING, moves=UPDATE_MOVES, now=now, by=by, reason=reason)
+        if planned is None:
+            why = passed.get(update.target.installation.name, "is not meant any more")
+            driver = ports.drivers[update.target.driver]
+            move_update(session, update, UpdateState.SKIPPED, driver=driver, now=now, by=by, reason=why)
+        else:
+            update.active = True
+    if not rollout.rehearsal:
+        require_notices(session, rollout=rollout, now=now)
+
+
+def _go_on(session: Session, rollout: Rollout, *, now: datetime, by: str, reason: str) -> None:
+    waves = {update.wave for update in rollout.updates if update.state is UpdateState.PENDING}
+    for wave in rollout.waves:
+        # One that fell ill after all its targets had succeeded is watched again.
+        if wave.number in waves or wave.state is WaveState.FAILED:
+            moves.move(session, wave, WaveState.PENDING, moves=WAVE_MOVES, now=now, by=by, finished_at=None)
+    to = RolloutState.RUNNING
+    moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=now, by=by, reason=reason, finished_at=None)
+
+
+def _check_ended(rollout: Rollout) -> None:
+    if rollout.state not in _RETRIABLE:
+        raise MoveConflictError(
+            f"rollout {rollout.id}",
+            source="failed",
+            to="running",
+            actual=rollout.state.value,
+            advice="Only what failed or was rolled back is tried again; what is planned is started by `releaser deploy`.",
+        )
 
 
 def _check_consistent(rollout: Rollout) -> None:
@@ -89,20 +157,39 @@ def _check_consistent(rollout: Rollout) -> None:
         )
 
 
-def _check_block(session: Session, rollout: Rollout) -> None:
-    """What was rolled back goes again when somebody has said that it may."""
-    block = blocks.standing(session, rollout.release_id)
-    if block is not None and not rollout.rehearsal:
-        refusal = blocked_refusal(block)
-        raise RefusedError(refusal.detail, rule=refusal.rule, advice=refusal.advice, field="version", **refusal.facts)
+def _check_not_overtaken(again: _Again) -> None:
+    """What was rolled out to a target since was never part of this rollout, so it does not put something else in its place."""
+    before = {one.target_id: one.previous for one in again.shown.targets}
+    found = []
+    for one in again.now.changes:
+        was = before.get(one.target_id)
+        if one.previous is not None and (was is None or was.digest != one.previous.digest):
+            found.append(f"{one.installation} runs {one.previous.version}")
+    if found:
+        more = f" and {len(found) - 3} more" if found[3:] else ""
+        raise RefusedError(
+            f"Something else was rolled out since: {', '.join(found[:3])}{more}, so {again.now.version} is not tried again there.",
+            rule="overtaken",
+            advice=f"Where it is still wanted, plan it anew: releaser deploy {again.now.product} {again.now.version}.",
+        )
 
 
-def _again(update: TargetUpdate) -> None:
+def _check_as_approved(rollout_id: int, again: _Again) -> None:
+    """An approval is for the plan that was shown."""
+    targets = again.by_target
+    asked = replace(again.shown, targets=tuple(one for one in again.shown.targets if one.target_id in targets))
+    if replace(asked, targets=tuple(targets[one.target_id] for one in asked.targets)).hash != asked.hash:
+        raise RefusedError(
+            f"What is there changed since the plan of rollout {rollout_id} was approved.",
+            rule="plan-changed",
+            advice=f"Plan it anew and have that approved: releaser deploy {again.now.product} {again.now.version}.",
+        )
+
+
+def _clean(update: TargetUpdate) -> None:
     """A clean sheet for the next attempt; the journal of the earlier ones stays."""
     update.attempt += 1
     update.repeats = 0
-    update.steps = [step for step in update.steps if step["phase"] != Phase.ROLL_BACK.value]
-    update.active = True
     update.cut_over = False
     update.reason = ""
     update.measured_by = update.waiting_since_at = None
