@@ -83,7 +83,7 @@ installations:
           ports: [{container_port: $port, host_port: 0}]
           labels: $labels
           order: start-first
-          soak_s: 0.5
+          soak_s: 0.6
           stop_grace_s: 2
           health: {http: "http://127.0.0.1:{port}/healthz", interval_s: 0.2, deadline_s: 3}
 

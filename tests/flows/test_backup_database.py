@@ -191,7 +191,7 @@ def test_log_of_a_killed_service_is_not_read_into_the_restored_database(sqlite: 
     assert sqlite.file
     program = (
         "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
-        "c.execute('PRAGMA journal_mode=WAL'); c.execute(\"INSERT INTO hosts (name, address) VALUES ('killed', '')\");"
+        "c.execute('PRAGMA journal_mode=WAL'); c.execute(\"INSERT INTO hosts (name, address, host_class) VALUES ('killed', '', '')\");"
         "os._exit(9)"
     )
     sqlite.close()

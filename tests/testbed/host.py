@@ -5,6 +5,7 @@ What does not live here: which hosts there are, and what is between them (`bed`)
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -241,6 +242,9 @@ class Host:
 
     def _plug(self) -> None:
         holder, network = str(self._held()), inside(self._held(), spaces="n")
+        # What was plugged in before it was switched off may take the kernel another moment to put away.
+        with contextlib.suppress(BedError):
+            self._switch("ip", "link", "delete", self.name)
         ends = ("link", "add", "name", self.name, "netns", str(self._bed_pid), "type", "veth", "peer", "name", "eth0")
         run("ip", *ends, "netns", holder)
         self._switch("ip", "link", "set", self.name, "master", "br0", "up")
