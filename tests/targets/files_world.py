@@ -14,7 +14,7 @@ import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from releaser.clock import SystemClock
 from releaser.domain.spec import ConfigurationFile, FilesSpec, HealthSpec, ServiceSpec, of_kind
@@ -213,6 +213,36 @@ class DeadlyShells(Shells):
     def __init__(self) -> None:
         super().__init__(access=SshAccess(), connect_timeout_s=5)
         self.shell = DeadlyShell(LOCAL, access=SshAccess(), sockets=None, connect_timeout_s=5)
+
+    def at(self, address: str) -> Shell:
+        assert address == LOCAL
+        return self.shell
+
+
+class CutShell(Shell):
+    """Hands on only the first `most` bytes of what a script is fed, as when the controller is killed or the link is cut."""
+
+    most: int | None = None
+
+    def run(self, lines: Sequence[str], *, timeout_s: float, feed: Feed | None = None) -> Answer:
+        if feed is None:
+            return super().run(lines, timeout_s=timeout_s)
+        whole = io.BytesIO()
+        feed(whole)
+        part = whole.getvalue()[: self.most]
+
+        def cut(into: IO[bytes]) -> None:
+            into.write(part)
+
+        return super().run(lines, timeout_s=timeout_s, feed=cut)
+
+
+class CutShells(Shells):
+    """Hosts that are all the one whose input is cut."""
+
+    def __init__(self) -> None:
+        super().__init__(access=SshAccess(), connect_timeout_s=5)
+        self.shell = CutShell(LOCAL, access=SshAccess(), sockets=None, connect_timeout_s=5)
 
     def at(self, address: str) -> Shell:
         assert address == LOCAL

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from releaser.targets.files.archive import Limits, examine, send
+from releaser.targets.files.archive import MARK, Limits, examine, send
 from releaser.targets.target import ArchiveRefusedError
 
 LIMITS = Limits(members=50, size=80 * 1024**2, ratio=250)
@@ -59,6 +59,7 @@ def unpacked(tmp_path: Path, content: bytes, **how: Any) -> dict[str, str]:  # n
     plain = io.BytesIO()
     send(packed, plain, **given)
     subprocess.run(["tar", "-x", "-f", "-", "-C", str(folder), "--no-same-owner"], input=plain.getvalue(), check=True)
+    (folder / MARK).unlink()  # says that everything before it came
     found = {}
     for one in sorted(folder.rglob("*")):
         name = str(one.relative_to(folder))
@@ -102,10 +103,10 @@ def test_file_that_is_not_to_be_unpacked_is_put_as_it_is(tmp_path: Path) -> None
     send(packed, sent, strip=0, as_file="ROOT.war", limits=LIMITS)
     sent.seek(0)
     with tarfile.open(fileobj=sent) as plain:
-        (only,) = plain.getmembers()
+        only, last = plain.getmembers()
         file = plain.extractfile(only)
         assert file is not None
-        assert (only.name, file.read()) == ("ROOT.war", content)
+        assert (only.name, file.read(), last.name) == ("ROOT.war", content, MARK)
 
 
 @pytest.mark.parametrize(

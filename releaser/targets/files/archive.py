@@ -55,13 +55,18 @@ class Member:
 
 
 def send(path: Path, into: IO[bytes], *, strip: int, as_file: str, limits: Limits) -> None:
-    """Write what is in the artifact as plain tar into `into`. Raises `ArchiveRefusedError`, which `examine` does before."""
+    """Write what is in the artifact as plain tar into `into`. Raises `ArchiveRefusedError`, which `examine` does before.
+
+    The last member is an empty file named `MARK`: a `tar` takes an end between two members for the end of it all, so without that
+    file something is missing.
+    """
     with _told(), tarfile.open(fileobj=into, mode="w|", format=tarfile.GNU_FORMAT) as out:
         for member in _members(path, strip=strip, as_file=as_file, limits=limits):
             info = tarfile.TarInfo(member.name)
             info.type, info.mode, info.size, info.linkname = member.kind, member.mode, member.size, member.target
             info.mtime = member.modified_s
             out.addfile(info, member.data)
+        out.addfile(tarfile.TarInfo(MARK))
 
 
 def examine(path: Path, *, strip: int, as_file: str, limits: Limits) -> int:

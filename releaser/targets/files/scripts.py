@@ -15,11 +15,13 @@ from releaser.domain.spec import ConfigurationFile, FilesSpec
 from releaser.domain.target import Assignment
 from releaser.targets.files.archive import MARK
 from releaser.targets.files.daemon import Service
+from releaser.targets.hosts.faults import NOT_DONE
 from releaser.targets.hosts.fencing import GROUND, PUT, fence, q, settled
 
 TOOLS: Final = (
     "cat chmod chown cp cut date env flock head ln ls mkdir mv printf readlink rm sha256sum sync tail tar timeout tr"
 )
+_NOT_WHOLE: Final = "did not arrive whole"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +95,29 @@ def look(places: Places, services: Sequence[Service], paths: Sequence[str], *, s
 
 
 def unpack(places: Places, name: str, mark: str) -> list[str]:
-    """Unpack standard input under a passing name, mark it, and let it appear at once."""
+    """Unpack standard input, as `archive.send` writes it, under a passing name, mark it, and let it appear at once."""
     return [
         f"new={q(places.unpacking)}; release=$root/releases/{q(name)}",
-        f'[ ! -e "$release" ] || [ -f "$release/{MARK}" ] || {{ echo "$release is not of this service" >&2; exit 93; }}',
+        f'[ ! -e "$release" ] || [ -f "$release/{MARK}" ] || {{ echo "$release is not of this service" >&2; exit {NOT_DONE}; }}',
         'rm -rf "$new"; mkdir -p "$new"',
         'tar -x -f - -C "$new" --no-same-owner || { rm -rf "$new"; exit 1; }',
+        f'[ -f "$new/{MARK}" ] || {{ rm -rf "$new"; echo "the release {_NOT_WHOLE}" >&2; exit {NOT_DONE}; }}',
         f'printf "%s\\n" {q(mark)} >"$new/{MARK}"',
         'chmod 755 "$new"; sync -f "$new"',
         'mv -T "$new" "$release"; sync "$root/releases"',
     ]
 
 
-def stage(places: Places) -> list[str]:
-    """Put standard input, every file of configuration, where nobody reads it yet."""
+def stage(places: Places, files: Sequence[ConfigurationFile]) -> list[str]:
+    """Put standard input, a tar of every file of configuration in this order, where nobody reads it yet."""
+    # Where the last one is, none before it is missing.
+    lacks = f'echo "the configuration {_NOT_WHOLE}" >&2; exit {NOT_DONE}'
+    is_whole = [f'[ -f "$new.part"{q(files[-1].path)} ] || {{ {lacks}; }}'] if files else []
     return [
         f"new={q(places.staged)}",
         'rm -rf "$new" "$new.part"; mkdir -p "$new.part"; chmod 700 "$new.part"',
         'tar -x -m -f - -C "$new.part" --no-same-owner',
+        *is_whole,
         'sync -f "$new.part"; mv -T "$new.part" "$new"',
     ]
 

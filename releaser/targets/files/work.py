@@ -144,7 +144,7 @@ class Work:
             into.write(content.getvalue())
 
         self._do(
-            scripts.stage(self._places),
+            scripts.stage(self._places, self._spec.configuration),
             what="stage the configuration",
             feed=feed,
             timeout_s=self._send_timeout_s,
