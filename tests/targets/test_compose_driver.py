@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,12 @@ from releaser.domain.spec import ComposeSpec, Order
 from releaser.domain.target import Assignment, Desired, Health, Phase
 from releaser.errors import OutsideError, RefusedError
 from releaser.targets.compose.override import override
-from releaser.targets.hosts.shell import LOCAL
+from releaser.targets.hosts.shell import LOCAL, Answer, Feed, Shell
 from releaser.targets.target import ConfigurationRefusedError, EngineUnreachableError
 from tests.fakes.controller import GateError
 from tests.fakes.docker_on_host import DockerOnHost
 from tests.targets.compose_world import ComposeWorld
-from tests.targets.files_world import DeadlyShells, Killed
+from tests.targets.files_world import CutShells, DeadlyShells, Killed
 
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 
@@ -280,6 +281,47 @@ def test_project_that_runs_is_told_as_it_would_be_taken_over(world: ComposeWorld
     (found,) = world.driver().adoptable(LOCAL, names=(), project=spec.project)
     assert (found.service, found.digest, found.tag) == ("web", world.digests["1.0"], "1.0")
     assert (found.spec.kind, found.spec.name) == ("compose", f"{spec.project}-web")
+
+
+def test_passwords_of_the_project_stand_in_no_script_however_large_it_is(
+    world: ComposeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = world.spec()
+    # More than one word of a command may have.
+    world.write(Path(spec.folder), {"environment": ["PASSWORD=hunter2", f"LONG={'x' * 140_000}"]})
+    scripts: list[str] = []
+    run = Shell.run
+
+    def heard(self: Shell, lines: Sequence[str], *, timeout_s: float, feed: Feed | None = None) -> Answer:
+        scripts.extend(lines)
+        return run(self, lines, timeout_s=timeout_s, feed=feed)
+
+    monkeypatch.setattr(Shell, "run", heard)
+    installed = world.installed("1.0", spec)
+    world.write(Path(spec.folder), {"environment": ["PASSWORD=hunter3"]})
+    update = world.update_of(installed, "sick")
+    with pytest.raises(GateError):
+        world.controller(deadline_s=0.1).update(update)
+    world.controller().roll_back(update)
+    assert world.containers(spec)[0]["Config"]["Env"][0] == "PASSWORD=hunter2"
+    assert scripts
+    assert not [line for line in scripts if "hunter" in line], "whoever runs ps on the host would read it"
+    kept = Path(spec.folder) / ".releaser" / "web" / "base.yaml"
+    assert ("hunter2" in kept.read_text(), kept.stat().st_mode & 0o777) == (True, 0o600)
+
+
+def test_project_that_was_cut_off_on_its_way_is_sent_again(world: ComposeWorld) -> None:
+    shells = CutShells()
+    cut = replace(world, shells=shells)
+    installed = world.installed("1.0", world.spec())
+    update = world.update_of(installed, "1.1")
+    shells.shell.most = 20
+    with pytest.raises(OutsideError, match="did not arrive whole") as caught:
+        cut.controller().update(update)
+    assert not getattr(caught.value, "permanent", True)
+    shells.shell.most = None
+    cut.controller().update(update)
+    assert is_whole(world, update, update.desired)
 
 
 def serving(world: ComposeWorld, assignment: Assignment) -> Any:  # noqa: ANN401 -- what serves

@@ -14,6 +14,7 @@ from typing import Final
 from releaser.domain.spec import ComposeSpec
 from releaser.domain.target import Assignment
 from releaser.targets.compose.faults import NO_COMPOSE, NO_PROJECT
+from releaser.targets.hosts.faults import NOT_DONE
 from releaser.targets.hosts.fencing import GROUND, PUT, fence, q, settled
 
 TOOLS: Final = (
@@ -176,13 +177,18 @@ def pull(reference: str, repository: str, bound_s: int) -> list[str]:
     ]
 
 
-def stage(places: Places, *, override: str, resolved: str, made: str) -> list[str]:
-    """Put the new override where nobody reads it yet, beside the project as compose read it."""
+def stage(places: Places, *, override: str, size: int, made: str) -> list[str]:
+    """Put the new override where nobody reads it yet, beside the project as compose read it: standard input, of `size` bytes.
+
+    With the project come the values of its `.env`: no word of it may stand in a script, which everybody on the host can read.
+    """
+    part = "the project did not arrive whole"
     return [
         f"new={q(places.staged)}",
         'rm -rf "$new" "$new.part"; mkdir -p "$new.part"; chmod 700 "$new.part"',
         f'printf "%s" {q(override)} >"$new.part/override.yaml"',
-        f'(umask 077; printf "%s" {q(resolved)} >"$new.part/base.yaml")',
+        '(umask 077; cat >"$new.part/base.yaml")',
+        f'[ "$(stat -c %s "$new.part/base.yaml")" = {size} ] || {{ echo "{part}" >&2; exit {NOT_DONE}; }}',
         f'printf "%s\\n" {q(made)} >"$new.part/made"',
         'sync -f "$new.part"; mv -T "$new.part" "$new"; sync "$own"',
     ]

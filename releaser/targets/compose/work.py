@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Final
+from typing import IO, Final
 
 from releaser.domain.spec import ComposeSpec, of_kind
 from releaser.domain.target import Assignment
@@ -25,7 +25,7 @@ from releaser.targets.docker.faults import from_pull
 from releaser.targets.docker.scene import Found
 from releaser.targets.hosts.faults import FENCED
 from releaser.targets.hosts.fencing import fenced, q
-from releaser.targets.hosts.shell import Answer, Shell
+from releaser.targets.hosts.shell import Answer, Feed, Shell
 from releaser.targets.target import InconsistentError
 
 _UP_S: Final = 60
@@ -84,10 +84,18 @@ class Work:
             self._shell, self._spec, places=self._places, timeout_s=self._timeout_s + self._lock_wait_s
         )
         made = Applied(tag=self._places.tag, service=service, prints=scene.prints)
+        project = text.encode()
+
+        def feed(into: IO[bytes]) -> None:
+            into.write(project)
+
         lines = scripts.stage(
-            self._places, override=override(self._desired, self._assignment), resolved=text, made=made.made
+            self._places,
+            override=override(self._desired, self._assignment),
+            size=len(project),
+            made=made.made,
         )
-        self._do(lines, what="stage the override")
+        self._do(lines, what="stage the override", feed=feed)
         return f"compose accepts the project; staged the override for {self._desired.version}"
 
     # Cut over
@@ -233,10 +241,12 @@ class Work:
             )
         return scene.was
 
-    def _do(self, lines: Sequence[str], *, what: str, timeout_s: float | None = None) -> Answer:
+    def _do(
+        self, lines: Sequence[str], *, what: str, feed: Feed | None = None, timeout_s: float | None = None
+    ) -> Answer:
         """Change something, under the lock and past the fence."""
         script = [*scripts.changing(self._places, self._assignment.generation, lock_wait_s=self._lock_wait_s), *lines]
-        answer = self._shell.run(script, timeout_s=(timeout_s or self._timeout_s) + self._lock_wait_s)
+        answer = self._shell.run(script, timeout_s=(timeout_s or self._timeout_s) + self._lock_wait_s, feed=feed)
         if answer.code == FENCED:
             found = answer.out.rpartition("\t")[2].strip()
             raise fenced(self._assignment, int(found) if found.isdecimal() else 0)
