@@ -178,9 +178,14 @@ def _planned(
         seen=not look.fault,
         differences=look.found,
         contract=chosen.contract,
-        one_way=selected.one_way,
+        one_way="" if _keeps_version(desired, previous) else selected.one_way,
     )
     return planned, refused
+
+
+def _keeps_version(desired: Desired, previous: Desired | None) -> bool:
+    """Whether the version runs already: what it converted is converted, and the way back leads to itself."""
+    return previous is not None and previous.version == desired.version
 
 
 def _refusal(error: RefusedError, installation: str) -> Refusal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from releaser.domain.release import ReleaseState
@@ -28,12 +28,16 @@ def set_stop(release: Release, *, reason: str, by: str, now: datetime | None) ->
 
 
 def set_one_way(session: Session, release: Release, *, reason: str, by: str, now: datetime) -> None:
-    """Say that the release is not safe to roll back, or with an empty reason that it is; rollouts of it under way hear it too."""
+    """Say that the release is not safe to roll back, or with an empty reason that it is; rollouts of it under way hear it too.
+
+    Where the version ran before already, as when an installation is scaled, the way back leads to itself and stays open.
+    """
     release.one_way_reason, release.one_way_by, release.one_way_set_at = reason, by, now
     of_it = select(Rollout.id).where(Rollout.release_id == release.id)
+    before = func.coalesce(TargetUpdate.previous["version"].as_string(), "")
     session.execute(
         update(TargetUpdate)
-        .where(TargetUpdate.rollout_id.in_(of_it), TargetUpdate.state.not_in(UPDATE_ENDED))
+        .where(TargetUpdate.rollout_id.in_(of_it), TargetUpdate.state.not_in(UPDATE_ENDED), before != release.version)
         .values(one_way=bool(reason))
         .execution_options(synchronize_session=False)
     )

@@ -13,6 +13,7 @@ from releaser.domain.operation import Operation, OperationKind, Work
 from releaser.domain.plan import RolloutOptions
 from releaser.domain.spec import ContainerSpec, FilesSpec, FrontKind, FrontSpec, of_kind
 from releaser.errors import InvalidError, RefusedError
+from releaser.flows.forbid_way_back import forbid_way_back
 from releaser.flows.notice_gate import NoticeRequiredError
 from releaser.flows.ports import Facts
 from releaser.flows.scale_installation import scale_installation
@@ -197,3 +198,31 @@ def test_resize_that_fails_declares_nothing_and_blocks_no_version(vendor: Vendor
     assert declared(vendor).memory_mb is None
     with vendor.ports.database.reading() as session:
         assert session.scalars(select(Block)).all() == []
+
+
+@pytest.mark.parametrize("marked", ["before", "meanwhile"])
+def test_version_not_safe_to_roll_back_a_resize_that_fails_goes_back_all_the_same(vendor: Vendor, marked: str) -> None:
+    """The version runs before and after: what it converted stays converted."""
+
+    def mark() -> None:
+        forbid_way_back(vendor.ports, product="shop", version="1.0", reason="converts baskets", by="rita")
+
+    vendor.deploy("1.0", to=f"installation={WHERE}")
+    if marked == "before":
+        mark()
+    with pytest.raises(NoticeRequiredError) as caught:
+        scale(vendor, OperationKind.RESIZE, memory_mb=64)
+    rollout_id = int(str(caught.value.facts["rollout"]))
+    vendor.announce_drafts(rollout_id)
+    scale(vendor, OperationKind.RESIZE, memory_mb=64)
+    if marked == "meanwhile":
+        mark()
+    for image in vendor.engine.images.values():
+        image.behaviour = Behaviour.EXITS
+    while vendor.states(rollout_id)[WHERE] not in {"rolling_back", "inconsistent"}:
+        assert vendor.tick()
+    for image in vendor.engine.images.values():
+        image.behaviour = Behaviour.GOOD
+    vendor.work()
+    assert vendor.states(rollout_id)[WHERE] == "rolled_back", "the service stays down although the way back is safe"
+    assert [one.image.version for one in vendor.engine.containers.values() if one.status == "running"] == ["1.0"]
