@@ -16,30 +16,22 @@ _TURNED_BACK = frozenset({RolloutState.ROLLED_BACK, RolloutState.FAILED})
 _LONGEST = 2000
 
 
-def block_version(session: Session, rollout: Rollout, *, now: datetime) -> None:
-    """Block the version of a rollout that turned back after a cutover. Repeatable.
+def block_version(session: Session, rollout: Rollout, *, now: datetime, ill: str = "") -> None:
+    """Block the version of a rollout that turned back after a cutover, or where it fell `ill` while it was watched. Repeatable.
 
     What could only not be prepared (a registry that is down, a full disk) says nothing of the version, and a person who aborts
     says so by a reason of their own: neither blocks. Nor does scaling that fails: the version runs there as before.
     """
-    if rollout.state not in _TURNED_BACK or blocks.standing(session, rollout.release_id) is not None:
+    if not ill and rollout.state not in _TURNED_BACK:
+        return
+    if blocks.standing(session, rollout.release_id) is not None:
         return
     if (rollout.plan.get("options") or {}).get("operation"):
         return
-    failed = session.scalars(
-        select(TargetUpdate)
-        .where(
-            TargetUpdate.rollout_id == rollout.id,
-            TargetUpdate.cut_over,
-            TargetUpdate.state.in_((UpdateState.ROLLED_BACK, UpdateState.INCONSISTENT)),
-        )
-        .order_by(TargetUpdate.finished_at, TargetUpdate.position)
-        .limit(1)
-    ).first()
-    if failed is None:
+    why = ill or _turned_back(session, rollout)
+    if not why:
         return
-    release = rollout.release
-    reason = f"rollout {rollout.id} was turned back at {failed.target.installation.name}: {failed.reason}"
+    release, reason = rollout.release, f"rollout {rollout.id} {why}"
     session.add(
         Block(
             release_id=release.id,
@@ -50,3 +42,18 @@ def block_version(session: Session, rollout: Rollout, *, now: datetime) -> None:
         )
     )
     session.flush()
+
+
+def _turned_back(session: Session, rollout: Rollout) -> str:
+    """Where something was rolled back behind its cutover, and why; empty when nowhere."""
+    failed = session.scalars(
+        select(TargetUpdate)
+        .where(
+            TargetUpdate.rollout_id == rollout.id,
+            TargetUpdate.cut_over,
+            TargetUpdate.state.in_((UpdateState.ROLLED_BACK, UpdateState.INCONSISTENT)),
+        )
+        .order_by(TargetUpdate.finished_at, TargetUpdate.position)
+        .limit(1)
+    ).first()
+    return f"was turned back at {failed.target.installation.name}: {failed.reason}" if failed is not None else ""

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from releaser.domain.rollout import ROLLOUT_MOVES, WAVE_MOVES, RolloutState, UpdateState, WaveState
+from releaser.domain.rollout import (
+    ROLLOUT_MOVES,
+    UPDATE_FAILED,
+    WAVE_MOVES,
+    RolloutState,
+    UpdateState,
+    WaveState,
+)
 from releaser.domain.rollout_moves import current_wave
 from releaser.domain.target import Assignment, Desired, Health
 from releaser.errors import MoveConflictError, ReleaserError
+from releaser.flows.block_version import block_version
 from releaser.flows.ports import Ports
 from releaser.store import moves, rollout_work
 from releaser.store.plain import load
@@ -31,6 +39,14 @@ class _Watched:
     assignment: Assignment
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ill:
+    """Why something is ill; `answers` whether that was seen of it: a host that does not answer says nothing of the version."""
+
+    why: str
+    answers: bool
+
+
 def is_due(ports: Ports, *, rollout_id: int) -> bool:
     """Whether the wave at hand soaks and was not looked at for a while, or not at its end yet."""
     with ports.database.reading() as session:
@@ -40,8 +56,9 @@ def is_due(ports: Ports, *, rollout_id: int) -> bool:
 def soak_wave(ports: Ports, *, rollout_id: int) -> bool:
     """One look at every target of the wave that soaks; no transaction is open meanwhile. Returns whether there was one.
 
-    What does not answer well is looked at again before it counts as ill. More that are ill than the threshold allows: the wave
-    failed, and the rollout goes no further. What is on the new version stays there: its old one is put away.
+    What does not answer well is looked at again before it counts as ill. More that are ill, or failed before, than the wave's
+    threshold allows: the wave failed, the rollout goes no further, and its version is blocked, unless hosts only did not answer.
+    What is on the new version stays there: its old one is put away.
     """
     now = ports.clock.now()
     with ports.database.reading() as session:
@@ -51,7 +68,7 @@ def soak_wave(ports: Ports, *, rollout_id: int) -> bool:
         watched = [_watched(ports, update) for update in _succeeded(session, rollout_id, wave)]
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         told = list(pool.map(lambda one: _illness(ports, one), watched))
-    ill = [f"{one.installation}: {why}" for one, why in zip(watched, told, strict=True) if why]
+    ill = [replace(one, why=f"{to.installation}: {one.why}") for to, one in zip(watched, told, strict=True) if one]
     try:
         with ports.database.transaction() as session:
             _keep(session, rollout_id, wave, ill, looked_at=now, now=ports.clock.now())
@@ -98,35 +115,41 @@ def _watched(ports: Ports, update: TargetUpdate) -> _Watched:
     )
 
 
-def _illness(ports: Ports, one: _Watched) -> str:
-    """Why it is ill, after as many looks as a moment's trouble may last; empty when it is well."""
-    why = ""
+def _illness(ports: Ports, one: _Watched) -> _Ill | None:
+    """What it suffers from, after as many looks as a moment's trouble may last; None when it is well."""
+    ill: _Ill | None = None
     for look in range(_LOOKS):
         if look:
             ports.clock.sleep(_PAUSE_S)
         try:
             verdict = one.driver.verify(one.assignment, wanted=one.assignment.desired)
         except ReleaserError as error:
-            why = error.detail
+            ill = _Ill(why=error.detail, answers=False)
             continue
         if verdict.health is Health.HEALTHY:
-            return ""
-        why = verdict.reason
-    return why
+            return None
+        ill = _Ill(why=verdict.reason, answers=True)
+    return ill
 
 
 def _keep(
-    session: Session, rollout_id: int, number: int, ill: list[str], *, looked_at: datetime, now: datetime
+    session: Session, rollout_id: int, number: int, ill: list[_Ill], *, looked_at: datetime, now: datetime
 ) -> None:
     rollout = rollout_work.to_move(session, rollout_id)
     wave = rollout_work.waves_to_move(session, rollout_id)[number]
     wave.looked_at = looked_at
-    if len(ill) <= rollout.threshold:
+    if not ill:
         return
-    shown = "; ".join(ill[:3]) + (f"; and {len(ill) - 3} more" if len(ill) > 3 else "")
+    threshold = rollout.threshold if wave.threshold is None else wave.threshold
+    counts = rollout_work.counts(session, rollout_id).get(number, {})
+    if len(ill) + sum(counts.get(state, 0) for state in UPDATE_FAILED) <= threshold:
+        return
+    shown = "; ".join(one.why for one in ill[:3]) + (f"; and {len(ill) - 3} more" if len(ill) > 3 else "")
     reason = f"wave {number} fell ill while it was watched: {shown}"[:2000]
     moves.move(
         session, wave, WaveState.FAILED, moves=WAVE_MOVES, now=now, by="releaser", reason=reason, finished_at=now
     )
     rollout.reason = reason
     moves.move(session, rollout, RolloutState.ROLLING_BACK, moves=ROLLOUT_MOVES, now=now, by="releaser", reason=reason)
+    if any(one.answers for one in ill):
+        block_version(session, rollout, now=now, ill=f"went no further: {reason}")

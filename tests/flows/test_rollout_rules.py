@@ -29,6 +29,7 @@ from releaser.flows.pause_rollout import pause_rollout
 from releaser.flows.ports import Facts
 from releaser.flows.resume_rollout import resume_rollout
 from releaser.flows.retry_rollout import retry_rollout
+from releaser.flows.unblock_release import unblock_release
 from releaser.store import rollout_work
 from releaser.store.customers import Customer
 from releaser.store.products import ProductNotFoundError
@@ -116,6 +117,13 @@ def waves(vendor: Vendor) -> list[str]:
     with vendor.ports.database.reading() as session:
         newest = session.query(Wave).order_by(Wave.rollout_id.desc(), Wave.number).all()
         return [one.state.value for one in newest if one.rollout_id == newest[0].rollout_id]
+
+
+def behave(vendor: Vendor, how: Behaviour) -> None:
+    """1.1 does so from now on."""
+    for image in vendor.engine.images.values():
+        if image.version == "1.1":
+            image.behaviour = how
 
 
 def start(vendor: Vendor, **options: Any) -> int:  # noqa: ANN401 -- of RolloutOptions
@@ -423,22 +431,50 @@ def test_target_that_falls_ill_while_its_wave_is_watched_fails_the_wave(vendor: 
     rollout = vendor.start("1.1", waves=("1", "100%"), wave_soak=timedelta(seconds=6))["id"]
     while waves(vendor)[0] != "soaking":
         assert vendor.tick()
-    for image in vendor.engine.images.values():
-        if image.version == "1.1":
-            image.behaviour = Behaviour.SICK
+    behave(vendor, Behaviour.SICK)
     vendor.work()
     facts = vendor.show(rollout)
     assert facts["state"] == "failed"
     assert [wave["state"] for wave in facts["waves"]] == ["failed", "skipped"]
     assert "wave 1 fell ill while it was watched: acme-cloud: " in facts["reason"]
     assert vendor.running() == {**ALL_OLD, "acme-cloud": "1.1"}
-    for image in vendor.engine.images.values():
-        if image.version == "1.1":
-            image.behaviour = Behaviour.GOOD
+    behave(vendor, Behaviour.GOOD)
+    with pytest.raises(RefusedError) as refused:
+        retry_rollout(vendor.ports, rollout_id=rollout, by="rita")
+    assert refused.value.rule == "version-blocked"
+    unblock_release(vendor.ports, product="shop", version="1.1", reason="it was the database", by="ann")
     retry_rollout(vendor.ports, rollout_id=rollout, by="rita")
+    while waves(vendor)[0] != "soaking":
+        assert vendor.tick()
+    assert waves(vendor) == ["soaking", "pending"], "what fell ill is watched again first"
     vendor.work()
     assert vendor.show(rollout)["state"] == "succeeded"
+    assert {wave["state"] for wave in vendor.show(rollout)["waves"]} == {"succeeded"}
     assert vendor.running() == ALL_NEW
+
+
+def test_wave_falls_ill_by_its_own_threshold(vendor: Vendor) -> None:
+    """34 percent of all is one target; of a wave of one it is none."""
+    options: dict[str, Any] = {"waves": ("1", "100%"), "threshold": "34%", "wave_soak": timedelta(seconds=6)}
+    rollout = vendor.start("1.1", **options)["id"]
+    while waves(vendor)[0] != "soaking":
+        assert vendor.tick()
+    behave(vendor, Behaviour.SICK)
+    vendor.work()
+    assert vendor.show(rollout)["waves"][0]["state"] == "failed"
+
+
+def test_what_failed_before_its_wave_was_watched_counts_with_what_falls_ill(vendor: Vendor) -> None:
+    behave(vendor, Behaviour.SICK)
+    rollout = vendor.start("1.1", waves=("2", "100%"), threshold=1, wave_soak=timedelta(seconds=6))["id"]
+    while "rolled_back" not in vendor.states(rollout).values():
+        assert vendor.tick()
+    behave(vendor, Behaviour.GOOD)
+    while waves(vendor)[0] != "soaking":
+        assert vendor.tick()
+    behave(vendor, Behaviour.SICK)
+    vendor.work()
+    assert vendor.show(rollout)["waves"][0]["state"] == "failed", "two of it are ill, one may be"
 
 
 def test_gated_rollout_waits_for_a_person_after_every_wave(vendor: Vendor) -> None:
