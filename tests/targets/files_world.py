@@ -220,11 +220,19 @@ class DeadlyShells(Shells):
 
 
 class CutShell(Shell):
-    """Hands on only the first `most` bytes of what a script is fed, as when the controller is killed or the link is cut."""
+    """Hands on only the first `most` bytes of what a script is fed, as when the controller is killed or the link is cut.
+
+    `heard` are the lines of every script.
+    """
 
     most: int | None = None
 
+    def __init__(self) -> None:
+        super().__init__(LOCAL, access=SshAccess(), sockets=None, connect_timeout_s=5)
+        self.heard: list[str] = []
+
     def run(self, lines: Sequence[str], *, timeout_s: float, feed: Feed | None = None) -> Answer:
+        self.heard += lines
         if feed is None:
             return super().run(lines, timeout_s=timeout_s)
         whole = io.BytesIO()
@@ -242,7 +250,7 @@ class CutShells(Shells):
 
     def __init__(self) -> None:
         super().__init__(access=SshAccess(), connect_timeout_s=5)
-        self.shell = CutShell(LOCAL, access=SshAccess(), sockets=None, connect_timeout_s=5)
+        self.shell = CutShell()
 
     def at(self, address: str) -> Shell:
         assert address == LOCAL

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from releaser.domain.spec import ComposeSpec, Order
 from releaser.domain.target import Assignment, Desired, Health, Phase
 from releaser.errors import OutsideError, RefusedError
 from releaser.targets.compose.override import override
-from releaser.targets.hosts.shell import LOCAL, Answer, Feed, Shell
+from releaser.targets.hosts.shell import LOCAL
 from releaser.targets.target import ConfigurationRefusedError, EngineUnreachableError
 from tests.fakes.controller import GateError
 from tests.fakes.docker_on_host import DockerOnHost
@@ -283,20 +282,12 @@ def test_project_that_runs_is_told_as_it_would_be_taken_over(world: ComposeWorld
     assert (found.spec.kind, found.spec.name) == ("compose", f"{spec.project}-web")
 
 
-def test_passwords_of_the_project_stand_in_no_script_however_large_it_is(
-    world: ComposeWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_passwords_of_the_project_stand_in_no_script_however_large_it_is(world: ComposeWorld) -> None:
+    shells = CutShells()
+    world = replace(world, shells=shells)
     spec = world.spec()
     # More than one word of a command may have.
     world.write(Path(spec.folder), {"environment": ["PASSWORD=hunter2", f"LONG={'x' * 140_000}"]})
-    scripts: list[str] = []
-    run = Shell.run
-
-    def heard(self: Shell, lines: Sequence[str], *, timeout_s: float, feed: Feed | None = None) -> Answer:
-        scripts.extend(lines)
-        return run(self, lines, timeout_s=timeout_s, feed=feed)
-
-    monkeypatch.setattr(Shell, "run", heard)
     installed = world.installed("1.0", spec)
     world.write(Path(spec.folder), {"environment": ["PASSWORD=hunter3"]})
     update = world.update_of(installed, "sick")
@@ -304,8 +295,7 @@ def test_passwords_of_the_project_stand_in_no_script_however_large_it_is(
         world.controller(deadline_s=0.1).update(update)
     world.controller().roll_back(update)
     assert world.containers(spec)[0]["Config"]["Env"][0] == "PASSWORD=hunter2"
-    assert scripts
-    assert not [line for line in scripts if "hunter" in line], "whoever runs ps on the host would read it"
+    assert not [line for line in shells.shell.heard if "hunter" in line], "whoever runs ps on the host would read it"
     kept = Path(spec.folder) / ".releaser" / "web" / "base.yaml"
     assert ("hunter2" in kept.read_text(), kept.stat().st_mode & 0o777) == (True, 0o600)
 
