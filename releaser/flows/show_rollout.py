@@ -45,4 +45,6 @@ def _next(facts: Facts) -> str:
 def list_rollouts(ports: Ports, *, limit: int = 50, offset: int = 0) -> list[Facts]:
     """Rollouts, newest first."""
     with ports.database.reading() as session:
-        return [rollouts.facts(rollout) for rollout in rollouts.newest(session, limit=limit, offset=offset)]
+        found = rollouts.newest(session, limit=limit, offset=offset)
+        planned = rollouts.planned(session, [rollout.id for rollout in found])
+        return [rollouts.facts(rollout, planned=planned[rollout.id]) for rollout in found]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy import update as update_rows
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, defer, mapped_column, relationship, selectinload
 
 from releaser.domain.experience import Prediction, Witness
 from releaser.domain.rollout import (
@@ -126,7 +126,7 @@ class TargetUpdate(Base):
     was about to be stopped, `served_at` the first good look after it; both as `measured_by` says, `predicted` what was
     expected (`domain.experience.Prediction` as plain data); `cut_over` whether the cutover began, `one_way` whether
     what was cut over must not be rolled back. `waiting_since_at` is since
-    when it waits for what it waits for now.
+    when it waits for what it waits for now, or its host has not answered; `deadline_at` is None while it queues for a worker.
     """
 
     __tablename__ = "target_updates"
@@ -207,8 +207,20 @@ def get(session: Session, rollout_id: int) -> Rollout:
     """The rollout of that number. Raises `RolloutNotFoundError`."""
     rollout = session.get(Rollout, rollout_id)
     if rollout is None:
-        raise RolloutNotFoundError(f"There is no rollout {rollout_id}.", advice="See `releaser rollout list`.")
+        raise _not_found(rollout_id)
     return rollout
+
+
+def state_of(session: Session, rollout_id: int) -> RolloutState:
+    """Its state alone: a plan is as long as the rollout is large. Raises `RolloutNotFoundError`."""
+    state = session.scalar(select(Rollout.state).where(Rollout.id == rollout_id))
+    if state is None:
+        raise _not_found(rollout_id)
+    return state
+
+
+def _not_found(rollout_id: int) -> RolloutNotFoundError:
+    return RolloutNotFoundError(f"There is no rollout {rollout_id}.", advice="See `releaser rollout list`.")
 
 
 def by_trigger(session: Session, key: str) -> Rollout | None:
@@ -247,11 +259,19 @@ def newest_target_planned(session: Session, rollout_id: int) -> int:
 
 
 def newest(session: Session, *, limit: int = 50, offset: int = 0, product_id: int | None = None) -> Sequence[Rollout]:
-    """Rollouts, newest first."""
-    query = select(Rollout).order_by(Rollout.id.desc()).limit(limit).offset(offset)
+    """Rollouts, newest first, with their waves and updates, and without their plans (see `planned`)."""
+    parts = (selectinload(Rollout.waves), selectinload(Rollout.updates).options(defer(TargetUpdate.steps)))
+    query = select(Rollout).options(defer(Rollout.plan), *parts)
+    query = query.order_by(Rollout.id.desc()).limit(limit).offset(offset)
     if product_id is not None:
         query = query.where(Rollout.product_id == product_id)
     return session.scalars(query).unique().all()
+
+
+def planned(session: Session, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """What `facts` tells of the plan of each of these rollouts, without reading the plans, which are as long as they are large."""
+    query = select(Rollout.id, Rollout.plan["options"], Rollout.plan["passed"]).where(Rollout.id.in_(list(ids)))
+    return {row[0]: {"options": row[1], "passed": row[2]} for row in session.execute(query)}
 
 
 def holder(session: Session, target_id: int) -> TargetUpdate | None:
@@ -272,6 +292,16 @@ def holders(
         TargetUpdate.active, TargetUpdate.rollout_id != rollout_id, TargetUpdate.target_id.in_(mine)
     )
     return session.scalars(select(Rollout).where(Rollout.id.in_(held)).order_by(Rollout.id)).unique().all()
+
+
+def older_scheduled(session: Session, rollout_id: int) -> Sequence[Rollout]:
+    """Scheduled rollouts of a lower number that have a target in common with this one, oldest first."""
+    mine = select(TargetUpdate.target_id).where(TargetUpdate.rollout_id == rollout_id)
+    there = select(TargetUpdate.rollout_id).where(
+        TargetUpdate.rollout_id < rollout_id, TargetUpdate.target_id.in_(mine)
+    )
+    query = select(Rollout).where(Rollout.state == RolloutState.SCHEDULED, Rollout.id.in_(there)).order_by(Rollout.id)
+    return session.scalars(query).unique().all()
 
 
 def at_work_on(session: Session, target_ids: Sequence[int]) -> Sequence[Rollout]:
@@ -322,8 +352,9 @@ def steps(session: Session, update_id: int, attempt: int | None = None) -> Seque
     return session.scalars(query).all()
 
 
-def facts(rollout: Rollout) -> dict[str, Any]:
-    """A rollout as plain data: the one shape that commands and the API show."""
+def facts(rollout: Rollout, *, planned: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A rollout as plain data: the one shape that commands and the API show. `planned` stands for a plan that was not read."""
+    plan = rollout.plan if planned is None else planned
     return {
         "id": rollout.id,
         "product": rollout.product.name,
@@ -345,8 +376,8 @@ def facts(rollout: Rollout) -> dict[str, Any]:
         "late": rollout.late,
         "begins_at": rollout.begins_at,
         "begin_by_at": rollout.begin_by_at,
-        "one_off": bool((rollout.plan.get("options") or {}).get("one_off")),
-        "passed": list(rollout.plan.get("passed") or ()),
+        "one_off": bool((plan.get("options") or {}).get("one_off")),
+        "passed": list(plan.get("passed") or ()),
         "approved_by": rollout.approved_by or None,
         "created_by": rollout.created_by,
         "created_at": rollout.created_at,

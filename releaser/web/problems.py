@@ -200,6 +200,8 @@ def _field(wrong: Mapping[str, Any]) -> str:
     return ".".join(map(str, where)) or str(wrong["loc"][0])
 
 
+ENDLESS = ("/events", "/stream")
+"""Ends of addresses whose answers go on as long as somebody listens: nobody may ask for their headers alone."""
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _TITLES = {
     400: "Bad request",
@@ -236,7 +238,9 @@ def _allowed(request: Request) -> list[str]:
         for method in _METHODS
         if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
     ]
-    return ["GET", "HEAD", *(one for one in found if one not in {"GET", "HEAD"})] if "GET" in found else found
+    if "GET" not in found or request.url.path.endswith(ENDLESS):
+        return found
+    return ["GET", "HEAD", *(one for one in found if one not in {"GET", "HEAD"})]
 
 
 def answer_to_unexpected(request: Request, error: Exception) -> Response:

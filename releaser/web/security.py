@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from releaser.errors import InvalidError, RefusedError
 from releaser.web.headers import headers_for
-from releaser.web.problems import TooLargeError, answer_to
+from releaser.web.problems import ENDLESS, TooLargeError, answer_to
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -52,7 +52,7 @@ class Guard:
         nonce, request_id = secrets.token_urlsafe(16), secrets.token_hex(8)
         scope.setdefault("state", {}).update(nonce=nonce, request_id=request_id)
 
-        is_head = scope["method"] == "HEAD" and not scope["path"].endswith("/events")  # which have no end
+        is_head = scope["method"] == "HEAD" and not scope["path"].endswith(ENDLESS)
 
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -155,6 +155,13 @@ def test_whatever_can_be_got_tells_its_headers_alone(client: TestClient, path: s
     assert told.headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.parametrize("path", ["/v1/rollouts/3/events", "/rollouts/3/stream"])
+def test_what_has_no_end_is_not_asked_for_its_headers_alone(client: TestClient, path: str) -> None:
+    """3 still runs: the answer would keep its connection from the next request."""
+    answer = client.head(path)
+    assert (answer.status_code, "HEAD" in answer.headers["allow"]) == (405, False)
+
+
 def test_broken_json_is_a_bad_request(client: TestClient) -> None:
     answer = client.post("/v1/plans", content=b"{", headers={"Content-Type": "application/json"})
     assert answer.status_code == 400

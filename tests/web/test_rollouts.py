@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import event
 
 from releaser.store.schema import metadata
 from releaser.store.session import Database
+from releaser.web.api.following import is_over
 from tests.fakes.engine import FakeEngine
 from tests.fakes.shared_app import AppOver
 from tests.fakes.vendor import Vendor, vendor_on
@@ -147,6 +150,24 @@ def test_instants_are_utc_with_z(api: TestClient, vendor: Vendor) -> None:
 def test_waiting_for_the_end_of_what_ended_answers_at_once(api: TestClient, vendor: Vendor) -> None:
     vendor.deploy("1.0")
     assert api.get("/v1/rollouts/1?wait=30").json()["state"] == "succeeded"
+
+
+def test_waiting_and_lists_read_no_plan(api: TestClient, vendor: Vendor) -> None:
+    """A plan is as long as its rollout is large, and everybody who waits looks three times a second."""
+    shown = vendor.deploy("1.0")
+    said: list[str] = []
+    event.listen(vendor.ports.database.engine, "before_cursor_execute", lambda _c, _cursor, text, *_: said.append(text))
+    assert is_over(vendor.ports, shown["id"])
+    looked = len(said)
+    (listed,) = api.get("/v1/rollouts").json()["items"]
+    asked = len(said) - looked
+    assert [text for text in said if re.search(r'(?<!JSON_EXTRACT\()rollouts\."plan"', text)] == []
+    assert listed["targets"][0]["to"] == "1.0"
+    assert (listed["one_off"], listed["passed"]) == (False, [])
+    vendor.deploy("1.1")
+    said.clear()
+    assert len(api.get("/v1/rollouts").json()["items"]) == 2
+    assert len(said) == asked, "a list asks as often however long it is"
 
 
 def test_waiting_for_a_change_ends_unchanged_or_with_the_change(api: TestClient) -> None:

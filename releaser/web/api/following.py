@@ -192,7 +192,7 @@ def newest_move(ports: Ports, rollout_id: int) -> int:
 def is_over(ports: Ports, rollout_id: int) -> bool:
     """Whether the rollout has ended. Raises `RolloutNotFoundError`."""
     with ports.database.reading() as session:
-        return rollouts.get(session, rollout_id).state in ENDED
+        return rollouts.state_of(session, rollout_id) in ENDED
 
 
 def moves_since(ports: Ports, rollout_id: int, seen: int, *, until: int) -> list[dict[str, Any]]:
