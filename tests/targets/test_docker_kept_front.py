@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -87,6 +89,36 @@ def test_kept_front_owns_the_port_and_updates_behind_it_drop_nothing(world: Worl
     engine.close()
     world.controller().gate(replace(update, gate="start-new#1"), update.desired)
     assert asked_again(world, port) == 200, "started again, it finds the containers by their names"
+
+
+def test_front_starts_again_after_instances_were_added_all_of_them_get_requests(world: World) -> None:
+    port = free_port()
+    desired = world.desired("1.0", kept(port))
+    world.controller().update(world.assignment(desired))
+    front = ids(world)
+    world.controller().update(world.update_of(desired, "1.0", replicas=3))
+    assert ids(world) == front, "an update leaves the front alone"
+    engine = world.engine()
+    engine.stop("kept-front", grace_s=1)
+    engine.start("kept-front")
+    engine.close()
+    asked: dict[str, int] = {}
+    for _ in range(2000):
+        asked_again(world, port)
+        asked = requests_by_server(world)
+        if len(asked) == 3:
+            break
+    assert set(asked) == {"found-1", "found-2", "found-3"}, "who was added, or is not the first, gets nothing"
+
+
+def requests_by_server(world: World) -> dict[str, int]:
+    """How often each was asked, as the front counts."""
+    networks = world.raw("kept-front")["NetworkSettings"]["Networks"]
+    with socket.create_connection((networks[NETWORK]["IPAddress"], 9999), timeout=2) as opened:
+        opened.sendall(b"show stat\n")
+        told = b"".join(iter(lambda: opened.recv(65536), b"")).decode().removeprefix("# ")
+    rows = [row for row in csv.DictReader(told.splitlines()) if row["pxname"] == "app" and row["svname"] != "BACKEND"]
+    return {row["svname"]: int(row["stot"]) for row in rows if int(row["stot"])}
 
 
 def asked_again(world: World, port: int) -> int:

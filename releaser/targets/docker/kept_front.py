@@ -2,7 +2,8 @@
 
 An HAProxy in a container of its own (`<name>-front`), made once and left alone by updates. It is steered at its own address on the
 target's network, where nobody else should be: whoever is on that network can steer it. When it starts again it knows no server;
-until it is told, it finds the containers by their names.
+until it is told, it finds the containers by their names, and shares the requests among all that it finds. It has names to spare,
+for replicas that are added after it was made; those are asked for seldom, for the engine passes on what it does not know.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ _STOPS_IN_S: Final = 1
 _STOPS_BY: Final = "SIGUSR1"
 _TRIED_FOR_S: Final = 30.0
 _TRIED_EVERY_S: Final = 0.02
+_SPARE: Final = 4
+_SPARE_EVERY_S: Final = 10
 _START: Final = 'printf "%s" "$FRONT" > /tmp/front.cfg && exec haproxy -db -f /tmp/front.cfg'
 # One thread is enough before a few containers, and has no other one to wait for when its servers change.
 _CONFIG: Final = """global
@@ -47,11 +50,16 @@ defaults
 resolvers docker
     nameserver dns 127.0.0.11:53
     hold valid 1s
+resolvers spare
+    nameserver dns 127.0.0.11:53
+    timeout resolve {spare_every}s
+    hold valid {spare_every}s
 frontend port
     bind :{port}
     default_backend app
 backend app
     balance roundrobin
+    option allbackups
 {found}
 """
 
@@ -156,11 +164,7 @@ class KeptFront:
                 return
 
     def _payload(self, front: FrontSpec) -> Mapping[str, Any]:
-        by_name = [
-            f"    server found-{slot} {self._spec.name}-{slot}:{front.port} backup resolvers docker init-addr none"
-            for slot in range(1, self._spec.replicas + 1)
-        ]
-        config = _CONFIG.format(api=API_PORT, port=front.port, found="\n".join(by_name))
+        config = self._config(front)
         fixed = ContainerSpec(
             name=self.name,
             ports=tuple(port for port in self._spec.ports if port.host_port),
@@ -181,6 +185,15 @@ class KeptFront:
             "StopSignal": _STOPS_BY,
         }
         return {**payload, "Labels": {key.value: value for key, value in labels.items()}}
+
+    def _config(self, front: FrontSpec) -> str:
+        replicas = self._spec.replicas
+        by_name = [
+            f"    server found-{slot} {self._spec.name}-{slot}:{front.port} backup init-addr none"
+            f" resolvers {'docker' if slot <= replicas else 'spare'}"
+            for slot in range(1, replicas + max(_SPARE, replicas) + 1)
+        ]
+        return _CONFIG.format(api=API_PORT, port=front.port, spare_every=_SPARE_EVERY_S, found="\n".join(by_name))
 
 
 def start_when_free(engine: Engine, found: Found, *, clock: Clock) -> None:
