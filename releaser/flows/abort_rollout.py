@@ -9,7 +9,7 @@ from releaser.store import moves, rollouts
 
 
 def abort_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -> Facts:
-    """Abort; one that has not begun ends at once, one under way winds down first.
+    """Abort; one that has not begun ends at once, one under way winds down first, also one that gives way to another.
 
     Aborting an aborted rollout changes nothing. Raises `RolloutNotFoundError`, `MoveConflictError`.
     """
@@ -23,6 +23,11 @@ def abort_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -
             moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=now, by=by, reason=reason, **ended)
             if not begun:
                 finish_work(session, rollout=rollout, now=now)
+        elif rollout.state is RolloutState.STOPPING and rollout.superseded_by_id is not None:
+            # It only began nothing more; now what is not committed is undone as well, and the other one waits for that.
+            rollout.superseded_by_id, rollout.reason = None, reason
+            state = RolloutState.STOPPING.value
+            moves.record(session, rollout, source=state, to=state, now=now, by=by, reason=reason)
         facts = rollouts.facts(rollout)
     ports.wake()
     return facts

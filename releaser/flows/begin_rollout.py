@@ -14,11 +14,12 @@ from releaser.flows.give_way import give_way
 from releaser.flows.make_plan import make_plan
 from releaser.flows.plan_rollout import draft_again, keep_again
 from releaser.flows.ports import Ports
-from releaser.flows.start_rollout import end_unchanged, release_rollout
+from releaser.flows.start_rollout import BEGIN_WITHIN, end_unchanged, release_rollout
 from releaser.store import moves, rollouts
 from releaser.store.plain import load
 
 TRY_AGAIN_FOR = timedelta(seconds=10)
+_ENDING = frozenset({RolloutState.STOPPING, RolloutState.ROLLING_BACK})
 
 
 def begin_rollout(ports: Ports, *, rollout_id: int) -> bool:
@@ -89,12 +90,17 @@ def _begin(ports: Ports, rollout_id: int, plan: Plan) -> bool:
 
 
 def _not_yet(ports: Ports, rollout_id: int, why: str) -> bool:
-    """Try again soon, or after the deadline not any more. Returns whether it was given up."""
+    """Try again soon, or after the deadline not any more. Returns whether it was given up.
+
+    The deadline counts from the end of those that are winding down there: a soak of theirs may last longer than that.
+    """
     now = ports.clock.now()
     with ports.database.transaction() as session:
         rollout = rollouts.get(session, rollout_id)
         if rollout.state is not RolloutState.SCHEDULED:
             return False
+        if any(holder.state in _ENDING for holder in rollouts.holders(session, rollout_id)):
+            rollout.begin_by_at = max(rollout.begin_by_at or now, now + BEGIN_WITHIN)
         if rollout.begin_by_at is None or now < rollout.begin_by_at:
             rollout.begins_at, rollout.reason = now + TRY_AGAIN_FOR, f"could not begin yet: {why}"[:2000]
             return False

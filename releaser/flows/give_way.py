@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session
 from releaser.domain.plan import RolloutOptions
 from releaser.domain.rollout import ROLLOUT_MOVES, RolloutState
 from releaser.errors import ConflictError
+from releaser.flows.finish_work import finish_work
 from releaser.store import moves, rollouts
+from releaser.store.plain import load
 from releaser.store.rollouts import Rollout
 
 _TAKEN_OVER = frozenset({RolloutState.RUNNING, RolloutState.PAUSED})
@@ -22,28 +24,63 @@ class TargetBusyError(ConflictError):
 def give_way(session: Session, rollout: Rollout, *, options: RolloutOptions, now: datetime, by: str) -> bool:
     """Whether `rollout` has to wait for others; with `supersede` those that go on begin nothing more.
 
+    The newer one takes over from the older one, also from one that only waits to take over itself; a newer one is waited for.
     What ends anyway is let end as it would. Raises `TargetBusyError` without `supersede`.
     """
-    holders = rollouts.holders(session, rollout.id)
-    for holder in holders:
+    holders, waiting = rollouts.holders(session, rollout.id), _waiting(session, rollout, now=now)
+    for other in (*holders, *waiting):
         if not options.supersede:
-            raise busy(holder)
-        if holder.state in _TAKEN_OVER:
-            reason = f"superseded by rollout {rollout.id} of {rollout.release.version}"
-            to = RolloutState.STOPPING
+            raise busy(other)
+    for older in waiting:
+        _end_before_begin(session, older, rollout, now=now, by=by)
+    for holder in holders:
+        if holder.superseded_by_id in {older.id for older in waiting}:
+            holder.superseded_by_id, holder.reason = rollout.id, _why(rollout)
+        elif holder.state in _TAKEN_OVER and holder.id < rollout.id:
             moves.move(
                 session,
                 holder,
-                to,
+                RolloutState.STOPPING,
                 moves=ROLLOUT_MOVES,
                 now=now,
                 by=by,
-                reason=reason,
+                reason=_why(rollout),
                 superseded_by_id=rollout.id,
                 pause_reason=None,
             )
-            holder.reason = reason
+            holder.reason = _why(rollout)
     return bool(holders)
+
+
+def _waiting(session: Session, rollout: Rollout, *, now: datetime) -> list[Rollout]:
+    """Older ones that would have begun, were it not for those that they take over from. What is meant for later is left to its time."""
+    found = []
+    for older in rollouts.older_scheduled(session, rollout.id):
+        options = load(RolloutOptions, older.plan["options"])
+        if options.supersede and (options.starts_at is None or options.starts_at <= now):
+            found.append(older)
+    return found
+
+
+def _end_before_begin(session: Session, older: Rollout, rollout: Rollout, *, now: datetime, by: str) -> None:
+    why = _why(rollout)
+    moves.move(
+        session,
+        older,
+        RolloutState.SUPERSEDED,
+        moves=ROLLOUT_MOVES,
+        now=now,
+        by=by,
+        reason=why,
+        superseded_by_id=rollout.id,
+        finished_at=now,
+    )
+    finish_work(session, rollout=older, now=now)
+    older.reason = why
+
+
+def _why(rollout: Rollout) -> str:
+    return f"superseded by rollout {rollout.id} of {rollout.release.version}"
 
 
 def busy(rollout: Rollout) -> TargetBusyError:

@@ -39,7 +39,7 @@ def plan_rollout(
     Raises what `make_plan` raises.
     """
     _check_start(options)
-    check_times(options)
+    check_options(options)
     plan = make_plan(ports, product=product, version=version, selector=selector, options=options)
     facts = plan_facts(ports, plan)
     if save:
@@ -60,8 +60,14 @@ def _check_start(options: RolloutOptions) -> None:
         )
 
 
-def check_times(options: RolloutOptions) -> None:
-    """Refuse waits and soaks that nobody can mean. Raises `InvalidError`."""
+def check_options(options: RolloutOptions) -> None:
+    """Refuse waits and soaks that nobody can mean, and a rehearsal that would end a real rollout. Raises `InvalidError`."""
+    if options.rehearse and options.supersede:
+        raise InvalidError(
+            "A rehearsal cuts nothing over, so it takes over from nobody.",
+            advice="Rehearse it without --supersede once the other rollout has ended.",
+            field="supersede",
+        )
     checked_wait(options.wait_for)
     if not timedelta(0) <= options.wave_soak <= LONGEST_SOAK_FOR:
         raise InvalidError(

@@ -13,7 +13,7 @@ from releaser.flows.give_way import busy, give_way
 from releaser.flows.make_plan import make_plan
 from releaser.flows.move_update import move_update
 from releaser.flows.notice_gate import require_notices
-from releaser.flows.plan_rollout import body_hash, check_times, keep_plan
+from releaser.flows.plan_rollout import body_hash, check_options, keep_plan
 from releaser.flows.ports import Facts, Ports
 from releaser.store import moves, rollouts
 from releaser.store.plain import load
@@ -42,7 +42,7 @@ def start_rollout(
     Idempotent by `key`, and while the same rollout is under way. Raises `TriggerReusedError`, `TargetBusyError`,
     `RefusedError` (release state, missing notice: the plan and the draft are kept), and what `make_plan` raises.
     """
-    check_times(options)
+    check_options(options)
     asked = body_hash(product=product, version=version, selector=selector, options=options)
     if key is not None and (found := _by_key(ports, key, asked)):
         return found

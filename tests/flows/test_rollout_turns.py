@@ -13,8 +13,9 @@ from sqlalchemy import delete, select
 
 from releaser.domain.plan import Plan, RolloutOptions
 from releaser.domain.spec import ContainerSpec
-from releaser.errors import MoveConflictError, RefusedError
+from releaser.errors import InvalidError, MoveConflictError, RefusedError
 from releaser.flows.abort_rollout import abort_rollout
+from releaser.flows.announce_notice import announce_notice
 from releaser.flows.approve_rollout import approve_rollout
 from releaser.flows.begin_rollout import begin_rollout
 from releaser.flows.give_way import TargetBusyError
@@ -119,6 +120,97 @@ def test_superseding_without_a_notice_leaves_the_other_one_going(vendor: Vendor)
     assert refusal.value.rule == "notice-required"
     vendor.work()
     assert vendor.show(old)["state"] == "succeeded"
+
+
+def soaking(vendor: Vendor, version: str, *, seconds: float) -> int:
+    """A rollout of the version everywhere whose first target is being watched, for so long."""
+    with vendor.ports.database.transaction() as session:
+        for one in installations.everything(session):
+            for target in one.targets:
+                target.spec = dump(replace(load_spec(target.spec), soak_s=seconds))
+    vendor.announce(version)
+    rollout: int = vendor.start(version)["id"]
+    while vendor.states(rollout)["acme-cloud"] != "soaking":
+        assert vendor.tick()
+    return rollout
+
+
+def superseding(vendor: Vendor, version: str) -> int:
+    """A rollout of the version that is to take over; nothing of its notice keeps it."""
+    now = vendor.clock.now()
+    vendor.announce(version, supersede=True)
+    assert vendor.clock.now() - now < timedelta(seconds=1), "the notice begins at once"
+    rollout: int = vendor.start(version, supersede=True)["id"]
+    return rollout
+
+
+def test_newest_of_those_that_take_over_wins_whoever_is_looked_at_first(vendor: Vendor) -> None:
+    first = soaking(vendor, "1.1", seconds=60)
+    older = superseding(vendor, "1.1.1")
+    newer = superseding(vendor, "1.2")
+    assert vendor.show(older)["state"] == "superseded", "the newest decision holds, not the one that is looked at last"
+    assert [vendor.show(one)["superseded_by"] for one in (first, older, newer)] == [newer, newer, None]
+    vendor.clock.advance(timedelta(seconds=61))
+    vendor.work()
+    vendor.clock.advance(timedelta(seconds=11))
+    vendor.work()
+    assert vendor.show(first)["state"] == "superseded"
+    assert vendor.show(newer)["started_at"] is not None
+    assert "1.1.1" not in vendor.running().values()
+
+
+def test_one_for_later_never_takes_over_from_a_newer_one(vendor: Vendor) -> None:
+    now = vendor.clock.now()
+    vendor.announce("1.1.1", supersede=True, starts_at=now + NEXT_DAY)
+    vendor.clock.set(now)
+    older = vendor.start("1.1.1", supersede=True, starts_at=now + NEXT_DAY)["id"]
+    vendor.announce("1.1")
+    newer = vendor.start("1.1")["id"]
+    while vendor.states(newer)["acme-cloud"] not in {"cutting_over", "verifying"}:
+        assert vendor.tick()
+    vendor.clock.set(max(now + NEXT_DAY, vendor.clock.now()))
+    begin_rollout(vendor.ports, rollout_id=older)
+    assert (vendor.show(newer)["state"], vendor.show(older)["state"]) == ("running", "scheduled")
+    assert f"rollout {newer} has not ended" in vendor.show(older)["reason"]
+
+
+def test_one_that_takes_over_waits_for_as_long_as_the_other_is_watched(vendor: Vendor) -> None:
+    first = soaking(vendor, "1.1", seconds=5400)
+    newer = superseding(vendor, "1.1.1")
+    ends_at = vendor.clock.now() + timedelta(hours=4)
+    announce_notice(vendor.ports, notice_id=vendor.show(newer)["notices"][0], by="rita", ends_at=ends_at)
+    for _ in range(12):
+        vendor.clock.advance(timedelta(minutes=6))
+        vendor.tick()
+    assert vendor.show(newer)["state"] == "scheduled", "it is given up an hour after the other has ended, not before"
+    vendor.clock.advance(timedelta(minutes=20))
+    while vendor.show(first)["state"] == "stopping":
+        assert vendor.tick()
+    begin_rollout(vendor.ports, rollout_id=newer)
+    assert (vendor.show(first)["state"], vendor.show(newer)["state"]) == ("superseded", "running")
+
+
+def test_rehearsal_ends_no_real_rollout(vendor: Vendor) -> None:
+    vendor.announce("1.1")
+    first = vendor.start("1.1")["id"]
+    with pytest.raises(InvalidError) as refusal:
+        vendor.start("1.1.1", supersede=True, rehearse=True)
+    assert refusal.value.field == "supersede"
+    assert vendor.show(first)["state"] == "running"
+
+
+def test_abort_of_one_that_gives_way_undoes_what_is_not_committed(vendor: Vendor) -> None:
+    first = soaking(vendor, "1.1", seconds=600)
+    newer = superseding(vendor, "1.1.1")
+    assert vendor.show(first)["superseded_by"] == newer
+    abort_rollout(vendor.ports, rollout_id=first, by="rita", reason="it eats data")
+    while vendor.show(first)["state"] == "stopping":
+        assert vendor.tick()
+    assert vendor.show(first)["state"] == "aborted"
+    assert set(vendor.running().values()) == {"1.0"}, "an abort undoes what is being watched"
+    vendor.clock.advance(timedelta(seconds=11))
+    vendor.tick()
+    assert vendor.show(newer)["state"] == "running"
 
 
 # A start in the future
