@@ -110,7 +110,7 @@ def unprepared(settings: Settings, *, bell: Bell | None = None) -> Iterator[Port
                 ssh_key=settings.ssh_key,
                 ssh_known_hosts=settings.ssh_known_hosts,
             ),
-            registry=HttpRegistry(credentials=credentials),
+            registry=HttpRegistry(credentials=credentials, plain_hosts=settings.plain_hosts),
             drivers={
                 DriverName.DOCKER: driver,
                 DriverName.FILES: files,

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     registry_auth: Path | None = Field(
         None, description="Credentials of image registries, a file as `docker login` writes it; empty: none."
     )
+    plain_registries: str = Field(
+        "", description="Image registries that speak plain HTTP: their `host[:port]`, with commas between."
+    )
     worker_threads: int = Field(4, ge=1, le=64, description="Targets worked on at once.")
     tick_s: float = Field(0.5, gt=0, description="Longest time between two looks of the worker, seconds.")
 
@@ -74,6 +77,11 @@ class Settings(BaseSettings):
             message = f"there is no file '{str(value)[:200]}'"
             raise ValueError(message)
         return value
+
+    @cached_property
+    def plain_hosts(self) -> frozenset[str]:
+        """The registries that are spoken with without TLS."""
+        return frozenset(filter(None, (word.strip() for word in self.plain_registries.split(","))))
 
     @cached_property
     def database(self) -> str:

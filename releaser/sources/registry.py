@@ -1,7 +1,7 @@
 """The driver of image registries: what digest a tag stands for, by the OCI distribution API (version 1.1).
 
 The registry is always asked; a tag that some engine keeps on its own disk means nothing here. Every call is bounded in
-time and in size. Plain HTTP is spoken with loopback only. What does not live here: pulling images (`targets`).
+time and in size. Plain HTTP is spoken with loopback, and with hosts that are named for it. What does not live here: pulling images (`targets`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import base64
 import hashlib
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
@@ -46,18 +46,19 @@ _NOBODY: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """`host[:port]/name` with a tag or a digest."""
+    """`host[:port]/name` with a tag or a digest; `is_plain` where the host was named as one without TLS."""
 
     text: str
     host: str
     name: str
     wanted: str
+    is_plain: bool = False
 
     @property
     def scheme(self) -> str:
         """What is spoken with the host."""
         name = self.host.rpartition(":")[0] if re.search(r":[0-9]+$", self.host) else self.host
-        return "http" if _is_loopback(name.strip("[]")) else "https"
+        return "http" if self.is_plain or _is_loopback(name.strip("[]")) else "https"
 
 
 def _is_loopback(name: str) -> bool:
@@ -67,7 +68,7 @@ def _is_loopback(name: str) -> bool:
         return False
 
 
-def parse_reference(text: str) -> Reference:
+def parse_reference(text: str, *, plain_hosts: Collection[str] = ()) -> Reference:
     """Read `host[:port]/name[:tag][@digest]`; without a tag it is `latest`. Raises `InvalidImageReferenceError`."""
     match = _REFERENCE.fullmatch(text) if len(text) <= 512 else None
     host = match["host"] if match else ""
@@ -78,26 +79,32 @@ def parse_reference(text: str) -> Reference:
             advice="Write it like registry.example.com/app:1.1, with the registry's host.",
             field="image",
         )
-    return Reference(text=text, host=host, name=match["name"], wanted=match["digest"] or match["tag"] or "latest")
+    wanted = match["digest"] or match["tag"] or "latest"
+    return Reference(text=text, host=host, name=match["name"], wanted=wanted, is_plain=host in plain_hosts)
 
 
 class HttpRegistry:
-    """Resolves tags by HTTP. `credentials` are user and password by host; without, only public images are seen."""
+    """Resolves tags by HTTP. `credentials` are user and password by host; without, only public images are seen.
+
+    `plain_hosts` (`host[:port]`) are spoken with without TLS, as engines do with their `insecure-registries`.
+    """
 
     def __init__(
         self,
         *,
         timeout_s: float = 10,
         credentials: Mapping[str, tuple[str, str]] = _NOBODY,
+        plain_hosts: Collection[str] = (),
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
+        self._plain_hosts = frozenset(plain_hosts)
         self._timeout = httpx2.Timeout(timeout_s)
         self._credentials = credentials
         self._transport = transport
 
     def resolve(self, reference: str) -> str:
         """The digest (`sha256:...`) the registry gives for `host[:port]/name:tag` right now; see `ImageRegistry`."""
-        wanted = parse_reference(reference)
+        wanted = parse_reference(reference, plain_hosts=self._plain_hosts)
         # Proxies of the environment lead away from this machine.
         proxied = wanted.scheme == "https"
         with httpx2.Client(timeout=self._timeout, transport=self._transport, trust_env=proxied) as client:
@@ -113,7 +120,9 @@ class HttpRegistry:
         return RegistryUnreachableError(
             f"The registry {wanted.host} cannot be reached: {why}.",
             permanent=False,
-            advice="Check that it runs and can be reached from here, then repeat.",
+            advice="It seems to speak plain HTTP: if it shall, name it in RELEASER_PLAIN_REGISTRIES."
+            if "WRONG_VERSION_NUMBER" in why
+            else "Check that it runs and can be reached from here, then repeat.",
             image=wanted.text,
         )
 

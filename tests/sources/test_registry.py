@@ -63,6 +63,19 @@ def test_registry_that_is_not_there_may_come_back() -> None:
     assert not caught.value.permanent
 
 
+def test_registry_named_as_plain_is_asked_without_tls_and_no_other() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.url.scheme)
+        return httpx2.Response(200, headers={"docker-content-digest": DIGEST})
+
+    transport = httpx2.MockTransport(answer)
+    registry = HttpRegistry(plain_hosts=["registry.lan:5000"], transport=transport)
+    assert [registry.resolve(f"{host}/app:1") for host in ("registry.lan:5000", "registry.lan")] == [DIGEST, DIGEST]
+    assert asked == ["http", "https"]
+
+
 def test_registry_that_hangs_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

@@ -88,7 +88,8 @@ def _up(name: str, count: int) -> None:
         signal.signal(number, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), Bed(name) as bed:
         bed.hosts(count)
-        _say(f"registry  {bed.registry.address}\n{_status(bed)}")
+        _say(f"registry  {bed.registry.address}  (without TLS: RELEASER_PLAIN_REGISTRIES={bed.registry.address})")
+        _say(_status(bed))
         _say(
             f"\nDo things to it from another terminal: python -m tests.testbed {_named(name)}cut h1. Ctrl-C removes it."
         )
