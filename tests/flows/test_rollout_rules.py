@@ -6,7 +6,8 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from releaser.domain.rollout import BEING_CUT_OVER
 from releaser.domain.spec import Order
-from releaser.domain.update_freeze import FreezeScope, InvalidUpdateFreezeError
+from releaser.domain.update_freeze import FreezeScope
 from releaser.domain.waiting import InvalidWaitError
 from releaser.errors import RefusedError
 from releaser.flows.abort_rollout import abort_rollout
@@ -22,17 +23,14 @@ from releaser.flows.advance_rollout import advance_rollout
 from releaser.flows.advance_target import advance_target
 from releaser.flows.cancel_notice import cancel_notice
 from releaser.flows.freeze_updates import freeze_updates
-from releaser.flows.lift_freeze import lift_freeze
-from releaser.flows.list_freezes import list_freezes
-from releaser.flows.override_freeze import override_freeze
 from releaser.flows.pause_rollout import pause_rollout
 from releaser.flows.ports import Facts
 from releaser.flows.resume_rollout import resume_rollout
 from releaser.flows.retry_rollout import retry_rollout
 from releaser.flows.unblock_release import unblock_release
-from releaser.store import rollout_work
+from releaser.store import installations, rollout_work
 from releaser.store.customers import Customer
-from releaser.store.products import ProductNotFoundError
+from releaser.store.plain import dump, load_spec
 from releaser.store.rollouts import TargetUpdate, Wave
 from releaser.store.schema import metadata
 from releaser.store.session import Database
@@ -131,118 +129,6 @@ def start(vendor: Vendor, **options: Any) -> int:  # noqa: ANN401 -- of RolloutO
     number: int = vendor.start("1.1", **options)["id"]
     vendor.work()
     return number
-
-
-@pytest.mark.parametrize(
-    ("scope", "name", "held"),
-    [
-        (FreezeScope.ALL, "", {"acme-cloud", "acme-own", "globex-own"}),
-        (FreezeScope.PRODUCT, "shop", {"acme-cloud", "acme-own", "globex-own"}),
-        (FreezeScope.CUSTOMER, "acme", {"acme-cloud", "acme-own"}),
-        (FreezeScope.INSTALLATION, "acme-own", {"acme-own"}),
-    ],
-)
-def test_freeze_holds_what_it_is_for_and_lets_the_others_go(
-    vendor: Vendor, scope: FreezeScope, name: str, held: set[str]
-) -> None:
-    freeze(vendor, scope, name)
-    rollout = start(vendor)
-    facts = vendor.show(rollout)
-    assert {t["installation"] for t in facts["targets"] if t["state"] == "waiting"} == held
-    assert {t["installation"] for t in facts["targets"] if t["state"] == "succeeded"} == ALL_NEW.keys() - held
-    for one in (t for t in facts["targets"] if t["state"] == "waiting"):
-        assert one["waits_for"] == "freeze"
-        assert "peak season" in one["reason"]
-        assert one["waiting_since_at"] is not None
-        assert (
-            one["deadline_at"] == vendor.clock.now().replace(microsecond=0) or one["deadline_at"] > vendor.clock.now()
-        )
-        assert "lifts or overrides" in one["ended_by"]
-    vendor.clock.advance(HOUR)
-    vendor.work()
-    assert vendor.show(rollout)["state"] == "succeeded"
-    assert vendor.running() == ALL_NEW
-
-
-def test_freeze_that_begins_in_mid_rollout_finishes_the_target_at_hand(vendor: Vendor) -> None:
-    freeze(vendor, FreezeScope.ALL, starts_at=vendor.clock.now() + timedelta(seconds=1), length=HOUR)
-    rollout = vendor.start("1.1", waves=("100%",))["id"]
-    while not any(state in _TOUCHED for state in vendor.states(rollout).values()):
-        assert vendor.tick()
-    vendor.clock.advance(timedelta(seconds=1))
-    vendor.work()
-    assert Counter(vendor.states(rollout).values()) == {"succeeded": 1, "waiting": 2}
-
-
-def test_overridden_freeze_holds_no_longer_and_who_did_it_is_kept(vendor: Vendor) -> None:
-    number = freeze(vendor, FreezeScope.ALL)
-    rollout = start(vendor)
-    for by, reason in (("", "a fix"), ("api", "a fix"), ("rita", " ")):
-        with pytest.raises(InvalidUpdateFreezeError, match="by somebody, for a reason"):
-            override_freeze(vendor.ports, rollout_id=rollout, freeze_id=number, by=by, reason=reason)
-    for _ in range(2):
-        override_freeze(vendor.ports, rollout_id=rollout, freeze_id=number, by="rita", reason="a security fix")
-    vendor.work()
-    facts = vendor.show(rollout)
-    assert facts["state"] == "succeeded"
-    assert [(one["freeze"], one["by"], one["reason"]) for one in facts["overrides"]] == [
-        (number, "rita", "a security fix")
-    ]
-    told = [one for one in facts["moves"] if "was overridden" in one["reason"]]
-    assert [(one["by"], one["reason"]) for one in told] == [
-        ("rita", f"freeze {number} (peak season) was overridden: a security fix")
-    ]
-    with pytest.raises(RefusedError, match="is over"):
-        override_freeze(vendor.ports, rollout_id=rollout, freeze_id=number, by="rita", reason="too late")
-
-
-def test_override_is_for_one_freeze_and_one_rollout(vendor: Vendor) -> None:
-    first, second = freeze(vendor, FreezeScope.ALL), freeze(vendor, FreezeScope.CUSTOMER, "acme", length=2 * HOUR)
-    rollout = start(vendor)
-    override_freeze(vendor.ports, rollout_id=rollout, freeze_id=first, by="rita", reason="a security fix")
-    vendor.work()
-    assert vendor.states(rollout) == {"acme-cloud": "waiting", "acme-own": "waiting", "globex-own": "succeeded"}
-    assert f"freeze {second} " in target(vendor, rollout, "acme-own")["reason"]
-
-
-def test_lifted_freeze_holds_nobody_any_more(vendor: Vendor) -> None:
-    number = freeze(vendor, FreezeScope.ALL)
-    rollout = start(vendor)
-    with pytest.raises(InvalidUpdateFreezeError, match="needs a reason"):
-        lift_freeze(vendor.ports, freeze_id=number, by="rita", reason="")
-    facts = lift_freeze(vendor.ports, freeze_id=number, by="rita", reason="sold out")
-    assert (facts["lifted_by"], facts["lift_reason"], facts["holds"]) == ("rita", "sold out", False)
-    vendor.work()
-    assert vendor.show(rollout)["state"] == "succeeded"
-
-
-def test_freeze_that_cannot_be_is_refused(vendor: Vendor) -> None:
-    now = vendor.clock.now()
-
-    def make(**given: Any) -> None:  # noqa: ANN401 -- of the flow
-        chosen = {
-            "scope": FreezeScope.ALL,
-            "name": "",
-            "starts_at": None,
-            "ends_at": now + HOUR,
-            "reason": "x",
-            **given,
-        }
-        freeze_updates(vendor.ports, by="fred", **chosen)
-
-    for wrong in (
-        {"ends_at": now},
-        {"starts_at": now + 2 * HOUR},
-        {"reason": ""},
-        {"scope": FreezeScope.CUSTOMER},
-        {"name": "acme"},
-        {"ends_at": datetime(2030, 1, 1)},  # noqa: DTZ001 -- that is the point
-    ):
-        with pytest.raises(InvalidUpdateFreezeError):
-            make(**wrong)
-    with pytest.raises(ProductNotFoundError):
-        make(scope=FreezeScope.PRODUCT, name="nothing")
-    assert list_freezes(vendor.ports) == []
 
 
 def test_timed_out_target_counts_against_the_threshold_and_leaves_nothing_behind(stopping: Vendor) -> None:
@@ -392,6 +278,9 @@ def test_clock_that_jumps_leaves_every_target_whole(vendor: Vendor, jump: timede
 @pytest.mark.parametrize("hand", ["stops", "removes"])
 def test_container_touched_by_hand_in_between_ends_in_a_named_state(vendor: Vendor, at: str, hand: str) -> None:
     """Somebody stops or removes the container that serves while the rollout is at it."""
+    with vendor.ports.database.transaction() as session:
+        row = installations.get(session, "globex-own").targets[0]
+        row.spec = dump(replace(load_spec(row.spec), soak_s=60.0))
     rollout = vendor.start("1.1", to="installation=globex-own")["id"]
     for _ in range(200):
         if vendor.states(rollout)["globex-own"] == at or not vendor.tick():
