@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from releaser.domain.rollout import BEING_CUT_OVER
 from releaser.domain.spec import Order
 from releaser.domain.update_freeze import FreezeScope, InvalidUpdateFreezeError
 from releaser.errors import RefusedError
@@ -25,6 +26,7 @@ from tests.fakes.vendor import KeptVendor, Vendor, kept, vendor_on
 
 HOUR = timedelta(hours=1)
 ALL_NEW = dict.fromkeys(("acme-cloud", "acme-own", "globex-own"), "1.1")
+_TOUCHED = {state.value for state in BEING_CUT_OVER}
 
 
 @pytest.fixture(scope="module")
