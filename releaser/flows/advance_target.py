@@ -20,9 +20,11 @@ from sqlalchemy.orm import Session
 from releaser.domain.advance import UNTOUCHED, Look, MoveTo, Repeat, Rest, RunStep, UpdateView, next_action, way_out
 from releaser.domain.rollout import AT_WORK, UPDATE_ENDED, StepState, UpdateState
 from releaser.domain.target import Assignment, Desired, Health, Phase, Step, Stop, Verdict
+from releaser.domain.time_limits import OFFLINE_FOR
 from releaser.errors import OutsideError, ReleaserError
 from releaser.flows.measure_stop import end_of_stop, keep_stop, measure_stop
-from releaser.flows.move_update import cutover_deadline, gate_deadline, move_update, steps_of
+from releaser.flows.mind_deadline import deadline_after, deadline_of, mind_deadline, mind_gate, mind_soak
+from releaser.flows.move_update import move_update, steps_of
 from releaser.flows.ports import Ports
 from releaser.store import journal, rollout_work
 from releaser.store.journal import Entry
@@ -33,8 +35,6 @@ from releaser.targets.watch import Seen
 
 LEASE_FOR = timedelta(seconds=7)
 LOOK_AGAIN_FOR = timedelta(milliseconds=100)
-FAILING_PROBES = 3
-OFFLINE_FOR = timedelta(seconds=30)
 LONGEST_REST_FOR = timedelta(seconds=10)
 
 _PASSED = ":healthy"
@@ -93,7 +93,8 @@ def _claimed(ports: Ports, update_id: int) -> _Upcoming:
         update = rollout_work.update(session, update_id)
         if update is None or update.state not in AT_WORK or not update.active:
             return None
-        if not rollout_work.claim(session, update, owner=ports.owner, now=now, until=now + LEASE_FOR):
+        due = deadline_of(update, now=now)
+        if not rollout_work.claim(session, update, owner=ports.owner, now=now, until=now + LEASE_FOR, deadline_at=due):
             return None
         held = _held(session, ports, update)
         upcoming = _next(session, update, held, now=now)
@@ -136,8 +137,8 @@ def _carried_out(ports: Ports, at_hand: _AtHand, going_on: Callable[[], bool]) -
             over = verdict.health is Health.HEALTHY and not action.gate
             seen = end_of_stop(ports, update_id=held.update_id, state=at_hand.state) if over else None
             tell = partial(_looked, verdict=verdict, seen=seen)
-    except FencedError:
-        return None
+    except FencedError as error:
+        tell = partial(_fenced, error=error)
     except ReleaserError as error:
         tell = partial(_failed, error=error)
     now = ports.clock.now()
@@ -177,6 +178,7 @@ def _next(
 ) -> _Upcoming:
     """Record every move that is due, then the intent of the step that comes next; a look needs none."""
     while True:
+        mind_deadline(session, update, now=now)
         action = next_action(_view(update, held, verdict), now=now)
         if isinstance(action, Rest):
             return None
@@ -251,10 +253,14 @@ def _done(session: Session, update: TargetUpdate, at_hand: _AtHand, now: datetim
     assert isinstance(at_hand.action, RunStep)  # noqa: S101 -- nothing else is carried out
     step = at_hand.action.step
     _finish(session, update, at_hand.held, step.name, detail, now=now)
+    changes: dict[str, object] = {}
     if update.not_before_at is not None:
-        rollout_work.write(session, update, not_before_at=None)
-    if step.gate and update.state is UpdateState.CUTTING_OVER:
-        rollout_work.write(session, update, deadline_at=gate_deadline(update, now=now))
+        changes = {"not_before_at": None, "waiting_since_at": None}
+    if update.state is at_hand.state:
+        due = deadline_after(update, step, assignment=at_hand.held.assignment, now=now)
+        changes |= {"deadline_at": due} if due != update.deadline_at else {}
+    if changes:
+        rollout_work.write(session, update, **changes)
 
 
 def _looked(
@@ -269,24 +275,10 @@ def _looked(
         rollout_work.write(session, update, served_at=now)
     if isinstance(at_hand.action, Look) and at_hand.action.gate and healthy:
         _finish(session, update, at_hand.held, at_hand.action.gate + _PASSED, verdict.reason, now=now)
-        if update.state is UpdateState.CUTTING_OVER:
-            rollout_work.write(session, update, deadline_at=cutover_deadline(update, now=now))
+        mind_gate(session, update, assignment=at_hand.held.assignment, now=now)
         return None
-    _mind_the_soak(session, update, verdict, now=now)
+    mind_soak(session, update, assignment=at_hand.held.assignment, verdict=verdict, now=now)
     return verdict
-
-
-def _mind_the_soak(session: Session, update: TargetUpdate, verdict: Verdict, *, now: datetime) -> None:
-    """While soaking, a probe that fails starts a deadline and one that answers ends it."""
-    if update.state is not UpdateState.SOAKING:
-        return
-    if verdict.health is Health.HEALTHY:
-        if update.deadline_at is not None:
-            rollout_work.write(session, update, deadline_at=None)
-    elif update.deadline_at is None:
-        health = load(Desired, update.desired).spec.health
-        patience_for = timedelta(seconds=FAILING_PROBES * health.interval_s + health.timeout_s)
-        rollout_work.write(session, update, deadline_at=now + patience_for)
 
 
 def _begin_back_again(session: Session, update: TargetUpdate, held: _Held, reason: str) -> None:
@@ -305,18 +297,39 @@ def _failed(
     """A passing fault rests and tries again until the deadline; a lasting one ends the attempt by the rules."""
     if update.state is not at_hand.state:
         return None
-    if isinstance(error, EngineUnreachableError) and update.state is UpdateState.PREPARING and update.deadline_at:
-        rollout_work.write(session, update, deadline_at=min(update.deadline_at, now + OFFLINE_FOR))
+    mind_soak(session, update, assignment=at_hand.held.assignment, verdict=None, now=now)
     late = update.deadline_at is not None and now >= update.deadline_at
+    silent_since: datetime | None = None
+    if isinstance(error, EngineUnreachableError) and update.state is UpdateState.PREPARING:
+        silent_since = update.waiting_since_at or now
+        late = late or now >= silent_since + OFFLINE_FOR
     permanent = not isinstance(error, OutsideError) or error.permanent
     # Going back is worth trying again whatever stood in the way: until the deadline nobody else will.
-    goes_back = update.state is UpdateState.ROLLING_BACK and not isinstance(error, InconsistentError)
+    goes_back = update.state is UpdateState.ROLLING_BACK and not isinstance(error, InconsistentError | FencedError)
     if (not permanent or goes_back) and not late:
         rests_until = now + _rest_for(at_hand)
-        rollout_work.write(session, update, reason=f"trying again: {error}"[:2000], not_before_at=rests_until)
+        reason = f"trying again: {error}"[:2000]
+        rollout_work.write(session, update, reason=reason, not_before_at=rests_until, waiting_since_at=silent_since)
         return rests_until
     _move(session, update, at_hand.held, _after_failure(update, error), now=now)
     return None
+
+
+def _fenced(
+    session: Session, update: TargetUpdate, at_hand: _AtHand, now: datetime, *, error: FencedError
+) -> datetime | None:
+    """Nobody took it over, for the row is still ours: another database gave the younger number out, or this one when it was newer.
+
+    Nothing more is done there in this attempt. The next one, which a person asks for, gets a number that is younger still.
+    """
+    found = error.facts.get("found")
+    if isinstance(found, int):
+        rollout_work.lift_generation(session, update, found=found)
+    told = FencedError(
+        error.detail,
+        advice="This database gave that number to nobody: make sure that no other releaser works there, then try again.",
+    )
+    return _failed(session, update, at_hand, now, error=told)
 
 
 def _rest_for(at_hand: _AtHand) -> timedelta:

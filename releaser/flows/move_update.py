@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from releaser.domain.rollout import UPDATE_ENDED, UPDATE_GOOD, UPDATE_MOVES, UpdateState
 from releaser.domain.target import Desired, Phase, Step
+from releaser.domain.time_limits import TIDY_FOR, gate_limit
 from releaser.domain.waiting import DEFAULT_WAIT_FOR, Wait, deadline
 from releaser.flows.keep_cutover import keep_cutover
 from releaser.flows.settle_target import settle_target
@@ -17,11 +18,6 @@ from releaser.store.installations import Installed
 from releaser.store.plain import dump, load
 from releaser.store.rollouts import TargetUpdate
 from releaser.targets.target import Driver
-
-PREPARE_FOR = timedelta(minutes=15)
-TIDY_FOR = timedelta(minutes=2)
-ROLL_BACK_FOR = timedelta(minutes=10)
-MARGIN_FOR = timedelta(seconds=60)
 
 _U = UpdateState
 
@@ -82,39 +78,31 @@ def wait_for_else(session: Session, update: TargetUpdate, wait: Wait, *, wait_fo
 
 
 def _entering(update: TargetUpdate, to: UpdateState, *, now: datetime) -> dict[str, object]:
-    """Deadlines of a state; every state that waits for something has one."""
-    spec = load(Desired, update.desired).spec
+    """Deadlines and facts of a state.
+
+    What queues for a worker has no deadline yet: it begins with whoever takes the update up (`flows.advance_target`).
+    """
+    desired = load(Desired, update.desired)
     if to in UPDATE_ENDED:
         return {"active": False, "finished_at": now, "deadline_at": None, "lease_owner": "", "lease_until_at": None}
     if to is _U.PREPARING:
-        return {"deadline_at": now + PREPARE_FOR}
+        return {"deadline_at": None}
     if to is _U.CUTTING_OVER:
-        return {"deadline_at": cutover_deadline(update, now=now), "cut_over": True}
+        return {"deadline_at": None, "cut_over": True}
     if to is _U.VERIFYING:
-        return {"deadline_at": gate_deadline(update, now=now)}
+        return {"deadline_at": now + gate_limit(desired)}
     if to is _U.SOAKING:
         return {
             "deadline_at": None,
-            "soak_until_at": now + timedelta(seconds=spec.soak_s),
+            "soak_until_at": now + timedelta(seconds=desired.spec.soak_s),
             "served_at": update.served_at or now,
         }
     if to is _U.COMMITTING:
         return {"deadline_at": now + TIDY_FOR}
     if to is _U.ROLLING_BACK:
-        return {"deadline_at": now + (ROLL_BACK_FOR if update.cut_over else TIDY_FOR), "soak_until_at": None}
+        return {"deadline_at": None, "soak_until_at": None}
     # Until the rollout moves it on nobody works at it; then anybody may, not only who prepared it.
     return {"deadline_at": None, "lease_until_at": now}
-
-
-def gate_deadline(update: TargetUpdate, *, now: datetime) -> datetime:
-    """Until when what was started now has to be healthy: what the specification allows."""
-    return now + timedelta(seconds=load(Desired, update.desired).spec.health.deadline_s)
-
-
-def cutover_deadline(update: TargetUpdate, *, now: datetime) -> datetime:
-    """Until when the steps of a cutover have to be done, up to its end or its next gate."""
-    grace_for = timedelta(seconds=load(Desired, update.desired).spec.stop_grace_s)
-    return gate_deadline(update, now=now) + grace_for + MARGIN_FOR
 
 
 def _steps_back(update: TargetUpdate, driver: Driver) -> list[dict[str, object]]:

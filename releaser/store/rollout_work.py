@@ -154,6 +154,12 @@ _NAMED = (
     .join(Host, Host.id == Target.host_id)
     .where(Target.id == bindparam("target_id"))
 )
+_ADDRESS = (
+    select(Host.address)
+    .join(Target, Target.host_id == Host.id)
+    .join(TargetUpdate, TargetUpdate.target_id == Target.id)
+    .where(TargetUpdate.id == bindparam("of"))
+)
 _WITH_NAMES = (
     joinedload(TargetUpdate.target, innerjoin=True)
     .joinedload(Target.installation, innerjoin=True)
@@ -309,6 +315,11 @@ def update(session: Session, update_id: int) -> TargetUpdate | None:
     return session.scalars(_ALONE, {"of": update_id}).one_or_none()
 
 
+def address(session: Session, update_id: int) -> str:
+    """The address of the host that the target of an update stands on; empty when there is no such update."""
+    return session.scalar(_ADDRESS, {"of": update_id}) or ""
+
+
 def named(session: Session, update: TargetUpdate) -> NamedTarget:
     """What an assignment says of the target of an update."""
     return NamedTarget(*session.connection().execute(_NAMED, {"target_id": update.target_id}).one())
@@ -343,17 +354,29 @@ _KEEP = (
             _ROWS.c.lease_until_at < bindparam("at"),
         ),
     )
-    .values(lease_owner=bindparam("mine"), lease_until_at=bindparam("until"))
+    .values(lease_owner=bindparam("mine"), lease_until_at=bindparam("until"), deadline_at=bindparam("due"))
 )
 _TAKE = _KEEP.values(generation=bindparam("newer"))
 _GENERATION = select(_TARGETS.c.generation).where(_TARGETS.c.id == bindparam("target_id"))
 _STAMP = _TARGETS.update().where(_TARGETS.c.id == bindparam("target_id")).values(generation=bindparam("newer"))
 
 
-def claim(session: Session, update: TargetUpdate, *, owner: str, now: datetime, until: datetime) -> bool:
-    """Take the lease of an update, or keep it; a new owner gets a new generation. False when another one holds it."""
+def claim(
+    session: Session, update: TargetUpdate, *, owner: str, now: datetime, until: datetime, deadline_at: datetime | None
+) -> bool:
+    """Take the lease of an update, or keep it; a new owner gets a new generation. False when another one holds it.
+
+    `deadline_at` is kept with it: what queued for somebody has none before.
+    """
     connection = session.connection()
-    given = {"of": update.id, "read": update.state, "mine": owner, "at": now, "until": until}
+    given = {
+        "of": update.id,
+        "read": update.state,
+        "mine": owner,
+        "at": now,
+        "until": until,
+        "due": deadline_at,
+    }
     stamp: dict[str, Any] = {"target_id": update.target_id}
     if update.lease_owner == owner:
         taken = connection.execute(_KEEP, given)
@@ -365,9 +388,15 @@ def claim(session: Session, update: TargetUpdate, *, owner: str, now: datetime, 
     if "newer" in stamp:
         connection.execute(_STAMP, stamp)
         set_committed_value(update, "generation", stamp["newer"])
-    for name, value in {"lease_owner": owner, "lease_until_at": until}.items():
+    for name, value in {"lease_owner": owner, "lease_until_at": until, "deadline_at": deadline_at}.items():
         set_committed_value(update, name, value)
     return True
+
+
+def lift_generation(session: Session, update: TargetUpdate, *, found: int) -> None:
+    """Give later owners of the update's target numbers above the one that was found on its host."""
+    lifted = _STAMP.where(_TARGETS.c.generation < found)
+    session.connection().execute(lifted, {"target_id": update.target_id, "newer": found})
 
 
 def write(session: Session, update: TargetUpdate, **values: object) -> None:
