@@ -16,6 +16,7 @@ from releaser.flows.advance_rollout import under_way
 from releaser.flows.ports import Ports
 from releaser.store import rollout_work
 from releaser.worker.crew import Crew
+from releaser.worker.silence import SILENT_AT_ONCE
 from releaser.worker.ticks import DAYS_S, DRIFT_S, HEARTBEAT_S, MOST_REST_S, Ticks, rest_after
 
 _STOPS_S = 2.0
@@ -34,6 +35,7 @@ class EmbeddedEngine:
         self._lock = threading.Lock()
         self._tick_s = tick_s
         self._crew = Crew(threads, name="target", clock=ports.clock)
+        self._silent_crew = Crew(SILENT_AT_ONCE, name="silent", clock=ports.clock)
         self._due: list[tuple[datetime, int]] = []
         self._scheduled: set[int] = set()
         self._at_work: set[int] = set()
@@ -73,6 +75,7 @@ class EmbeddedEngine:
         for thread in self._threads:
             thread.join(max(0.0, ends - self._ports.clock.monotonic()))
         self._crew.end(_STOPS_S)
+        self._silent_crew.end(0.0)
         self._ticks.safely(self._ticks.leave, otherwise=None)
 
     def _guarded(self, tick: Callable[[], float], rest: Callable[[int, float], None]) -> None:
@@ -136,8 +139,15 @@ class EmbeddedEngine:
         self._scheduled.add(update_id)
 
     def _work(self, update_id: int) -> None:
+        """Asked when its turn has come: a host may have fallen silent since."""
+        if self._ticks.is_silent(update_id):
+            self._silent_crew.submit(partial(self._act, update_id, self._ticks.silent_target))
+        else:
+            self._act(update_id, self._ticks.target)
+
+    def _act(self, update_id: int, tick: Callable[[int], datetime | None]) -> None:
         with self._ticks.holding(update_id):
-            again = self._ticks.target(update_id)
+            again = tick(update_id)
         with self._lock:
             self._at_work.discard(update_id)
             if again is not None and not self._ticks.stopping.is_set():

@@ -27,7 +27,8 @@ from releaser.bell import Bell
 from releaser.flows.ports import Ports
 from releaser.store import wakes
 from releaser.worker.crew import Crew
-from releaser.worker.ticks import DAYS_S, DRIFT_S, HEARTBEAT_S, TRAINS_S, Ticks, rest_after
+from releaser.worker.silence import SILENT_AT_ONCE
+from releaser.worker.ticks import DAYS_S, DRIFT_S, HEARTBEAT_S, SILENT_REST, TRAINS_S, Ticks, rest_after
 
 SILENT_S = 5.0
 """A worker that has not told of itself for so long is taken for dead, and its jobs are made anew."""
@@ -58,6 +59,8 @@ class QueuedEngine:
         self._tick_s = tick_s
         self._ticks = Ticks(ports, engine=self.name, retry_s=tick_s)
         self._targets = Crew(threads, name="target", clock=ports.clock)
+        self._silent = Crew(SILENT_AT_ONCE, name="silent", clock=ports.clock)
+        self._silent_asked = 0
         self._looks = Crew(_LOOKERS, name="look", clock=ports.clock)
         # A job that rests or waits for its next look needs no thread.
         self._at_once = 4 * threads
@@ -88,6 +91,7 @@ class QueuedEngine:
             thread.join(max(0.0, ends - self._ports.clock.monotonic()))
         # What still runs had its time already.
         self._targets.end(0.0)
+        self._silent.end(0.0)
         self._looks.end(0.0)
         self._ticks.safely(self._ticks.leave, otherwise=None)
 
@@ -183,7 +187,7 @@ class QueuedEngine:
         """Look at a target until it is done or rests for long; returns when to call again, if at all."""
         with self._ticks.holding(update_id) as mine:
             while mine and not self._ticks.stopping.is_set():
-                again = await _carried_out(self._targets, partial(self._ticks.target, update_id))
+                again = await self._worked_at(update_id)
                 if again is None:
                     return None
                 rest_s = (again - self._ports.clock.now()).total_seconds()
@@ -192,6 +196,23 @@ class QueuedEngine:
                     return again
                 await self._rest(rest_s)
         return None
+
+    async def _worked_at(self, update_id: int) -> datetime | None:
+        """Beside the others' work where the host is silent; what cannot have a thread there gives its job back for a while."""
+        is_silent = bool(self._ticks.silence) and await asyncio.to_thread(self._ticks.is_silent, update_id)
+        if not is_silent:
+            return await _carried_out(self._targets, partial(self._unless_silent, update_id))
+        if self._silent_asked >= SILENT_AT_ONCE:
+            return self._ports.clock.now() + SILENT_REST
+        self._silent_asked += 1
+        try:
+            return await _carried_out(self._silent, partial(self._ticks.silent_target, update_id))
+        finally:
+            self._silent_asked -= 1
+
+    def _unless_silent(self, update_id: int) -> datetime | None:
+        """Asked when its turn has come: a host may have fallen silent since."""
+        return self._ports.clock.now() if self._ticks.is_silent(update_id) else self._ticks.target(update_id)
 
     async def look(self, tick: Callable[[Ticks], object]) -> object:
         """Carry out one tick of the others."""

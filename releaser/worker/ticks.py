@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -28,7 +29,8 @@ from releaser.flows.reveal_tickets import reveal_tickets
 from releaser.flows.soak_wave import is_due, soak_wave
 from releaser.flows.watch_trains import watch_trains, watched
 from releaser.process import is_dead
-from releaser.store import rollouts, workers
+from releaser.store import rollout_work, rollouts, workers
+from releaser.worker.silence import Silence
 
 HEARTBEAT_S = LEASE_FOR.total_seconds() / 4
 """How often leases are renewed: a dead worker's run out so much earlier than `LEASE_FOR` after its death at most."""
@@ -37,6 +39,8 @@ TRAINS_S = 15.0
 DAYS_S = 60.0
 DRIFT_S = 30.0
 """How often targets are looked for that nobody has looked at for a while."""
+SILENT_REST = timedelta(seconds=2)
+"""When to look again for a turn to ask a host that did not answer."""
 _NOTED_S = 5.0
 _LEAST_REST_S, MOST_REST_S, _TIMES_REST = 0.05, 0.4, 6
 _Outcome = TypeVar("_Outcome")
@@ -61,6 +65,8 @@ class Ticks:
         self.stopping = threading.Event()
         self._engine = engine
         self._retry = timedelta(seconds=retry_s)
+        self.silence = Silence()
+        self._listening = replace(ports, drivers=self.silence.listening(ports.drivers))
         self._lock = threading.Lock()
         self._held: set[int] = set()
         self._acting: set[int] = set()
@@ -131,12 +137,25 @@ class Ticks:
             again: datetime | None = now()
             while again is not None and again <= now() and not self.stopping.is_set():
                 later: datetime | None = now() + self._retry
-                tick = partial(advance_target, self.ports, update_id=update_id, going_on=self._going_on)
+                tick = partial(advance_target, self._listening, update_id=update_id, going_on=self._going_on)
                 again = self.safely(tick, otherwise=later)
             return again
         finally:
             with self._lock:
                 self._acting.discard(update_id)
+
+    def is_silent(self, update_id: int) -> bool:
+        """Whether the target stands on a host that did not answer when it was last asked."""
+        return bool(self.silence) and self.safely(partial(self._address, update_id), otherwise="") in self.silence
+
+    def silent_target(self, update_id: int) -> datetime | None:
+        """As `target`, for one on a silent host: of those one at a time asks, so that the host holds one thread at most."""
+        with self.silence.turn(self.safely(partial(self._address, update_id), otherwise="")) as mine:
+            return self.target(update_id) if mine else self.ports.clock.now() + SILENT_REST
+
+    def _address(self, update_id: int) -> str:
+        with self.ports.database.reading() as session:
+            return rollout_work.address(session, update_id)
 
     def _going_on(self) -> bool:
         return not self.stopping.is_set()

@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from releaser.domain.rollout import RolloutState
+from releaser.domain.target import Assignment, DriverName, Step
 from releaser.flows import advance_rollout as looks
 from releaser.flows.ports import Ports
-from releaser.store.rollouts import Rollout
+from releaser.store.installations import Host, Target
+from releaser.store.rollouts import Rollout, TargetUpdate
 from releaser.store.session import Database
+from releaser.targets.target import EngineTimeoutError
 from releaser.worker import ticks
-from tests.fakes.fleet import Fleet, until
+from tests.fakes.fleet import Fleet, FleetDriver, until
 
 LONG_S = 20.0
+QUIET = "tcp://quiet"
+
+
+class HalfQuietDriver(FleetDriver):
+    """Whoever asks the quiet host hears at once that it does not answer, the first time; then waits for it until `over`."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.over, self.waits = threading.Event(), threading.Event()
+        self.known = False
+
+    def apply(self, step: Step, assignment: Assignment) -> str:
+        if assignment.address != QUIET:
+            return super().apply(step, assignment)
+        if self.known:
+            self.waits.set()
+            self.over.wait(LONG_S)
+        self.known = True
+        raise EngineTimeoutError("it hangs", advice="Look at it.", permanent=False)
 
 
 def succeeded(fleet: Fleet, rollout: int) -> None:
@@ -66,4 +89,24 @@ def test_rollouts_that_begin_on_hosts_that_do_not_answer_keep_no_other_one_from_
         succeeded(fleet, fleet.rollout(2))
     finally:
         answers.set()
+        engine.stop()
+
+
+def test_host_that_hangs_holds_one_thread_and_no_other_hosts_target(database: Database, tmp_path: Path) -> None:
+    fleet, driver = Fleet(database, tmp_path), HalfQuietDriver(tmp_path)
+    fleet.ports = replace(fleet.ports, drivers={DriverName.DOCKER: driver})
+    hung = fleet.rollout(6)
+    with database.transaction() as session:
+        quiet = Host(name="quiet", address=QUIET)
+        session.add(quiet)
+        session.flush()
+        there = select(TargetUpdate.target_id).where(TargetUpdate.rollout_id == hung)
+        session.execute(update(Target).where(Target.id.in_(there)).values(host_id=quiet.id))
+    engine = fleet.engine(threads=1)
+    engine.start()
+    try:
+        assert driver.waits.wait(LONG_S), "the quiet host is asked again"
+        succeeded(fleet, fleet.rollout(2))
+    finally:
+        driver.over.set()
         engine.stop()
