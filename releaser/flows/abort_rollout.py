@@ -20,6 +20,7 @@ def abort_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -
             begun = rollout.state not in NOT_BEGUN
             to = RolloutState.STOPPING if begun else RolloutState.ABORTED
             ended = {"paused_at": None, "pause_reason": None} if begun else {"finished_at": now}
+            rollout.reason = reason  # what kept it until now is over, and nothing for customers
             moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=now, by=by, reason=reason, **ended)
             if not begun:
                 finish_work(session, rollout=rollout, now=now)

@@ -8,12 +8,32 @@ from sqlalchemy.orm import Session
 
 from releaser.domain.plan import Refusal
 from releaser.domain.plan_rules import no_way_back
+from releaser.domain.release import ReleaseState
 from releaser.domain.version import parse
 from releaser.domain.way import RequiredStop, stops_on_way
+from releaser.errors import RefusedError
 from releaser.store import blocks, ways
 from releaser.store.blocks import Block
 from releaser.store.installations import Installation
 from releaser.store.releases import Release
+
+_DEPLOYABLE = frozenset({ReleaseState.PROMOTED, ReleaseState.PUBLISHED})
+
+
+def check_state(release: Release) -> None:
+    """Only what is promoted or published, and not withdrawn, is rolled out. Raises `RefusedError` (rule `release-state`)."""
+    if release.state in _DEPLOYABLE:
+        return
+    if release.state is ReleaseState.YANKED:
+        advice = f"It was yanked: {release.yank_reason or 'no reason given'}. Choose another version."
+    else:
+        advice = f"Promote it first: releaser promote {release.product.name} {release.version}."
+    raise RefusedError(
+        f"Release {release.version} of '{release.product.name}' is {release.state.value}, so it is not rolled out.",
+        rule="release-state",
+        advice=advice,
+        field="version",
+    )
 
 
 def refuse_release(session: Session, release: Release, chosen: Sequence[Installation]) -> Iterator[Refusal]:

@@ -6,15 +6,20 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from releaser.domain.release import ReleaseState
 from releaser.domain.rollout import ROLLOUT_MOVES, WAVE_MOVES, RolloutState, UpdateState, WaveState
-from releaser.errors import MoveConflictError
+from releaser.errors import MoveConflictError, RefusedError
 from releaser.flows.ports import Facts, Ports
+from releaser.flows.yank_release import rolls_out
 from releaser.store import moves, rollout_work, rollouts
 from releaser.store.rollouts import Rollout
 
 
 def resume_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -> Facts:
-    """Go on, also past the gate behind a wave; resuming a running rollout changes nothing. Raises `RolloutNotFoundError`, `MoveConflictError`."""
+    """Go on, also past the gate behind a wave; resuming a running rollout changes nothing.
+
+    Raises `RolloutNotFoundError`, `MoveConflictError`, `RefusedError` (rule `release-state`: the release was yanked).
+    """
     now = ports.clock.now()
     with ports.database.transaction() as session:
         rollout = rollouts.get(session, rollout_id)
@@ -23,6 +28,7 @@ def resume_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") 
                 raise MoveConflictError(
                     f"rollout {rollout.id}", source=RolloutState.PAUSED.value, to="running", actual=rollout.state.value
                 )
+            _check_not_yanked(rollout)
             paused_for = now - (rollout.paused_at or now)
             moves.move(
                 session,
@@ -39,6 +45,16 @@ def resume_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") 
         facts = rollouts.facts(rollout)
     ports.wake()
     return facts
+
+
+def _check_not_yanked(rollout: Rollout) -> None:
+    release = rollout.release
+    if release.state is ReleaseState.YANKED and rolls_out(rollout):
+        raise RefusedError(
+            f"{release.version} was yanked ({release.yank_reason}), so rollout {rollout.id} does not go on.",
+            rule="release-state",
+            advice=f"End it: releaser rollout abort {rollout.id}; then roll another version out.",
+        )
 
 
 def _go_on(session: Session, rollout: Rollout, *, paused_for: timedelta, now: datetime, by: str) -> None:

@@ -17,19 +17,16 @@ from releaser.domain import selector as selectors
 from releaser.domain.drift import Recorded
 from releaser.domain.operation import Operation
 from releaser.domain.plan import Passed, Refusal, RolloutOptions
-from releaser.domain.release import ReleaseState
 from releaser.domain.spec import AnySpec
 from releaser.domain.target import Desired, DriverName
 from releaser.domain.version import Scheme, parse
 from releaser.domain.waves import split
 from releaser.errors import InvalidError, NotFoundError, RefusedError
-from releaser.flows.refuse_release import refuse_release
+from releaser.flows.refuse_release import check_state, refuse_release
 from releaser.store import drifts, installations, pins, products, releases
 from releaser.store.installations import Installation, Target
 from releaser.store.plain import load_spec
 from releaser.store.releases import Release
-
-_DEPLOYABLE = frozenset({ReleaseState.PROMOTED, ReleaseState.PUBLISHED})
 
 
 class NothingSelectedError(NotFoundError):
@@ -106,7 +103,7 @@ def select_targets(
     parsed = selectors.parse(selector)
     row = products.get(session, product)
     release = releases.get(session, row, version)
-    _check_state(release)
+    check_state(release)
     chosen = _chosen(installations.everything(session, product_id=row.id), parsed, release, only)
     chosen, passed = _not_pinned(chosen, options)
     _check_one_off(chosen, options)
@@ -132,21 +129,6 @@ def select_targets(
 
 def _among(target: Target, only: Collection[int] | None) -> bool:
     return only is None or target.id in only
-
-
-def _check_state(release: Release) -> None:
-    if release.state in _DEPLOYABLE:
-        return
-    if release.state is ReleaseState.YANKED:
-        advice = f"It was yanked: {release.yank_reason or 'no reason given'}. Choose another version."
-    else:
-        advice = f"Promote it first: releaser promote {release.product.name} {release.version}."
-    raise RefusedError(
-        f"Release {release.version} of '{release.product.name}' is {release.state.value}, so it is not rolled out.",
-        rule="release-state",
-        advice=advice,
-        field="version",
-    )
 
 
 def _chosen(

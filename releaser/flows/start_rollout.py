@@ -15,6 +15,7 @@ from releaser.flows.move_update import move_update
 from releaser.flows.notice_gate import require_notices
 from releaser.flows.plan_rollout import body_hash, check_options, keep_plan
 from releaser.flows.ports import Facts, Ports
+from releaser.flows.refuse_release import check_state
 from releaser.store import moves, rollouts
 from releaser.store.plain import load
 from releaser.store.rollouts import Rollout
@@ -84,6 +85,7 @@ def release_rollout(
     `scheduled`: it waited for both already. Raises `RefusedError`, `TargetBusyError`.
     """
     now = ports.clock.now()
+    check_state(rollout.release)  # once more: it may have been yanked since the plan was made
     if not rollout.rehearsal:
         require_notices(session, rollout=rollout, now=now)
     begins_at = max(options.starts_at or now, now)

@@ -19,9 +19,12 @@ from releaser.flows.announce_notice import announce_notice
 from releaser.flows.approve_rollout import approve_rollout
 from releaser.flows.begin_rollout import begin_rollout
 from releaser.flows.give_way import TargetBusyError
+from releaser.flows.pause_rollout import pause_rollout
 from releaser.flows.plan_rollout import keep_again, plan_rollout
+from releaser.flows.resume_rollout import resume_rollout
 from releaser.flows.show_notice import show_notice
 from releaser.flows.start_rollout import TriggerReusedError
+from releaser.flows.yank_release import yank_release
 from releaser.store import installations, rollouts
 from releaser.store.installations import Host, Installation, Target
 from releaser.store.plain import dump, load, load_spec
@@ -211,6 +214,39 @@ def test_abort_of_one_that_gives_way_undoes_what_is_not_committed(vendor: Vendor
     vendor.clock.advance(timedelta(seconds=11))
     vendor.tick()
     assert vendor.show(newer)["state"] == "running"
+
+
+# Yanked releases
+
+
+def test_yanked_release_goes_to_nobody_else(vendor: Vendor) -> None:
+    vendor.announce("1.1")
+    rollout = vendor.start("1.1")["id"]
+    while vendor.states(rollout)["acme-cloud"] not in {"cutting_over", "verifying"}:
+        assert vendor.tick()
+    yank_release(vendor.ports, product="shop", version="1.1", reason="it eats data", by="rita")
+    vendor.work()
+    facts = vendor.show(rollout)
+    assert (facts["state"], facts["reason"]) == ("paused", "1.1 was yanked: it eats data")
+    assert [t["state"] for t in facts["targets"]] == ["succeeded", "pending", "pending"], (
+        "only the one at hand is ended"
+    )
+    with pytest.raises(RefusedError, match="it eats data") as refusal:
+        resume_rollout(vendor.ports, rollout_id=rollout, by="rita")
+    assert refusal.value.rule == "release-state"
+    abort_rollout(vendor.ports, rollout_id=rollout, by="rita")
+    vendor.work()
+    assert vendor.show(rollout)["state"] == "aborted"
+    assert vendor.running() == {**dict.fromkeys(INSTALLATIONS, "1.0"), "acme-cloud": "1.1"}
+
+
+def test_release_yanked_while_a_rollout_is_paused_is_not_rolled_out_further(vendor: Vendor) -> None:
+    vendor.announce("1.1")
+    rollout = vendor.start("1.1")["id"]
+    pause_rollout(vendor.ports, rollout_id=rollout, by="rita")
+    yank_release(vendor.ports, product="shop", version="1.1", reason="it eats data", by="rita")
+    with pytest.raises(RefusedError, match="rollout abort"):
+        resume_rollout(vendor.ports, rollout_id=rollout, by="rita")
 
 
 # A start in the future
