@@ -25,6 +25,10 @@ UNTOUCHED = frozenset({_U.FAILED, _U.SKIPPED})
 """How a roll-back ends that began before the cutover: what serves was never touched, whatever becomes of what was prepared."""
 
 
+LEFT_AS_IT_IS = "the version is not safe to roll back, so it was left as it is"
+"""Part of the reason of what failed behind its cutover and is for a person, who must not bring the old one back."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateView:
     """What is known of one update. `done` holds the steps done in this attempt, `passed` the gates passed.
@@ -95,10 +99,7 @@ def way_out(back: MoveTo, *, state: UpdateState, one_way: bool) -> MoveTo:
     """The roll-back, or where the version is not safe to roll back and may have run: what stops for a person."""
     if not one_way or state not in BEING_CUT_OVER:
         return back
-    reason = (
-        f"{back.reason}; the version is not safe to roll back, so it was left as it is: roll a mended version out there"
-    )
-    return MoveTo(to=_U.INCONSISTENT, reason=reason)
+    return MoveTo(to=_U.INCONSISTENT, reason=f"{back.reason}; {LEFT_AS_IT_IS}: roll a mended version out there")
 
 
 def _next_action(update: UpdateView, *, now: datetime) -> Action:

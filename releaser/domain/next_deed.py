@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from releaser.domain.advance import LEFT_AS_IT_IS
 from releaser.domain.rollout import AT_WORK, UPDATE_FAILED, RolloutState, UpdateState
 
 _TRIED_AGAIN = "trying again"
@@ -22,7 +23,8 @@ def next_deed(
     blocked: bool = False,
 ) -> str:
     """The sentence, empty where nothing is left to do. `targets` are name, state and remark of each; `again` deploys once more."""
-    unclear = [name for name, one, _ in targets if one is UpdateState.INCONSISTENT]
+    left = [name for name, one, told in targets if one is UpdateState.INCONSISTENT and LEFT_AS_IT_IS in told]
+    unclear = [name for name, one, told in targets if one is UpdateState.INCONSISTENT and LEFT_AS_IT_IS not in told]
     if state in {RolloutState.RUNNING, RolloutState.ROLLING_BACK, RolloutState.STOPPING}:
         held = [name for name, one, told in targets if one in AT_WORK and told.startswith(_TRIED_AGAIN)]
         give_up = f", or give up: releaser rollout abort {rollout}" if state is RolloutState.RUNNING else ""
@@ -31,8 +33,8 @@ def next_deed(
         return f"Let it go on: releaser rollout resume {rollout}, or give up: releaser rollout abort {rollout}."
     if state is RolloutState.AWAITING_APPROVAL:
         return f"Look at the plan and approve it: releaser rollout approve {rollout}."
-    if unclear:
-        return f"Look at the host of {_named(unclear)}: bring up the container that should serve, or remove both. Then: {again}."
+    if left or unclear:
+        return " ".join(filter(None, (_over_what_was_left(left), _by_hand(unclear, again=again, blocked=blocked))))
     if state not in {RolloutState.FAILED, RolloutState.ROLLED_BACK}:
         return ""
     if blocked:
@@ -40,6 +42,23 @@ def next_deed(
     failed = [name for name, one, _ in targets if one in UPDATE_FAILED]
     about = f"what the remark of {_named(failed)} names" if failed else "what stopped it"
     return f"Mend {about}, then: releaser rollout retry {rollout}."
+
+
+def _over_what_was_left(names: Collection[str]) -> str:
+    """Neither the old version nor the same one: what was converted stays so, and what failed fails again."""
+    if not names:
+        return ""
+    return (
+        f"Leave what runs at {_named(names)}, for it is not safe to roll back: "
+        "release a mended version with a higher number and roll that one out there with `releaser deploy`."
+    )
+
+
+def _by_hand(names: Collection[str], *, again: str, blocked: bool) -> str:
+    if not names:
+        return ""
+    lifted = " Before that have the block lifted, or roll a mended version out instead." if blocked else ""
+    return f"Look at the host of {_named(names)}: bring up the container that should serve, or remove both. Then: {again}.{lifted}"
 
 
 def _named(names: Collection[str]) -> str:

@@ -12,6 +12,7 @@ from releaser.domain.spec import TargetSpec
 from releaser.domain.version import Version
 from releaser.domain.way import RequiredStop
 
+NO_WAY_BACK = "no-way-back"
 RETRIES = 3
 """So many checks in a row that fail are a verdict: the engine's HEALTHCHECK as we declare it, and our own probe."""
 
@@ -40,14 +41,18 @@ def too_short_soak(spec: TargetSpec, *, installation: str) -> Iterator[Refusal]:
 def no_way_back(
     one_ways: Sequence[RequiredStop], *, running: Version, upto: Version, installation: str
 ) -> Iterator[Refusal]:
-    """Going back behind a version that is not safe to roll back."""
-    for one in one_ways:
-        if upto < one.version <= running:
-            yield Refusal(
-                rule="no-way-back",
-                detail=f"Installation '{installation}' runs {running}, and {one.version} is not safe to roll back: {one.reason}",
-                advice=f"Roll a version out that is newer than {running.text} and mended.",
-                about="version",
-                installation=installation,
-            )
-            return
+    """Going back behind a version that is not safe to roll back. What `running` is may have failed there and been left."""
+    one = crossed(one_ways, newer=running, older=upto)
+    if one is not None:
+        yield Refusal(
+            rule=NO_WAY_BACK,
+            detail=f"At installation '{installation}' {running} was brought up, and {one.version} is not safe to roll back: {one.reason}",
+            advice=f"Roll a version out that is newer than {running.text} and mended.",
+            about="version",
+            installation=installation,
+        )
+
+
+def crossed(one_ways: Sequence[RequiredStop], *, newer: Version, older: Version) -> RequiredStop | None:
+    """The version that is not safe to roll back and that a way back from the `newer` to the `older` one goes behind, if any."""
+    return next((one for one in one_ways if older < one.version <= newer), None)

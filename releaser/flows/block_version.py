@@ -17,7 +17,7 @@ _LONGEST = 2000
 
 
 def block_version(session: Session, rollout: Rollout, *, now: datetime, ill: str = "") -> None:
-    """Block the version of a rollout that turned back after a cutover, or where it fell `ill` while it was watched. Repeatable.
+    """Block the version of a rollout that turned back after a cutover, could not, or where it fell `ill` while it was watched. Repeatable.
 
     What could only not be prepared (a registry that is down, a full disk) says nothing of the version, and a person who aborts
     says so by a reason of their own: neither blocks. Nor does scaling that fails: the version runs there as before.
@@ -45,7 +45,7 @@ def block_version(session: Session, rollout: Rollout, *, now: datetime, ill: str
 
 
 def _turned_back(session: Session, rollout: Rollout) -> str:
-    """Where something was rolled back behind its cutover, and why; empty when nowhere."""
+    """Where something failed behind its cutover, whether it was rolled back or could not be, and why; empty when nowhere."""
     failed = session.scalars(
         select(TargetUpdate)
         .where(
@@ -56,4 +56,9 @@ def _turned_back(session: Session, rollout: Rollout) -> str:
         .order_by(TargetUpdate.finished_at, TargetUpdate.position)
         .limit(1)
     ).first()
-    return f"was turned back at {failed.target.installation.name}: {failed.reason}" if failed is not None else ""
+    if failed is None:
+        return ""
+    name = failed.target.installation.name
+    if failed.state is UpdateState.INCONSISTENT:
+        return f"failed at {name}, where it could not be turned back: {failed.reason}"
+    return f"was turned back at {name}: {failed.reason}"

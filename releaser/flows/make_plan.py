@@ -5,7 +5,7 @@ Reads and looks only; writing a plan down is `plan_rollout`'s and `start_rollout
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,11 +17,11 @@ from releaser.domain.drift import (
     in_words,
 )
 from releaser.domain.plan import Plan, PlannedTarget, Refusal, RolloutOptions
-from releaser.domain.plan_rules import too_short_soak
+from releaser.domain.plan_rules import NO_WAY_BACK, crossed, no_way_back, too_short_soak
 from releaser.domain.spec import ContainerSpec, TargetSpec
 from releaser.domain.target import Assignment, Desired, Health, Observation, Step
-from releaser.domain.version import Scheme, parse
-from releaser.errors import OutsideError, RefusedError
+from releaser.domain.version import Scheme, Version, parse
+from releaser.errors import InvalidError, OutsideError, RefusedError
 from releaser.flows.ports import Ports
 from releaser.flows.predict_plan import predict_plan
 from releaser.flows.resolve_images import resolve_images
@@ -80,10 +80,16 @@ def make_plan(
         options=options,
         targets=tuple(target for target, _ in planned),
         passed=selected.passed,
-        refusals=(*selected.refusals, *(one for _, refused in planned for one in refused)),
+        refusals=_refusals(selected, (one for _, refused in planned for one in refused)),
         newest_target=selected.newest_target,
     )
     return predict_plan(ports, plan)
+
+
+def _refusals(selected: Selected, seen: Iterable[Refusal]) -> tuple[Refusal, ...]:
+    """What rules say by what is recorded, then by what was seen; no rule says the same of an installation twice."""
+    known = {(one.rule, one.installation) for one in selected.refusals if one.rule == NO_WAY_BACK}
+    return (*selected.refusals, *(one for one in seen if (one.rule, one.installation) not in known))
 
 
 def _wanted(chosen: Chosen, desired: Desired) -> _Wanted:
@@ -156,7 +162,10 @@ def _planned(
     steps: tuple[Step, ...] = ()
     refused: tuple[Refusal, ...] = ()
     if not look.installed:
-        refused = tuple(too_short_soak(desired.spec, installation=chosen.installation))
+        refused = (
+            *too_short_soak(desired.spec, installation=chosen.installation),
+            *_gone_back(one, look, selected),
+        )
         try:
             steps = driver.plan(desired=desired, previous=previous, observed=observation)
         except RefusedError as error:
@@ -178,14 +187,40 @@ def _planned(
         seen=not look.fault,
         differences=look.found,
         contract=chosen.contract,
-        one_way="" if _keeps_version(desired, previous) else selected.one_way,
+        one_way=_one_way(desired, previous, selected),
     )
     return planned, refused
 
 
-def _keeps_version(desired: Desired, previous: Desired | None) -> bool:
-    """Whether the version runs already: what it converted is converted, and the way back leads to itself."""
-    return previous is not None and previous.version == desired.version
+def _gone_back(one: _Wanted, look: _Seen, selected: Selected) -> Iterator[Refusal]:
+    """Whatever is recorded: what was seen to run there may be what must not be gone back behind."""
+    serving = look.observation.serving if look.observation is not None else None
+    running = _parsed(serving.version if serving is not None else None, selected.scheme)
+    if running is not None:
+        upto = parse(one.assignment.desired.version, scheme=selected.scheme)
+        yield from no_way_back(selected.one_ways, running=running, upto=upto, installation=one.chosen.installation)
+
+
+def _parsed(version: str | None, scheme: Scheme) -> Version | None:
+    """What a container says that it is need not be a version of ours."""
+    try:
+        return parse(version, scheme=scheme) if version else None
+    except InvalidError:
+        return None
+
+
+def _one_way(desired: Desired, previous: Desired | None, selected: Selected) -> str:
+    """Why this update must not be rolled back behind its cutover, empty where it may: also where the way back goes behind another one.
+
+    Where the version runs already, what it converted is converted, and the way back leads to itself.
+    """
+    if previous is None:
+        return selected.one_way
+    if previous.version == desired.version:
+        return ""
+    newer, older = (_parsed(one.version, selected.scheme) for one in (desired, previous))
+    passed = crossed(selected.one_ways, newer=newer, older=older) if newer and older else None
+    return selected.one_way or (passed.reason if passed is not None else "")
 
 
 def _refusal(error: RefusedError, installation: str) -> Refusal:

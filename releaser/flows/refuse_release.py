@@ -40,7 +40,7 @@ def refuse_release(session: Session, release: Release, chosen: Sequence[Installa
     """Every refusal: of the version itself, then by installation. Nothing is raised."""
     yield from _blocked(session, release)
     yield from _passed_stops(chosen, release, ways.required_stops(session, release.product))
-    yield from _gone_back(chosen, release, ways.one_ways(session, release.product))
+    yield from _gone_back(session, chosen, release, ways.one_ways(session, release.product))
 
 
 def _blocked(session: Session, release: Release) -> Iterator[Refusal]:
@@ -63,14 +63,22 @@ def blocked_refusal(block: Block) -> Refusal:
     )
 
 
-def _gone_back(chosen: Sequence[Installation], release: Release, one_ways: Sequence[RequiredStop]) -> Iterator[Refusal]:
+def _gone_back(
+    session: Session, chosen: Sequence[Installation], release: Release, one_ways: Sequence[RequiredStop]
+) -> Iterator[Refusal]:
+    """By what is recorded to run there, and by what failed there and was left as it is."""
+    if not one_ways:
+        return
     scheme = release.product.scheme
-    upto = parse(release.version, scheme=scheme)
-    for installation in chosen if one_ways else ():
-        for running in sorted({target.version for target in installation.targets if target.version})[-1:]:
-            yield from no_way_back(
-                one_ways, running=parse(running, scheme=scheme), upto=upto, installation=installation.name
-            )
+    left = ways.left_as_it_is(session, [target.id for one in chosen for target in one.targets])
+    for installation in chosen:
+        there = {
+            version for target in installation.targets for version in (target.version, left.get(target.id)) if version
+        }
+        if there:
+            newest = max(parse(version, scheme=scheme) for version in there)
+            upto = parse(release.version, scheme=scheme)
+            yield from no_way_back(one_ways, running=newest, upto=upto, installation=installation.name)
 
 
 def _passed_stops(

@@ -21,9 +21,10 @@ from releaser.domain.spec import AnySpec
 from releaser.domain.target import Desired, DriverName
 from releaser.domain.version import Scheme, parse
 from releaser.domain.waves import split
+from releaser.domain.way import RequiredStop
 from releaser.errors import InvalidError, NotFoundError, RefusedError
 from releaser.flows.refuse_release import check_state, refuse_release
-from releaser.store import drifts, installations, pins, products, releases
+from releaser.store import drifts, installations, pins, products, releases, ways
 from releaser.store.installations import Installation, Target
 from releaser.store.plain import load_spec
 from releaser.store.releases import Release
@@ -76,7 +77,8 @@ class Chosen:
 class Selected:
     """What was selected; `known` are the images that the candidate recorded, by module (image with tag, digest).
 
-    `one_way` says why the version is not safe to roll back, where it is not; no target is newer than `newest_target`.
+    `one_way` says why the version is not safe to roll back, where it is not, and `one_ways` are all versions of the product that
+    are not; no target is newer than `newest_target`.
     """
 
     version: str
@@ -87,6 +89,7 @@ class Selected:
     refusals: tuple[Refusal, ...]
     known: Mapping[int, tuple[str, str]]
     one_way: str
+    one_ways: tuple[RequiredStop, ...]
     newest_target: int
 
 
@@ -123,6 +126,7 @@ def select_targets(
         refusals=tuple(refuse_release(session, release, chosen)),
         known={image.module_id: (image.image, image.digest) for image in release.images},
         one_way=release.one_way_reason,
+        one_ways=ways.one_ways(session, row),
         newest_target=installations.newest_target(session),
     )
 

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Result, Select, String, case, func, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
+from releaser.domain.advance import LEFT_AS_IT_IS
 from releaser.domain.experience import Prediction
 from releaser.domain.rollout import AT_WORK, UPDATE_ENDED, UPDATE_FAILED, UpdateState
 from releaser.store.customers import Customer
@@ -185,6 +186,16 @@ def waiting(session: Session, rollout_id: int) -> list[dict[str, Any]]:
         .limit(20)
     )
     return [dict(row) for row in session.execute(query).mappings()]
+
+
+def has_left(session: Session, rollout_id: int) -> bool:
+    """Whether a target failed and was left as it is, because its version is not safe to roll back."""
+    query = select(TargetUpdate.id).where(
+        TargetUpdate.rollout_id == rollout_id,
+        TargetUpdate.state == UpdateState.INCONSISTENT,
+        TargetUpdate.reason.contains(LEFT_AS_IT_IS, autoescape=True),
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def longest_stop(session: Session, rollout_id: int) -> dict[str, float | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select, update
@@ -53,6 +53,22 @@ def one_ways(session: Session, product: Product) -> tuple[RequiredStop, ...]:
     return tuple(
         RequiredStop(version=parse(row.version, scheme=product.scheme), reason=row.one_way_reason) for row in rows
     )
+
+
+def left_as_it_is(session: Session, target_ids: Collection[int]) -> dict[int, str]:
+    """By target the version that the newest cutover there brought up and that nothing took away again, though it failed."""
+    newest = (
+        select(func.max(TargetUpdate.id))
+        .where(TargetUpdate.cut_over, TargetUpdate.state.in_((UpdateState.SUCCEEDED, UpdateState.INCONSISTENT)))
+        .group_by(TargetUpdate.target_id)
+    )
+    rows = session.execute(
+        select(TargetUpdate.target_id, TargetUpdate.desired["version"].as_string()).where(
+            TargetUpdate.id.in_(newest), TargetUpdate.state == UpdateState.INCONSISTENT
+        )
+    )
+    wanted = set(target_ids)
+    return {target_id: version for target_id, version in rows if target_id in wanted}
 
 
 def required_stops(session: Session, product: Product) -> tuple[RequiredStop, ...]:

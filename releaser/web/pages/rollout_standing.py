@@ -51,6 +51,7 @@ def standing_in(session: Session, rollout_id: int) -> Standing:
         "one_off": bool(plan["options"].get("one_off")),
         "passed": plan["passed"],
         "blocked": blocks.of_rollout(session, rollout_id) is not None,
+        "has_left": bool(counts["inconsistent"]) and rollout_view.has_left(session, rollout_id),
         "late": rollouts.late(session, rollout_id),
         "is_over": is_over(head["state"]),
         "is_small": counts.total() <= SMALL,

@@ -26,6 +26,9 @@ _NEXT = {
     "inconsistent": mark(
         "Look at the hosts of what needs a person: bring the service up there or remove it, then roll out again."
     ),
+    "left": mark(
+        "Leave what runs where a person is needed, for it is not safe to roll back: release a mended version with a higher number and roll it out there."
+    ),
     "aborted": mark("What is left is rolled out anew."),
     "superseded": mark("Nothing: a newer rollout took its place."),
     "succeeded": mark("Nothing: everything is done."),
@@ -99,10 +102,12 @@ def rank_word(rank: str, t: Translator) -> str:
     return t(_RANKS[rank])
 
 
-def next_of(state: str, t: Translator, *, pause_reason: str | None = None, inconsistent: int = 0) -> str:
+def next_of(
+    state: str, t: Translator, *, pause_reason: str | None = None, inconsistent: int = 0, has_left: bool = False
+) -> str:
     """What has to happen next, and that nothing has to where it goes on by itself."""
     if inconsistent and state in {"failed", "rolled_back", "aborted", "paused"}:
-        return t(_NEXT["inconsistent"])
+        return t(_NEXT["left" if has_left else "inconsistent"])
     found = _NEXT.get(f"{state}_{pause_reason}") or _NEXT.get(state)
     return t(found) if found else t("It is “{state}”: this page does not know what that asks for.", state=state)
 

@@ -142,7 +142,11 @@ class Say:
         """What a rollout needs next."""
         inconsistent = rollout["counts"].get("inconsistent", 0)
         return rollout_words.next_of(
-            rollout["state"], self._t, pause_reason=rollout["pause_reason"], inconsistent=inconsistent
+            rollout["state"],
+            self._t,
+            pause_reason=rollout["pause_reason"],
+            inconsistent=inconsistent,
+            has_left=rollout.get("has_left", False),
         )
 
     def waits(self, what: str | None) -> str:
