@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from releaser.domain.rollout import UpdateState
-from releaser.domain.spec import SwarmSpec
+from releaser.domain.spec import ContainerSpec, SwarmSpec
 from releaser.domain.target import Desired, Step
 
 PREPARE_FOR = timedelta(minutes=15)
@@ -23,6 +23,8 @@ OFFLINE_FOR = timedelta(seconds=30)
 """While it is prepared nothing is lost yet: a host that does not answer is not waited for longer."""
 FAILING_PROBES = 3
 MARGIN_FOR = timedelta(seconds=60)
+UNATTENDED_FOR = timedelta(seconds=60)
+"""Who works looks every few seconds: a deadline that passed so long ago without anybody looking passed while nobody worked."""
 
 
 def limit_of(
@@ -40,6 +42,11 @@ def limit_of(
     if state is UpdateState.ROLLING_BACK:
         return max(ROLL_BACK_FOR, max(gate_limit(one) for one in versions) + stops_for + MARGIN_FOR)
     return None
+
+
+def passed_unattended(deadline_at: datetime | None, *, now: datetime) -> bool:
+    """Whether nobody worked when the deadline passed: that time was not the target's, so it is given its limit anew."""
+    return deadline_at is not None and now >= deadline_at + UNATTENDED_FOR
 
 
 def gate_limit(desired: Desired) -> timedelta:
@@ -68,8 +75,10 @@ def soaking_deadline(desired: Desired, previous: Desired | None, *, answered: bo
 
 
 def _stopping(version: Desired) -> timedelta:
-    """How long stopping all of a version may take; swarm stops group after group in one step."""
+    """How long draining and stopping all of a version may take; swarm stops group after group in one step."""
     grace_for = timedelta(seconds=version.spec.stop_grace_s)
+    if isinstance(version.spec, ContainerSpec) and version.spec.front is not None:
+        return grace_for + timedelta(seconds=version.spec.front.drain_s)
     if isinstance(version.spec, SwarmSpec) and version.spec.parallel:
         return grace_for * -(-version.spec.replicas // version.spec.parallel)
     return grace_for

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from releaser.domain.rollout import UpdateState
 from releaser.domain.target import Assignment, Desired, Health, Step, Verdict
-from releaser.domain.time_limits import extended, gate_limit, limit_of, soaking_deadline
+from releaser.domain.time_limits import extended, gate_limit, limit_of, passed_unattended, soaking_deadline
 from releaser.store import rollout_work
 from releaser.store.plain import load
 from releaser.store.rollouts import TargetUpdate
@@ -23,8 +23,9 @@ def mind_deadline(session: Session, update: TargetUpdate, *, now: datetime) -> N
 
 
 def deadline_of(update: TargetUpdate, *, now: datetime) -> datetime | None:
-    """The update's deadline; what queued until now begins only now, so that no queue uses its time up."""
-    if update.deadline_at is not None or update.state is UpdateState.SOAKING:
+    """The update's deadline; what queued until now, or was left by all for long, begins only now: neither uses its time up."""
+    taken_up = update.deadline_at is not None and not passed_unattended(update.deadline_at, now=now)
+    if taken_up or update.state is UpdateState.SOAKING:
         return update.deadline_at
     limit = limit_of(
         update.state,
@@ -32,7 +33,7 @@ def deadline_of(update: TargetUpdate, *, now: datetime) -> datetime | None:
         previous=load(Desired, update.previous) if update.previous else None,
         cut_over=update.cut_over,
     )
-    return now + limit if limit is not None else None
+    return now + limit if limit is not None else update.deadline_at
 
 
 def deadline_after(update: TargetUpdate, step: Step, *, assignment: Assignment, now: datetime) -> datetime | None:

@@ -210,3 +210,27 @@ def test_controller_that_lost_the_target_lets_go_and_the_younger_one_ends_the_up
     assert acted == acted[:1], "who lost the target acts no more"
     assert losing.show(rollout)["state"] == "succeeded"
     assert losing.running() == {**dict.fromkeys(INSTALLATIONS, "1.0"), "globex-own": "1.1"}
+
+
+@pytest.mark.parametrize(
+    ("version", "at", "ends"),
+    [
+        # Its notice is over by then: it is prepared, and waits for another.
+        ("1.1", "preparing", "waiting"),
+        ("1.1", "cutting_over", "succeeded"),
+        ("1.1", "committing", "succeeded"),
+        ("1.2", "rolling_back", "rolled_back"),
+    ],
+)
+def test_nobody_worked_for_hours_in_the_middle_what_was_begun_is_still_finished(
+    vendor: Vendor, version: str, at: str, ends: str
+) -> None:
+    """The service was switched off; that time was not the target's."""
+    vendor.announce(version, to="installation=acme-cloud")
+    rollout = vendor.start(version, to="installation=acme-cloud")["id"]
+    while vendor.states(rollout)["acme-cloud"] != at:
+        assert vendor.tick(), "the state must be reached"
+    vendor.tick()
+    vendor.clock.advance(timedelta(hours=3))
+    vendor.work()
+    assert vendor.states(rollout) == {"acme-cloud": ends}, vendor.show(rollout)["targets"][0]["reason"]
