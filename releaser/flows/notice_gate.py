@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, contains_eager, lazyload
 
 from releaser.domain.notice import STANDING, NoticeState
 from releaser.domain.rollout import UPDATE_GOOD, UpdateState
-from releaser.domain.target import Step, Stop, planned_stop
+from releaser.domain.target import Phase, Step, Stop, planned_stop
 from releaser.errors import RefusedError
 from releaser.store import notices
 from releaser.store.notices import Notice, NoticeInstallation
@@ -91,7 +91,9 @@ def require_notices(session: Session, *, rollout: Rollout, now: datetime) -> Non
 
 
 def _stops(update: TargetUpdate) -> bool:
-    return planned_stop(load(Step, step) for step in update.steps)[0] is not Stop.NONE
+    """Whether the update itself does; how an earlier attempt went back is no work that is planned."""
+    steps = (load(Step, step) for step in update.steps)
+    return planned_stop(step for step in steps if step.phase is not Phase.ROLL_BACK)[0] is not Stop.NONE
 
 
 def _covered(session: Session, rollout: Rollout, update: TargetUpdate, *, now: datetime) -> bool:
@@ -113,7 +115,8 @@ def _refused(session: Session, rollout: Rollout, missing: list[TargetUpdate]) ->
         n for n in notices.of_rollout(session, rollout.id) if n.state is NoticeState.DRAFT or n.state in STANDING
     ]
     notice_id = waiting[-1].id if waiting else None
-    command = f"releaser notice announce {notice_id}" if waiting else "releaser plan … --save"
+    again = f"releaser plan {rollout.product.name} {rollout.release.version} --to '{rollout.selector}'"
+    command = f"releaser notice announce {notice_id}" if waiting else again
     return NoticeRequiredError(
         f"Rollout {rollout.id} stops {shown}, and no announced notice covers that.",
         rule="notice-required",

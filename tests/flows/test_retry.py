@@ -13,6 +13,7 @@ from releaser.domain.spec import ContainerSpec, Order
 from releaser.domain.target import Assignment, Phase, Step
 from releaser.errors import OutsideError, RefusedError
 from releaser.flows.retry_rollout import retry_rollout
+from releaser.flows.unblock_release import unblock_release
 from releaser.flows.yank_release import yank_release
 from releaser.store import installations, rollouts
 from releaser.store.plain import dump, load_spec
@@ -138,3 +139,32 @@ def test_retry_of_what_was_approved_is_refused_when_it_would_be_another_plan(ven
         target.spec = dump(replace(load_spec(target.spec), soak_s=7.0))
         rollouts.get(session, rollout).needs_approval = True
     assert refused(vendor, rollout).rule == "plan-changed"
+
+
+def test_first_installation_that_failed_is_tried_again_without_a_notice(tmp_path: Path) -> None:
+    with FakeEngine() as engine:
+        database = Database(f"sqlite:///{tmp_path / 'store.db'}")
+        metadata.create_all(database.engine)
+        vendor = vendor_on(database, engine, tmp_path)
+        declared = {name: probe(vendor, name, port=1) for name in INSTALLATIONS}
+        rollout = vendor.start("1.0")["id"]
+        vendor.work()
+        assert vendor.show(rollout)["state"] == "rolled_back"
+        for name, before in declared.items():
+            probe(vendor, name, port=before)
+        unblock_release(vendor.ports, product="shop", version="1.0", reason="a wrong probe", by="rita")
+        retry_rollout(vendor.ports, rollout_id=rollout, by="rita")
+        vendor.work()
+        assert vendor.show(rollout)["state"] == "succeeded", "nothing runs there, so nothing stops and nobody is told"
+        assert set(vendor.running()) == set(INSTALLATIONS)
+        vendor.close()
+
+
+def probe(vendor: Vendor, name: str, *, port: int) -> int:
+    """Declare where its health is asked for; tells where it was."""
+    with vendor.ports.database.transaction() as session:
+        target = installations.get(session, name).targets[0]
+        spec = load_spec(target.spec)
+        url, before = "http://127.0.0.1:{}/healthz", INSTALLATIONS[name][1]
+        target.spec = dump(replace(spec, health=replace(spec.health, http=url.format(port))))
+    return before
