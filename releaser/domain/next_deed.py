@@ -21,6 +21,7 @@ def next_deed(
     targets: Collection[tuple[str, UpdateState, str]],
     again: str,
     blocked: bool = False,
+    yanked: bool = False,
 ) -> str:
     """The sentence, empty where nothing is left to do. `targets` are name, state and remark of each; `again` deploys once more."""
     left = [name for name, one, told in targets if one is UpdateState.INCONSISTENT and LEFT_AS_IT_IS in told]
@@ -29,6 +30,8 @@ def next_deed(
         held = [name for name, one, told in targets if one in AT_WORK and told.startswith(_TRIED_AGAIN)]
         give_up = f", or give up: releaser rollout abort {rollout}" if state is RolloutState.RUNNING else ""
         return f"{_named(held)} goes on by itself once what its remark names is mended{give_up}." if held else ""
+    if state is RolloutState.PAUSED and yanked:
+        return f"Its release was yanked, so end it: releaser rollout abort {rollout}; then roll another version out."
     if state is RolloutState.PAUSED:
         return f"Let it go on: releaser rollout resume {rollout}, or give up: releaser rollout abort {rollout}."
     if state is RolloutState.AWAITING_APPROVAL:
@@ -37,6 +40,8 @@ def next_deed(
         return " ".join(filter(None, (_over_what_was_left(left), _by_hand(unclear, again=again, blocked=blocked))))
     if state not in {RolloutState.FAILED, RolloutState.ROLLED_BACK}:
         return ""
+    if yanked:
+        return "Its release was yanked: roll another version out with `releaser deploy`."
     if blocked:
         return f"Release a mended version, or have the block lifted; then: releaser rollout retry {rollout}."
     failed = [name for name, one, _ in targets if one in UPDATE_FAILED]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from releaser.domain.next_deed import next_deed
+from releaser.domain.release import ReleaseState
 from releaser.domain.rollout import RolloutState, UpdateState
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.report_rehearsal import report_rehearsal
@@ -27,11 +28,11 @@ def show_rollout(ports: Ports, *, rollout_id: int) -> Facts:
         block = blocks.standing(session, rollout.release_id)
         facts["blocked"] = blocks.facts(block) if block else None
         facts["notices"] = [notice.id for notice in notices.of_rollout(session, rollout_id)]
-        facts["next"] = _next(facts)
+        facts["next"] = _next(facts, yanked=rollout.release.state is ReleaseState.YANKED)
         return facts
 
 
-def _next(facts: Facts) -> str:
+def _next(facts: Facts, *, yanked: bool) -> str:
     """What a person can do next."""
     return next_deed(
         rollout=facts["id"],
@@ -39,6 +40,7 @@ def _next(facts: Facts) -> str:
         targets=[(t["installation"], UpdateState(t["state"]), t["reason"]) for t in facts["targets"]],
         again=f"releaser deploy {facts['product']} {facts['version']} --to {facts['selector']}",
         blocked=facts["blocked"] is not None,
+        yanked=yanked,
     )
 
 

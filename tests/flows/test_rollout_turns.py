@@ -234,6 +234,7 @@ def test_yanked_release_goes_to_nobody_else(vendor: Vendor) -> None:
     with pytest.raises(RefusedError, match="it eats data") as refusal:
         resume_rollout(vendor.ports, rollout_id=rollout, by="rita")
     assert refusal.value.rule == "release-state"
+    assert "rollout abort" in facts["next"], "a person is told of the one way out"
     abort_rollout(vendor.ports, rollout_id=rollout, by="rita")
     vendor.work()
     assert vendor.show(rollout)["state"] == "aborted"

@@ -37,6 +37,8 @@ REASONS = {
     "wave 1 fell ill while it was watched: shop-1: gone": "волна 1 дала сбой во время наблюдения: shop-1: gone",
     "freeze 3 (year end) was overridden: a security fix": "заморозка 3 (year end) не применяется: a security fix",
     "wave 1 is done, and somebody has to let wave 2 begin": "волна 1 закончена, волну 2 кто-то должен разрешить",
+    "1.1 was yanked: it eats data": "1.1 отозвана: it eats data",
+    "could not begin yet: rollout 4 has not ended": "пока не может начаться: развёртывание 4 ещё не закончено",
     "1 of 2 tasks of web run what is wanted; one is pending": "web: нужное выполняют задачи: 1 из 2; one is pending",
 }
 

@@ -16,6 +16,7 @@ _PLAIN = {
     "what is there changed since the plan was approved": mark("what is there changed since the plan was approved"),
     "rehearsed: every target could be prepared": mark("rehearsed: every target could be prepared"),
     "nothing stops": mark("nothing stops"),
+    "is not meant any more": mark("is not meant any more"),
     "the state before is back": mark("the state before is back"),
     "nothing runs, as before the rollout": mark("nothing runs, as before the rollout"),
     "the engine did not answer": mark("the engine did not answer"),
@@ -36,6 +37,7 @@ _LEADING = {
     "could not be rolled back: ": mark("could not be rolled back: {why}"),
     "left over: ": mark("left over: {why}"),
     "trying again: ": mark("trying again: {why}"),
+    "could not begin yet: ": mark("could not begin yet: {why}"),
 }
 _NAME = r"(?P<name>\S+)"
 _LOG = r"(?: \(exit code (?P<code>\S+): (?P<log>.*)\))?"
@@ -108,6 +110,8 @@ _FORMS = tuple(
         (r"(?P<n>\d+) requests are still under way", mark("requests still under way: {n}")),
         (r"(?P<n>\d+) requests are cut off after (?P<s>\S+) s", mark("requests cut off after {s} s: {n}")),
         (r"(?P<version>\S+) was yanked", mark("{version} was yanked")),
+        (r"(?P<version>\S+) was yanked: (?P<why>.*)", mark("{version} was yanked: {why}")),
+        (r"rollout (?P<n>\d+) has not ended", mark("rollout {n} has not ended")),
         (r"freeze (?P<n>\d+) until (?P<when>\S+ \S+): (?P<why>.*)", mark("freeze {n} until {when}: {why}")),
         (r"rollout (?P<n>\d+) is at work at the customer", mark("rollout {n} is at work at the customer")),
         (r"announced for (?P<when>\S+ \S+)", mark("announced for {when}")),
@@ -137,7 +141,6 @@ _FORMS = tuple(
             r"superseded by rollout (?P<n>\d+) of (?P<version>\S+)",
             mark("rollout {n} of {version} took its place"),
         ),
-        (r"could not begin yet: (?P<why>.*)", mark("could not begin yet: {why}")),
         (
             r"could not begin by (?P<when>\S+ \S+), so plan it again: (?P<why>.*)",
             mark("could not begin by {when}, so it has to be planned again: {why}"),
