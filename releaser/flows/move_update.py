@@ -102,7 +102,7 @@ def _entering(update: TargetUpdate, to: UpdateState, *, now: datetime) -> dict[s
     if to is _U.ROLLING_BACK:
         return {"deadline_at": None, "soak_until_at": None}
     # Until the rollout moves it on nobody works at it; then anybody may, not only who prepared it.
-    return {"deadline_at": None, "lease_until_at": now}
+    return {"deadline_at": None, "lease_until_at": None}
 
 
 def _steps_back(update: TargetUpdate, driver: Driver) -> list[dict[str, object]]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, Table, Update, bindparam, func, or_, select
+from sqlalchemy import Engine, Interval, Table, Update, bindparam, func, or_, select
 from sqlalchemy.orm import Session, defer, joinedload, lazyload
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -24,7 +24,7 @@ from releaser.domain.target import DriverName
 from releaser.store.customers import Customer
 from releaser.store.installations import Host, Installation, Target
 from releaser.store.products import Module, Product
-from releaser.store.rollouts import Rollout, TargetUpdate, Wave
+from releaser.store.rollouts import Rollout, TargetUpdate, Wave, lease_end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -343,22 +343,28 @@ def runnable(session: Session, *, now: datetime) -> Sequence[int]:
 
 _ROWS = cast("Table", TargetUpdate.__table__)
 _TARGETS = cast("Table", Target.__table__)
-_KEEP = (
-    _ROWS.update()
-    .where(
-        _ROWS.c.id == bindparam("of"),
-        _ROWS.c.state == bindparam("read"),
-        or_(
-            _ROWS.c.lease_owner == "",
-            _ROWS.c.lease_owner == bindparam("mine"),
-            _ROWS.c.lease_until_at < bindparam("at"),
-        ),
-    )
-    .values(lease_owner=bindparam("mine"), lease_until_at=bindparam("until"), deadline_at=bindparam("due"))
-)
-_TAKE = _KEEP.values(generation=bindparam("newer"))
 _GENERATION = select(_TARGETS.c.generation).where(_TARGETS.c.id == bindparam("target_id"))
 _STAMP = _TARGETS.update().where(_TARGETS.c.id == bindparam("target_id")).values(generation=bindparam("newer"))
+
+
+@cache
+def _keeping(*, by_server: bool) -> Update:
+    """Leases of many machines are measured by the server's clock; where there is one machine, by its own."""
+    at = lease_end(timedelta(0)) if by_server else bindparam("at")
+    until = lease_end(bindparam("lease_for", type_=Interval)) if by_server else bindparam("until")
+    held = or_(
+        _ROWS.c.lease_owner == "",
+        _ROWS.c.lease_owner == bindparam("mine"),
+        _ROWS.c.lease_until_at.is_(None),
+        _ROWS.c.lease_until_at < at,
+    )
+    found = _ROWS.update().where(_ROWS.c.id == bindparam("of"), _ROWS.c.state == bindparam("read"), held)
+    return found.values(lease_owner=bindparam("mine"), lease_until_at=until, deadline_at=bindparam("due"))
+
+
+@cache
+def _taking(*, by_server: bool) -> Update:
+    return _keeping(by_server=by_server).values(generation=bindparam("newer"))
 
 
 def claim(
@@ -366,23 +372,18 @@ def claim(
 ) -> bool:
     """Take the lease of an update, or keep it; a new owner gets a new generation. False when another one holds it.
 
-    `deadline_at` is kept with it: what queued for somebody has none before.
+    `deadline_at` is kept with it: what queued for somebody has none before. On PostgreSQL the lease begins by the server's clock.
     """
     connection = session.connection()
-    given = {
-        "of": update.id,
-        "read": update.state,
-        "mine": owner,
-        "at": now,
-        "until": until,
-        "due": deadline_at,
-    }
+    by_server = connection.dialect.name != "sqlite"
+    given: dict[str, Any] = {"of": update.id, "read": update.state, "mine": owner, "due": deadline_at}
+    given |= {"lease_for": until - now} if by_server else {"at": now, "until": until}
     stamp: dict[str, Any] = {"target_id": update.target_id}
     if update.lease_owner == owner:
-        taken = connection.execute(_KEEP, given)
+        taken = connection.execute(_keeping(by_server=by_server), given)
     else:
         stamp["newer"] = connection.execute(_GENERATION, stamp).scalar_one() + 1
-        taken = connection.execute(_TAKE, {**given, "newer": stamp["newer"]})
+        taken = connection.execute(_taking(by_server=by_server), {**given, "newer": stamp["newer"]})
     if taken.rowcount != 1:
         return False
     if "newer" in stamp:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
+    DateTime,
     ForeignKey,
     Index,
     String,
     Text,
     UniqueConstraint,
+    func,
     select,
     text,
 )
@@ -312,8 +315,20 @@ def at_work_on(session: Session, target_ids: Sequence[int]) -> Sequence[Rollout]
     return session.scalars(select(Rollout).where(Rollout.id.in_(numbers)).order_by(Rollout.id)).unique().all()
 
 
-def renew(session: Session, update_ids: Iterable[int], *, owner: str, until: datetime) -> None:
+def lease_end(lease_for: timedelta | ColumnElement[timedelta]) -> ColumnElement[datetime]:
+    """So long after now by the clock of the server, which workers of many machines share; PostgreSQL's alone."""
+    return func.clock_timestamp(type_=DateTime(timezone=True)) + lease_for
+
+
+def renew(session: Session, update_ids: Iterable[int], *, owner: str, now: datetime, lease_for: timedelta) -> None:
     """Keep the leases of what this owner works on."""
+    is_sqlite = session.connection().dialect.name == "sqlite"
+    _set_lease(session, update_ids, owner=owner, until=now + lease_for if is_sqlite else lease_end(lease_for))
+
+
+def _set_lease(
+    session: Session, update_ids: Iterable[int], *, owner: str, until: datetime | ColumnElement[datetime] | None
+) -> None:
     session.execute(
         update_rows(TargetUpdate)
         .where(TargetUpdate.id.in_(list(update_ids)), TargetUpdate.lease_owner == owner)
@@ -322,9 +337,9 @@ def renew(session: Session, update_ids: Iterable[int], *, owner: str, until: dat
     )
 
 
-def let_go(session: Session, update_id: int, *, owner: str, now: datetime) -> None:
+def let_go(session: Session, update_id: int, *, owner: str) -> None:
     """Let anybody go on with what this owner worked on; it may itself, as if it had never let go."""
-    renew(session, [update_id], owner=owner, until=now)
+    _set_lease(session, [update_id], owner=owner, until=None)
 
 
 def lease_owners(session: Session) -> Sequence[str]:

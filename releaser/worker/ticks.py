@@ -163,7 +163,7 @@ class Ticks:
     def let_go(self, update_id: int) -> None:
         """Let another process go on with a target once it has rested."""
         with self.ports.database.transaction() as session:
-            rollouts.let_go(session, update_id, owner=self.ports.owner, now=self.ports.clock.now())
+            rollouts.let_go(session, update_id, owner=self.ports.owner)
 
     def outbox(self) -> bool:
         """Send what is due, to customers and to release managers, and tell requests whose fix arrived."""
@@ -214,7 +214,7 @@ class Ticks:
         clock, owner = self.ports.clock, self.ports.owner
         if mine:
             with self.ports.database.transaction() as session:
-                rollouts.renew(session, mine, owner=owner, until=clock.now() + LEASE_FOR)
+                rollouts.renew(session, mine, owner=owner, now=clock.now(), lease_for=LEASE_FOR)
         dead = self.free_dead()
         if clock.monotonic() >= self._noted_at + _NOTED_S or self._noted != list(numbers):
             with self.ports.database.transaction() as session:

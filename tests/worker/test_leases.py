@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Interval, literal, update
 
 from releaser.clock import SystemClock
 from releaser.domain.rollout import UpdateState
@@ -16,6 +17,7 @@ from releaser.flows.advance_rollout import advance_rollout
 from releaser.flows.advance_target import LEASE_FOR, advance_target
 from releaser.flows.ports import Ports
 from releaser.store import rollout_work
+from releaser.store.rollouts import TargetUpdate
 from releaser.store.session import Database
 from releaser.worker.ticks import HEARTBEAT_S, Ticks
 from tests.fakes.clock import FakeClock
@@ -60,21 +62,34 @@ class Slow:
         self.thread.join(LONG_S)
         assert not self.thread.is_alive()
 
+    def pass_time(self, span: timedelta) -> None:
+        """On PostgreSQL leases go by the server's clock: where that cannot go on, they run out sooner."""
+        self.clock.advance(span)
+        if not self.fleet.database.is_sqlite:
+            with self.fleet.database.transaction() as session:
+                session.execute(
+                    update(TargetUpdate).values(lease_until_at=TargetUpdate.lease_until_at - literal(span, Interval()))
+                )
+
 
 @pytest.fixture
 def slow(database: Database, tmp_path: Path) -> Slow:
+    return slow_on(database, tmp_path)
+
+
+def slow_on(database: Database, tmp_path: Path) -> Slow:
     fleet = Fleet(database, tmp_path)
     rollout = fleet.rollout(1)
     while advance_rollout(fleet.ports, rollout_id=rollout):
         pass
     clock, driver = FakeClock(SystemClock().now()), SlowDriver(tmp_path)
     with database.reading() as session:
-        (update,) = rollout_work.runnable(session, now=clock.now())
+        (one,) = rollout_work.runnable(session, now=clock.now())
     ours = replace(fleet.ports, clock=clock, drivers={DriverName.DOCKER: driver})
     return Slow(
         fleet=fleet,
         rollout=rollout,
-        update=update,
+        update=one,
         clock=clock,
         ticks=Ticks(ours, engine="slow", retry_s=1),
         another=replace(fleet.ports, clock=clock, owner="another"),
@@ -84,10 +99,10 @@ def slow(database: Database, tmp_path: Path) -> Slow:
 
 def test_step_longer_than_its_lease_stays_with_who_carries_it_out(slow: Slow) -> None:
     for _ in range(10):
-        slow.clock.advance(timedelta(seconds=HEARTBEAT_S))
+        slow.pass_time(timedelta(seconds=HEARTBEAT_S))
         slow.ticks.heartbeat()
-        # Just before the next heartbeat, and a second late.
-        slow.clock.advance(LEASE_FOR - timedelta(seconds=1))
+        # Before the next heartbeat, and seconds late.
+        slow.pass_time(LEASE_FOR - timedelta(seconds=2))
         assert advance_target(slow.another, update_id=slow.update) is None
         slow.ticks.heartbeat()
     assert slow.fleet.acts() == [], "nobody else acted"
@@ -97,10 +112,26 @@ def test_step_longer_than_its_lease_stays_with_who_carries_it_out(slow: Slow) ->
 
 
 def test_who_fell_silent_in_mid_step_neither_acts_nor_records_once_another_went_on(slow: Slow) -> None:
-    slow.clock.advance(LEASE_FOR + timedelta(seconds=1))
+    slow.pass_time(LEASE_FOR + timedelta(seconds=1))
     advance_target(slow.another, update_id=slow.update)
     assert slow.fleet.states(slow.rollout) == {UpdateState.PREPARED: 1}
     acts = slow.fleet.acts()
     slow.end()
     assert slow.fleet.acts() == acts, "the older generation was let in"
     assert [act["generation"] for act in acts] == [2, 2]
+
+
+def test_worker_of_another_machine_whose_clock_is_ahead_takes_no_target_that_is_held(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    database = Database(postgres_url)
+    slow = slow_on(database, tmp_path)
+    ahead = replace(slow.another, clock=FakeClock(slow.clock.now() + 2 * LEASE_FOR))
+    assert advance_target(ahead, update_id=slow.update) is None
+    assert slow.fleet.acts() == [], "nobody else acted"
+    behind = replace(slow.another, clock=FakeClock(slow.clock.now() - 2 * LEASE_FOR))
+    slow.pass_time(LEASE_FOR + timedelta(seconds=1))
+    advance_target(behind, update_id=slow.update)
+    assert slow.fleet.acts() != [], "one whose clock is behind takes what ran out"
+    slow.end()
+    database.close()
