@@ -174,8 +174,13 @@ def planned_stop(steps: Iterable[Step]) -> tuple[Stop, timedelta]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The health gate's answer: healthy, still starting, or failed with the reason; `weak` without any probe."""
+    """The health gate's answer: healthy, still starting, or failed with the reason; `weak` without any probe.
+
+    `courtesy`: what is still waited for is no fault of the service, such as requests under way at a container that is to go; when
+    the time is over, the update goes on.
+    """
 
     health: Health
     reason: str
     weak: bool = False
+    courtesy: bool = False

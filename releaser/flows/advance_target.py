@@ -273,8 +273,10 @@ def _looked(
     healthy = verdict.health is Health.HEALTHY
     if healthy and update.stopped_at is not None and update.served_at is None:
         rollout_work.write(session, update, served_at=now)
-    if isinstance(at_hand.action, Look) and at_hand.action.gate and healthy:
-        _finish(session, update, at_hand.held, at_hand.action.gate + _PASSED, verdict.reason, now=now)
+    over = verdict.courtesy and update.deadline_at is not None and now >= update.deadline_at
+    if isinstance(at_hand.action, Look) and at_hand.action.gate and (healthy or over):
+        detail = verdict.reason if healthy else f"{verdict.reason}; the time is over"
+        _finish(session, update, at_hand.held, at_hand.action.gate + _PASSED, detail, now=now)
         mind_gate(session, update, assignment=at_hand.held.assignment, now=now)
         return None
     mind_soak(session, update, assignment=at_hand.held.assignment, verdict=verdict, now=now)

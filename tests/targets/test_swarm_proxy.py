@@ -8,6 +8,7 @@ import pytest
 
 from releaser.domain.spec import EndpointMode, HealthSpec, SwarmPort, SwarmProxy, SwarmSpec
 from releaser.domain.target import Phase, Stop, planned_stop
+from releaser.targets.docker.container import Label
 from releaser.targets.swarm.proxy import configuration
 from releaser.targets.target import NameTakenError
 from tests.fakes.controller import GateError
@@ -72,17 +73,17 @@ def test_service_scaled_proxy_restarts_only_where_the_plan_says_so(
     assert (fake_swarm.named(proxy.name).index != index) is (stop is Stop.FULL)
 
 
-def test_newer_release_writes_another_configuration_proxy_that_serves_stays_as_it_is(
-    swarm_world: SwarmWorld, fake_swarm: FakeSwarm, monkeypatch: pytest.MonkeyPatch
+def test_proxy_was_made_otherwise_by_another_release_it_serves_and_stays_as_it_is(
+    swarm_world: SwarmWorld, fake_swarm: FakeSwarm
 ) -> None:
     installed = swarm_world.installed("1.0", proxied(swarm_world))
-    index = fake_swarm.named(f"{installed.spec.name}-proxy").index
-    monkeypatch.setattr("releaser.targets.swarm.proxy._HEAD", "# written by a newer release\n")
-    assignment = swarm_world.update_of(installed, "1.1")
-    swarm_world.controller().update(assignment)
-    swarm_world.controller().roll_back(assignment)
     proxy = fake_swarm.named(f"{installed.spec.name}-proxy")
-    assert proxy.index == index, "an upgrade of the releaser makes every proxy anew, which no plan tells"
+    proxy.spec["Labels"][Label.CONFIG.value] = "of-another-release"
+    index = proxy.index
+    swarm_world.controller().update(swarm_world.update_of(installed, "1.1"))
+    assert fake_swarm.named(proxy.name).index == index, (
+        "an upgrade of the releaser makes every proxy anew, which no plan tells"
+    )
 
 
 def test_proxy_vanished_is_made_again_before_the_update(swarm_world: SwarmWorld, fake_swarm: FakeSwarm) -> None:

@@ -2,7 +2,7 @@
 
 The verdict is the worst of them. Behind a step only its own group is looked at, for the others' turn has not come; at the end
 all of them, and whether the front has a server of each. The gate behind draining opens when nothing is under way any more, at the
-latest after the time that the specification gives.
+latest after the time that the specification gives, or that the update has: nobody goes back because of what is drained.
 """
 
 from __future__ import annotations
@@ -86,11 +86,10 @@ def _drained(assignment: Assignment, fronted: Fronted, step: Slots, waits: Waits
     limit_s = max((front.drain_s for front in _fronts(fronted)), default=0.0)
     waited_s = waits.waited_s(assignment)
     if busy and waited_s < limit_s:
-        return Verdict(health=Health.STARTING, reason=f"{busy} requests are still under way")
+        return Verdict(health=Health.STARTING, reason=f"{busy} requests are still under way", courtesy=True)
     if busy is None and waited_s < limit_s:
-        return Verdict(
-            health=Health.STARTING, reason=f"the front does not tell what is under way: waiting {limit_s:g} s"
-        )
+        reason = f"the front does not tell what is under way: waiting {limit_s:g} s"
+        return Verdict(health=Health.STARTING, reason=reason, courtesy=True)
     waits.over(assignment)
     if busy:
         return Verdict(health=Health.HEALTHY, reason=f"{busy} requests are cut off after {limit_s:g} s")
