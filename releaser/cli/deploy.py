@@ -225,7 +225,11 @@ def plan_text(plan: Any) -> str:  # noqa: ANN401 -- facts
         if s["stop"] != "none"
     ]
     lines += [safe(f"REFUSED by {r['rule']}: {r['detail']} {r['advice']}") for r in plan["refusals"]]
-    lines += [safe(f"Needs ({n['rule']}): {n['detail']} {n['advice']}") for n in plan["needs"] if "rollout" not in plan]
+    lines += [
+        safe(f"Needs ({n['rule']}): {n['detail']} {n['advice']}")
+        for n in plan["needs"]
+        if "rollout" not in plan or n["rule"] == "update-freeze"
+    ]
     if "rollout" in plan:
         lines.append(f"Kept as rollout {plan['rollout']}.")
     lines += [f"Notice {n} is drafted: releaser notice announce {n}" for n in plan.get("notices", [])]

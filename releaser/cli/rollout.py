@@ -98,20 +98,27 @@ def _cutovers(rows: list[Facts]) -> str:
 
 @rollout.command("show", epilog="Example: releaser rollout show 7")
 def show_command(rollout_id: IdArgument, output: OutputOption = Output.TEXT) -> None:
-    """Show a rollout: waves, targets, why it waits, and the journal of every step."""
+    """Show a rollout: waves, targets, why it waits, who steered it and why, and the journal of every step."""
     with running() as ports:
         facts = show_rollout(ports, rollout_id=rollout_id)
-    show(facts, output, _with_journal)
+    show(facts, output, _with_story)
 
 
-def _with_journal(facts: Any) -> str:  # noqa: ANN401 -- facts
+def _with_story(facts: Any) -> str:  # noqa: ANN401 -- facts
+    """With its own moves, who made them and why, and with the journal of every step."""
+    rows = [(moment(move["at"]), move["from"], move["to"], move["by"], move["reason"]) for move in facts["moves"]]
+    story = table(("at", "from", "to", "by", "reason"), rows)
+    return "\n\n".join(filter(None, (rollout_text(facts), story, _journal(facts))))
+
+
+def _journal(facts: Facts) -> str:
     rows = [
         (t["installation"], t["module"], s["attempt"], s["name"], s["state"], moment(s["done_at"]), s["detail"])
         for t in facts["targets"]
         for s in t["steps"]
     ]
-    journal = table(("installation", "module", "attempt", "step", "state", "done", "detail"), rows)
-    return f"{rollout_text(facts)}\n\n{journal}" if rows else rollout_text(facts)
+    headers = ("installation", "module", "attempt", "step", "state", "done", "detail")
+    return table(headers, rows) if rows else ""
 
 
 @rollout.command(

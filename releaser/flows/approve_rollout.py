@@ -60,9 +60,8 @@ def approve_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "")
         if rollout.plan_hash != shown.hash:
             raise MoveConflictError(f"rollout {rollout_id}", source=shown.hash, to="running", actual=rollout.plan_hash)
         rollout.approved_by = by
-        if reason:
-            rollout.reason = reason
-        release_rollout(session, rollout, options=plan.options, ports=ports, by=by)
+        rollout.reason = reason
+        release_rollout(session, rollout, options=plan.options, ports=ports, by=by, reason=reason)
         facts = rollouts.facts(rollout)
     ports.wake()
     return facts

@@ -19,7 +19,7 @@ from releaser.domain.notice import (
     measured_stop,
     outcome_of,
 )
-from releaser.domain.rollout import RolloutState
+from releaser.domain.rollout import UPDATE_MOVES, WAVE_MOVES, RolloutState, UpdateState, WaveState
 from releaser.flows.begin_work import begin_work
 from releaser.store import moves, notices, outbox
 from releaser.store.notices import Notice
@@ -27,7 +27,12 @@ from releaser.store.rollouts import Rollout
 
 
 def finish_work(session: Session, *, rollout: Rollout, now: datetime) -> None:
-    """End the notices of a rollout that has ended, with what came of it at each installation. Repeatable."""
+    """End the notices of a rollout that has ended, with what came of it at each installation. Repeatable.
+
+    Of one that never began every target and wave is skipped.
+    """
+    if rollout.started_at is None:
+        _skip_all(session, rollout, now=now)
     if any(update.stopped_at is not None for update in rollout.updates):
         begin_work(session, rollout=rollout, now=now)
     for notice in notices.of_rollout(session, rollout.id):
@@ -35,6 +40,17 @@ def finish_work(session: Session, *, rollout: Rollout, now: datetime) -> None:
             _finish(session, notice, rollout, now=now)
         elif notice.state in {NoticeState.DRAFT, NoticeState.ANNOUNCED}:
             withdraw(session, notice, reason=_why(rollout), by="releaser", now=now)
+
+
+def _skip_all(session: Session, rollout: Rollout, *, now: datetime) -> None:
+    for update in rollout.updates:
+        if update.state is UpdateState.PENDING:
+            moves.move(
+                session, update, UpdateState.SKIPPED, moves=UPDATE_MOVES, now=now, by="releaser", finished_at=now
+            )
+    for wave in rollout.waves:
+        if wave.state is WaveState.PENDING:
+            moves.move(session, wave, WaveState.SKIPPED, moves=WAVE_MOVES, now=now, by="releaser", finished_at=now)
 
 
 def _finish(session: Session, notice: Notice, rollout: Rollout, *, now: datetime) -> None:

@@ -9,18 +9,27 @@ from sqlalchemy.orm import Session
 
 from releaser.domain.plan import Plan
 from releaser.domain.target import Stop
+from releaser.domain.update_freeze import Place, holding
 from releaser.flows.give_way import busy
 from releaser.flows.notice_gate import covering, standing_notices
 from releaser.flows.ports import Facts
-from releaser.store import products, releases, rollouts
+from releaser.store import products, releases, rollouts, update_freezes
 from releaser.store.notices import NoticeInstallation
 
 _SHOWN = 5
 
 
 def foresee_start(session: Session, plan: Plan, *, now: datetime) -> list[Facts]:
-    """One entry (`rule`, `detail`, `advice`) for each thing in the way that a person or time can still clear."""
-    return [*_busy(session, plan), *_approval(plan), *_notice(session, plan, now=now)]
+    """One entry (`rule`, `detail`, `advice`) for each thing in the way that a person or time can still clear.
+
+    One that ends by itself has `until` too.
+    """
+    return [
+        *_busy(session, plan),
+        *_approval(plan),
+        *_notice(session, plan, now=now),
+        *_frozen(session, plan, now=now),
+    ]
 
 
 def _busy(session: Session, plan: Plan) -> Iterator[Facts]:
@@ -67,12 +76,45 @@ def _notice(session: Session, plan: Plan, *, now: datetime) -> Iterator[Facts]:
 
 def _told(session: Session, plan: Plan) -> list[NoticeInstallation]:
     """What is announced of the rollout that is planned like this already, if there is one."""
+    planned = _planned(session, plan)
+    return list(standing_notices(session, rollout_id=planned)) if planned is not None else []
+
+
+def _planned(session: Session, plan: Plan) -> int | None:
+    """The number of the rollout that is planned like this already, if there is one."""
     product = products.get(session, plan.product)
     release = releases.get(session, product, plan.version)
     for planned in rollouts.not_begun(session, release.id):
         if planned.selector == plan.selector and not planned.rehearsal:
-            return list(standing_notices(session, rollout_id=planned.id))
-    return []
+            return planned.id
+    return None
+
+
+def _frozen(session: Session, plan: Plan, *, now: datetime) -> Iterator[Facts]:
+    """Freezes that hold a cutover when the work would begin, each with those whom it holds."""
+    at = max(now, plan.options.starts_at or now)
+    freezes = update_freezes.holding(session, now=at)
+    if plan.options.rehearse or not freezes:
+        return
+    planned = _planned(session, plan)
+    overridden = update_freezes.overridden(session, planned) if planned is not None else frozenset()
+    held: dict[int, set[str]] = {}
+    for one in plan.changes:
+        place = Place(product=plan.product, customer=one.customer, installation=one.installation)
+        freeze = holding(freezes, place, now=at, overridden=overridden)
+        if freeze is not None:
+            held.setdefault(freeze.id, set()).add(one.installation)
+    for freeze in freezes:
+        if freeze.id in held:
+            names = sorted(held[freeze.id])
+            more = f" and {len(names) - _SHOWN} more" if names[_SHOWN:] else ""
+            need = _need(
+                "update-freeze",
+                f"Freeze {freeze.id} holds {', '.join(names[:_SHOWN])}{more} until {freeze.ends():%Y-%m-%dT%H:%MZ}: {freeze.reason}.",
+                "Nothing is cut over there before that; to disregard it, once the rollout has a number: "
+                f"releaser update-freeze override {freeze.id} --rollout NUMBER --by NAME --reason REASON.",
+            )
+            yield {**need, "until": freeze.ends()}
 
 
 def _need(rule: str, detail: str, advice: str) -> Facts:

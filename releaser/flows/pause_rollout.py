@@ -24,4 +24,5 @@ def pause_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -
                 paused_at=now,
                 pause_reason=PauseReason.MANUAL,
             )
+            rollout.reason = reason
         return rollouts.facts(rollout)

@@ -41,6 +41,7 @@ def resume_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") 
                 paused_at=None,
                 pause_reason=None,
             )
+            rollout.reason = reason  # why it was paused holds no longer
             _go_on(session, rollout, paused_for=max(timedelta(0), paused_for), now=now, by=by)
         facts = rollouts.facts(rollout)
     ports.wake()

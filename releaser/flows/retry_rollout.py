@@ -133,6 +133,7 @@ def _go_on(session: Session, rollout: Rollout, *, now: datetime, by: str, reason
             moves.move(session, wave, WaveState.PENDING, moves=WAVE_MOVES, now=now, by=by, finished_at=None)
     to = RolloutState.RUNNING
     moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=now, by=by, reason=reason, finished_at=None)
+    rollout.reason = reason  # why it failed stands in its story
 
 
 def _check_ended(rollout: Rollout) -> None:

@@ -78,7 +78,14 @@ def start_rollout(
 
 
 def release_rollout(
-    session: Session, rollout: Rollout, *, options: RolloutOptions, ports: Ports, by: str, scheduled: bool = False
+    session: Session,
+    rollout: Rollout,
+    *,
+    options: RolloutOptions,
+    ports: Ports,
+    by: str,
+    reason: str = "",
+    scheduled: bool = False,
 ) -> None:
     """Let a planned or approved rollout run, after the last checks: at its time, and behind those that it takes over from.
 
@@ -97,6 +104,7 @@ def release_rollout(
             moves=ROLLOUT_MOVES,
             now=now,
             by=by,
+            reason=reason,
             begins_at=begins_at,
             begin_by_at=begins_at + BEGIN_WITHIN,
         )
@@ -105,7 +113,8 @@ def release_rollout(
         raise busy(holder)
     for update in rollout.updates:
         update.active = update.active or update.state is UpdateState.PENDING
-    moves.move(session, rollout, RolloutState.RUNNING, moves=ROLLOUT_MOVES, now=now, by=by, started_at=now)
+    to = RolloutState.RUNNING
+    moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=now, by=by, reason=reason, started_at=now)
 
 
 def _again(session: Session, plan: Plan, key: str | None, asked: str, *, now: datetime) -> Rollout | None:

@@ -181,3 +181,17 @@ def test_freeze_that_cannot_be_is_refused(vendor: Vendor) -> None:
     with pytest.raises(ProductNotFoundError):
         make(scope=FreezeScope.PRODUCT, name="nothing")
     assert list_freezes(vendor.ports) == []
+
+
+def test_plan_names_the_freezes_that_hold_now_and_their_ends(vendor: Vendor) -> None:
+    number = freeze(vendor, FreezeScope.CUSTOMER, "acme")
+    lifted = freeze(vendor, FreezeScope.ALL)
+    lift_freeze(vendor.ports, freeze_id=lifted, by="fred", reason="a slip")
+    freeze(vendor, FreezeScope.INSTALLATION, "globex-own", starts_at=vendor.clock.now() + HOUR, length=2 * HOUR)
+    plan = vendor.plan("1.1")
+    (need,) = plan["needs"]
+    assert (need["rule"], need["until"]) == ("update-freeze", vendor.clock.now() + HOUR)
+    assert f"Freeze {number} holds acme-cloud, acme-own until " in need["detail"]
+    override_freeze(vendor.ports, rollout_id=plan["rollout"], freeze_id=number, by="fred", reason="a security fix")
+    assert not vendor.plan("1.1")["needs"]
+    assert not vendor.plan("1.1", rehearse=True)["needs"]

@@ -218,7 +218,14 @@ def test_release_without_a_way_back_is_marked_and_unmarked(api: TestClient) -> N
 def test_limits_may_be_percentages_and_nonsense_is_refused(api: TestClient) -> None:
     plan = api.post("/v1/plans", json={**BODY, "max_parallel": "50%", "threshold": "10%"}).json()
     assert (plan["max_parallel"], plan["threshold"]) == ("50%", "10%")
-    for wrong in ({"max_parallel": "0"}, {"max_parallel": "101%"}, {"threshold": -1}, {"threshold": "1,5%"}):
+    for wrong in (
+        {"max_parallel": "0"},
+        {"max_parallel": "101%"},
+        {"max_parallel": "0%"},
+        {"waves": ["101%"]},
+        {"threshold": -1},
+        {"threshold": "1,5%"},
+    ):
         assert api.post("/v1/plans", json={**BODY, **wrong}).status_code == 422, wrong
 
 

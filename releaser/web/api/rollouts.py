@@ -32,6 +32,8 @@ from releaser.web.problems import IdempotencyKeyMissingError
 router = APIRouter(tags=["rollouts"])
 LONGEST_WAIT_S = 60
 Percent = Annotated[str, Field(pattern=r"^(?:100|[1-9]?[0-9])%$")]
+SomePercent = Annotated[str, Field(pattern=r"^(?:100|[1-9][0-9]?)%$")]
+Size = Annotated[str, Field(pattern=r"^(?:[1-9][0-9]{0,5}|(?:100|[1-9][0-9]?)%)$")]
 
 
 class What(BaseModel):
@@ -47,10 +49,10 @@ class What(BaseModel):
     product: Text
     version: Text
     to: Text = Field(description="A selector: `all`, or terms like `ring=canary,customer=acme`.")
-    waves: list[Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}%?$")]] = Field(
+    waves: list[Size] = Field(
         list(DEFAULT_SIZES), max_length=50, description="Sizes of the waves, as numbers or percents."
     )
-    max_parallel: Annotated[int, Field(ge=1, le=1_000)] | Percent = Field(
+    max_parallel: Annotated[int, Field(ge=1, le=1_000)] | SomePercent = Field(
         1, description="Targets updated at once, as a number or a percentage of the wave such as `20%`."
     )
     threshold: Annotated[int, Field(ge=0, le=10_000)] | Percent = Field(
