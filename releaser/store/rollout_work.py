@@ -154,8 +154,8 @@ _NAMED = (
     .join(Host, Host.id == Target.host_id)
     .where(Target.id == bindparam("target_id"))
 )
-_ADDRESS = (
-    select(Host.address)
+_WHEREABOUTS = (
+    select(Host.address, TargetUpdate.state)
     .join(Target, Target.host_id == Host.id)
     .join(TargetUpdate, TargetUpdate.target_id == Target.id)
     .where(TargetUpdate.id == bindparam("of"))
@@ -315,9 +315,10 @@ def update(session: Session, update_id: int) -> TargetUpdate | None:
     return session.scalars(_ALONE, {"of": update_id}).one_or_none()
 
 
-def address(session: Session, update_id: int) -> str:
-    """The address of the host that the target of an update stands on; empty when there is no such update."""
-    return session.scalar(_ADDRESS, {"of": update_id}) or ""
+def whereabouts(session: Session, update_id: int) -> tuple[str, UpdateState | None]:
+    """The address of the host that an update's target stands on, and the update's state; nothing when there is no such update."""
+    row = session.execute(_WHEREABOUTS, {"of": update_id}).one_or_none()
+    return (row[0], row[1]) if row is not None else ("", None)
 
 
 def named(session: Session, update: TargetUpdate) -> NamedTarget:

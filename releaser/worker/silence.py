@@ -1,4 +1,4 @@
-"""Which hosts did not answer when they were last asked: such a host is asked by one thread at a time, beside the others' work."""
+"""Which hosts did not answer when they were last asked: such a host is asked beside the others' work, by as few as can be."""
 
 from __future__ import annotations
 

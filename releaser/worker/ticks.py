@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import structlog
 
+from releaser.domain.rollout import UpdateState
 from releaser.errors import ReleaserError
 from releaser.flows.advance_rollout import advance_rollout
 from releaser.flows.advance_target import LEASE_FOR, advance_target
@@ -146,16 +147,26 @@ class Ticks:
 
     def is_silent(self, update_id: int) -> bool:
         """Whether the target stands on a host that did not answer when it was last asked."""
-        return bool(self.silence) and self.safely(partial(self._address, update_id), otherwise="") in self.silence
+        return bool(self.silence) and self._whereabouts(update_id)[0] in self.silence
 
     def silent_target(self, update_id: int) -> datetime | None:
-        """As `target`, for one on a silent host: of those one at a time asks, so that the host holds one thread at most."""
-        with self.silence.turn(self.safely(partial(self._address, update_id), otherwise="")) as mine:
+        """As `target`, for one on a silent host: of those that only prepare one at a time asks, so that they hold one thread.
+
+        What is being cut over or put back waits for nobody: its deadline does not either.
+        """
+        address, state = self._whereabouts(update_id)
+        if state is not UpdateState.PREPARING:
+            return self.target(update_id)
+        with self.silence.turn(address) as mine:
             return self.target(update_id) if mine else self.ports.clock.now() + SILENT_REST
 
-    def _address(self, update_id: int) -> str:
-        with self.ports.database.reading() as session:
-            return rollout_work.address(session, update_id)
+    def _whereabouts(self, update_id: int) -> tuple[str, UpdateState | None]:
+        def read() -> tuple[str, UpdateState | None]:
+            with self.ports.database.reading() as session:
+                return rollout_work.whereabouts(session, update_id)
+
+        nowhere: tuple[str, UpdateState | None] = ("", None)
+        return self.safely(read, otherwise=nowhere)
 
     def _going_on(self) -> bool:
         return not self.stopping.is_set()

@@ -31,11 +31,13 @@ class HalfQuietDriver(FleetDriver):
         super().__init__(folder)
         self.over, self.waits = threading.Event(), threading.Event()
         self.known = False
+        self.asked: list[str] = []
 
     def apply(self, step: Step, assignment: Assignment) -> str:
         if assignment.address != QUIET:
             return super().apply(step, assignment)
         if self.known:
+            self.asked.append(assignment.target)
             self.waits.set()
             self.over.wait(LONG_S)
         self.known = True
@@ -107,6 +109,7 @@ def test_host_that_hangs_holds_one_thread_and_no_other_hosts_target(database: Da
     try:
         assert driver.waits.wait(LONG_S), "the quiet host is asked again"
         succeeded(fleet, fleet.rollout(2))
+        assert len(driver.asked) == 1, "it holds one thread"
     finally:
         driver.over.set()
         engine.stop()
