@@ -9,7 +9,7 @@ What does not live here: which days are worked (`domain.calendar`), and who is t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import IntEnum
@@ -32,6 +32,7 @@ from releaser.errors import InvalidError
 # Windows repeat weekly, but one may fall into the hour that clocks are put forward over: look two weeks around.
 _HORIZON_DAYS = 16
 _ENDLESS_FOR = 8 * ONE_DAY
+COMMON_WITHIN = 31 * ONE_DAY
 MAX_EMERGENCY_HOURS = 24 * 366
 
 
@@ -130,6 +131,17 @@ class Regulation:
     def _spans(self, now: datetime) -> tuple[tuple[datetime, datetime], ...]:
         """The windows around `now`, those that touch or overlap joined, in order; the last few days are incomplete."""
         return _spans(self.windows, self.zone, now.astimezone(zone_named(self.zone)).date())
+
+
+def common_opening(rules: Collection[Regulation], at: datetime) -> datetime | None:
+    """The first instant from `at` on at which every contract allows work, None where they have none in common for a month."""
+    last = at + COMMON_WITHIN
+    while at <= last:
+        opening = max((rule.next_opening(at) for rule in rules), default=at)
+        if opening == at:
+            return at
+        at = opening
+    return None
 
 
 NO_REGULATION = Regulation(lead_full=0, lead_partial=0, lead_none=0, emergency_hours=0)

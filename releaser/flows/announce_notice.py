@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from releaser.domain.notice import ENDED, MOVES, DeliveryKind, NoticeState, NoticeTopic, worst
-from releaser.domain.regulation import Regulation, Urgency, from_mapping
+from releaser.domain.regulation import COMMON_WITHIN, Regulation, Urgency, common_opening, from_mapping
 from releaser.domain.target import Stop
 from releaser.errors import InvalidError, MoveConflictError, RefusedError
 from releaser.flows.ports import Facts, Ports
@@ -23,6 +23,7 @@ from releaser.store.outbox import Recipient
 
 # A start this long ago is a slip of somebody's clock or patience, not of the plan.
 SLACK_FOR = timedelta(minutes=5)
+_SHOWN = 5
 
 
 class NoticeTimesError(InvalidError):
@@ -35,6 +36,10 @@ class LeadTimeError(RefusedError):
 
 class WindowClosedError(RefusedError):
     """A contract allows no work at the planned start; names when it does next."""
+
+
+class NoCommonWindowError(RefusedError):
+    """The windows of the customers have no time in common; names who has windows."""
 
 
 class NobodyToTellError(RefusedError):
@@ -71,7 +76,7 @@ def announce_notice(
 
     Without `starts_at` the planned start holds; one that has passed while it was a draft becomes now. Of work in progress only the
     end can move. `emergency_reason` allows the contract's shorter lead. Raises `NoticeNotFoundError`,
-    `MoveConflictError`, `NoticeTimesError`, and `RefusedError` with rule lead-time, window, no-contact or no-text.
+    `MoveConflictError`, `NoticeTimesError`, and `RefusedError` with rule lead-time, window, no-common-window, no-contact or no-text.
     """
     now = ports.clock.now()
     with ports.database.transaction() as session:
@@ -90,8 +95,9 @@ def announce_notice(
         queued = 0
         if affected or dropped:
             urgency = Urgency.EMERGENCY if emergency_reason.strip() else Urgency.ORDINARY
+            possible_at = _possible_at(notice, affected, start=start, now=now, urgency=urgency)
             for one in affected:
-                _check(one, start=start, now=now, urgency=urgency)
+                _check(one, start=start, possible_at=possible_at, now=now, urgency=urgency)
             told = [recipient for one in affected for recipient in _recipients(notice, one)]
             _publish(session, notice, start, end, by=by, emergency_reason=emergency_reason.strip(), now=now)
             queued = _queue(session, notice, told, dropped, by=by, now=now)
@@ -153,7 +159,36 @@ def _dropped(notice: Notice) -> set[int]:
     return told - kept
 
 
-def _check(one: _Affected, *, start: datetime, now: datetime, urgency: Urgency) -> None:
+def _possible_at(
+    notice: Notice, affected: Sequence[_Affected], *, start: datetime, now: datetime, urgency: Urgency
+) -> datetime:
+    """The first start from the wanted one on that suits all of them at once. Raises `NoCommonWindowError`."""
+    rules = {one.customer.name: _rules(one.customer) for one in affected}
+    leads = [
+        rules[one.customer.name].earliest_start(now, stop=one.stop, urgency=urgency) for one in affected if one.again
+    ]
+    possible_at = common_opening(rules.values(), max(start, *leads, now))
+    if possible_at is not None:
+        return possible_at
+    names = sorted(name for name, rule in rules.items() if rule.windows)
+    shown = ", ".join(f"'{name}'" for name in names[:_SHOWN]) + (
+        f" and {len(names) - _SHOWN} more" if names[_SHOWN:] else ""
+    )
+    alone = f"releaser plan {notice.product.name} {notice.version} --to customer={names[0]}"
+    raise NoCommonWindowError(
+        f"The windows that the contracts of {shown} allow have no time in common in {COMMON_WITHIN.days} days.",
+        rule="no-common-window",
+        advice=f"Roll it out to each of them by itself, at its own time: {alone}, and so on.",
+        field="starts_at",
+        customers=names,
+    )
+
+
+def _rules(customer: Customer) -> Regulation:
+    return from_mapping(customer.regulation, zone=customer.zone)
+
+
+def _check(one: _Affected, *, start: datetime, possible_at: datetime, now: datetime, urgency: Urgency) -> None:
     """The contract's rules, and somebody to tell."""
     name = one.customer.name
     if not one.customer.contacts:
@@ -163,28 +198,34 @@ def _check(one: _Affected, *, start: datetime, now: datetime, urgency: Urgency) 
             advice=f"Declare one under contacts of customer '{name}' and apply it.",
             customer=name,
         )
-    regulation = from_mapping(one.customer.regulation, zone=one.customer.zone)
+    regulation = _rules(one.customer)
     if one.again:
-        _check_lead(one, regulation, start=start, now=now, urgency=urgency)
+        _check_lead(one, regulation, start=start, possible_at=possible_at, now=now, urgency=urgency)
     if not regulation.open_at(start):
-        opens_at = regulation.next_opening(start)
         raise WindowClosedError(
             f"The contract of '{name}' allows no work at {start:%Y-%m-%d %H:%M %Z}.",
             rule="window",
-            advice=f"Start when its window opens: {opens_at:%Y-%m-%dT%H:%MZ}.",
+            advice=f"Start when everybody's windows are open: {possible_at:%Y-%m-%dT%H:%MZ}.",
             customer=name,
-            opens_at=opens_at,
+            opens_at=possible_at,
         )
 
 
-def _check_lead(one: _Affected, regulation: Regulation, *, start: datetime, now: datetime, urgency: Urgency) -> None:
+def _check_lead(
+    one: _Affected,
+    regulation: Regulation,
+    *,
+    start: datetime,
+    possible_at: datetime,
+    now: datetime,
+    urgency: Urgency,
+) -> None:
     earliest = regulation.earliest_start(now, stop=one.stop, urgency=urgency)
     if start >= earliest:
         return
-    allowed = regulation.next_opening(earliest)
     ordinary = f"{regulation.lead(one.stop)} working days before a stop ({one.stop.value})"
     asked = f"{regulation.emergency_hours} hours, even in an emergency" if urgency is Urgency.EMERGENCY else ordinary
-    advice = f"The earliest start is {allowed:%Y-%m-%dT%H:%MZ}."
+    advice = f"The earliest start is {possible_at:%Y-%m-%dT%H:%MZ}."
     if urgency is Urgency.ORDINARY:
         advice += f" An emergency needs a reason and {regulation.emergency_hours} hours."
     raise LeadTimeError(
@@ -193,7 +234,7 @@ def _check_lead(one: _Affected, regulation: Regulation, *, start: datetime, now:
         advice=advice,
         field="starts_at",
         customer=one.customer.name,
-        earliest_at=allowed,
+        earliest_at=possible_at,
     )
 
 

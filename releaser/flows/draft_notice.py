@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from releaser.domain.notice import MOVES, STANDING, NoticeState, impact_of, planned_end, worst
 from releaser.domain.notice_text import opening
 from releaser.domain.operation import Operation, Work, work_of
-from releaser.domain.regulation import Regulation, from_mapping
+from releaser.domain.regulation import Regulation, common_opening, from_mapping
 from releaser.domain.target import Stop
 from releaser.i18n import LANGUAGES
 from releaser.store import moves, notices
@@ -145,9 +145,4 @@ def _keep_times(
 def _earliest(contracts: Sequence[tuple[Regulation, Touched]], *, now: datetime) -> datetime:
     """The first start that every lead allows and at which, as far as there is one within a month, every window is open."""
     start = max((rule.earliest_start(now, stop=one.stop) for rule, one in contracts), default=now)
-    for _ in range(62):
-        opening_at = max((rule.next_opening(start) for rule, _ in contracts), default=start)
-        if opening_at == start:
-            break
-        start = opening_at
-    return start
+    return common_opening([rule for rule, _ in contracts], start) or start

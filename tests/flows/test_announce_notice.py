@@ -283,3 +283,25 @@ def test_revision_before_anything_was_sent_is_the_announcement(world: NoticeWorl
         ("announced", 1, "it@globex.example", "sent"),
     ]
     assert len(world.channel.sent) == 1
+
+
+def test_advice_names_a_start_that_suits_all_customers_at_once(world: NoticeWorld) -> None:
+    none = {"lead_full": 0, "lead_partial": 0, "lead_none": 0}
+    world.regulate("acme", **none, windows=[{"from": "12:00", "to": "15:00"}], zone="Europe/Moscow")
+    world.regulate("globex", **none, windows=[{"days": "wed", "from": "10:30", "to": "14:00"}], zone="UTC")
+    _, number = world.plan()
+    with pytest.raises(RefusedError, match="2026-03-04T10:30Z") as caught:
+        world.announce(number, starts_at=world.clock.now() + HOUR)
+    assert caught.value.rule == "window"
+    assert world.announce(number, starts_at=caught.value.facts["opens_at"])["state"] == "announced"
+
+
+def test_windows_that_never_meet_are_refused_once_with_who_and_what_to_do(world: NoticeWorld) -> None:
+    none = {"lead_full": 0, "lead_partial": 0, "lead_none": 0}
+    world.regulate("acme", **none, windows=[{"from": "03:00", "to": "03:30"}], zone="Europe/Moscow")
+    world.regulate("globex", **none, windows=[{"from": "17:00", "to": "17:01"}], zone="UTC")
+    _, number = world.plan()
+    for starts_at in (None, world.clock.now().replace(hour=17, minute=0), world.clock.now() + 14 * HOUR):
+        with pytest.raises(RefusedError, match=r"'acme', 'globex'.*--to customer=acme") as caught:
+            world.announce(number, starts_at=starts_at)
+        assert caught.value.rule == "no-common-window", "no advice goes in a circle between their times"
