@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from releaser.domain.advance import LEFT_AS_IT_IS
 from releaser.domain.plan import Plan, PlannedTarget
 from releaser.domain.rollout import (
     ROLLOUT_MOVES,
@@ -149,12 +150,15 @@ def _check_ended(rollout: Rollout) -> None:
 
 def _check_consistent(rollout: Rollout) -> None:
     """A target whose state is not known is looked at by a person first; going on around it would hide it."""
-    unclear = [u.target.installation.name for u in rollout.updates if u.state is UpdateState.INCONSISTENT]
-    if unclear:
+    inconsistent = [u for u in rollout.updates if u.state is UpdateState.INCONSISTENT]
+    if inconsistent:
+        unclear = [u.target.installation.name for u in inconsistent]
+        by_hand = "Look at the host, bring the container up or remove it, then deploy again with `releaser deploy`."
+        over_it = "Leave what runs there: release a mended version with a higher number and deploy that over it."
         raise RefusedError(
             f"Rollout {rollout.id} left {', '.join(unclear)} in an inconsistent state, so it is not tried again.",
             rule="inconsistent",
-            advice="Look at the host, bring the container up or remove it, then deploy again with `releaser deploy`.",
+            advice=over_it if all(LEFT_AS_IT_IS in u.reason for u in inconsistent) else by_hand,
         )
 
 

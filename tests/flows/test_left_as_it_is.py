@@ -13,6 +13,7 @@ from releaser.errors import RefusedError
 from releaser.flows.forbid_way_back import forbid_way_back
 from releaser.flows.plan_rollout import plan_rollout
 from releaser.flows.ports import Facts
+from releaser.flows.retry_rollout import retry_rollout
 from releaser.store.rollouts import TargetUpdate
 from releaser.store.schema import metadata
 from releaser.store.session import Database
@@ -85,5 +86,7 @@ def test_people_are_told_to_roll_a_mended_version_out_and_nothing_else(vendor: V
     assert "mended version" in facts["next"]
     assert "1.2" not in facts["next"], "it is blocked, and would fail again"
     assert not facts["next"].count("bring up the container"), "the old one would stand on what was converted"
+    with pytest.raises(RefusedError, match="Leave what runs there"):
+        retry_rollout(vendor.ports, rollout_id=rollout, by="rita")
     reason = facts["blocked"]["reason"]
     assert reason.startswith(f"rollout {rollout} failed at acme-cloud, where it could not be turned back: ")
