@@ -121,13 +121,19 @@ def test_runtime_refuses_to_start_error_is_permanent(fake_world: World, fake_eng
     assert caught.value.permanent
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        "cannot update a stopped container: unknown",
+        "runc did not terminate successfully: exit status 1: container not running : unknown",
+    ],
+)
 def test_container_ends_while_its_restart_is_switched_off_the_update_goes_on(
-    fake_world: World, fake_engine: FakeEngine
+    fake_world: World, fake_engine: FakeEngine, told: str
 ) -> None:
     installed = fake_world.installed("1.0", fake_world.spec())
-    fake_engine.fail(
-        Fault(kind="update", effect=Effect.REFUSE, message="Cannot update: cannot update a stopped container: unknown")
-    )
+    for _ in range(2):  # the engine takes a moment to notice
+        fake_engine.fail(Fault(kind="update", effect=Effect.REFUSE, message=f"Cannot update container 1: {told}"))
     assignment = fake_world.update_of(installed, "1.1")
     fake_world.controller().update(assignment)
     assert fake_engine.faults == []

@@ -10,6 +10,7 @@ What does not live here: what a container of ours looks like (`container`), and 
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -38,7 +39,8 @@ NOBODY: Credentials = {}
 _FIRST_VERSION = "1.24"
 _LOG_BYTES = 16_384
 _CLOCK = SystemClock()
-_ENDED_MEANWHILE = "cannot update a stopped container"
+_ENDED_MEANWHILE = re.compile(r"cannot update a stopped container|container not running")
+_NOTICED_IN_TRIES, _NOTICED_EVERY_S = 40, 0.05
 
 
 class Engine:
@@ -135,13 +137,16 @@ class Engine:
     def set_restart(self, container_id: str, policy: Json) -> None:
         """Change the restart policy."""
         path, body = f"/containers/{quote(container_id, safe='')}/update", {"RestartPolicy": policy}
-        try:
-            self._call("POST", path, body=body)
-        except EngineRefusedError as error:
-            # It ended in the midst of the call. One that has ended takes the policy for its next start.
-            if _ENDED_MEANWHILE not in error.detail:
-                raise
-            self._call("POST", path, body=body)
+        for left in reversed(range(_NOTICED_IN_TRIES)):
+            try:
+                self._call("POST", path, body=body)
+            except EngineRefusedError as error:
+                # It ended in the midst of the call. Once the engine has noticed, it takes the policy for the next start.
+                if not left or not _ENDED_MEANWHILE.search(error.detail):
+                    raise
+                _CLOCK.sleep(_NOTICED_EVERY_S)
+            else:
+                return
 
     def remove(self, container_id: str, *, volumes: bool) -> None:
         """Remove, running or not; gone already is as good. `volumes` takes its anonymous volumes along."""
