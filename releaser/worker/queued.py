@@ -106,12 +106,12 @@ class QueuedEngine:
             self._ticks.stopping.wait(rest_s)
 
     def _told(self) -> float:
-        """Returns when to tell again: soon while the queue has not numbered us, because who dies unknown is missed late."""
+        """Returns when to tell again: soon while the queue has not numbered all of us, because who dies unknown is missed late."""
         numbers = [worker.worker_id for worker in self._workers if worker.worker_id is not None]
         dead = self._ticks.heartbeat(numbers=numbers)
         if dead:
             wakes.forget_workers(self._ports.database, dead, silent_s=SILENT_S)
-        return HEARTBEAT_S if numbers else _RETRY_S
+        return HEARTBEAT_S if numbers and len(numbers) == len(self._workers) else _RETRY_S
 
     def _run(self) -> None:
         asyncio.run(self._until_stopped())
