@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from enum import StrEnum
+from typing import Protocol, TypeVar, runtime_checkable
 
 from releaser.domain.adoption import Adoptable
 from releaser.domain.target import Assignment, Desired, Observation, Step, Verdict
-from releaser.errors import ConflictError, OutsideError
+from releaser.errors import ConflictError, InvalidError, OutsideError
+
+Named = TypeVar("Named", bound=StrEnum)
 
 
 class FencedError(ConflictError):
@@ -136,3 +139,15 @@ class Adopting(Protocol):
         `OutsideError` like every call.
         """
         ...
+
+
+def step_named(names: type[Named], step: Step, *, driver: str) -> Named:
+    """Which of a driver's steps a journal's row means. Raises `InvalidError` for one that this version does not know."""
+    try:
+        return names(step.name)
+    except ValueError:
+        raise InvalidError(
+            f"The {driver} driver knows no step '{step.name}'.",
+            advice="The journal was written by another version; roll the target back or plan it again.",
+            field="step",
+        ) from None

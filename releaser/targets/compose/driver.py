@@ -5,7 +5,6 @@ from __future__ import annotations
 from releaser.clock import Clock
 from releaser.domain.adoption import Adoptable
 from releaser.domain.target import Assignment, Desired, Observation, Step, Verdict
-from releaser.errors import InvalidError
 from releaser.targets.compose import adopting, gate, scripts, steps
 from releaser.targets.compose.faults import from_command
 from releaser.targets.compose.scene import describe, look
@@ -14,7 +13,7 @@ from releaser.targets.compose.work import Work
 from releaser.targets.hosts.fencing import LOCK_WAIT_S
 from releaser.targets.hosts.shell import Shells, SshAccess
 from releaser.targets.probe import Probe, http_probe
-from releaser.targets.target import Capabilities, EngineRefusedError
+from releaser.targets.target import Capabilities, EngineRefusedError, step_named
 
 
 class ComposeDriver:
@@ -88,14 +87,7 @@ class ComposeDriver:
 
     def apply(self, step: Step, assignment: Assignment) -> str:
         """Carry out one step; see `work`."""
-        try:
-            name = StepName(step.name)
-        except ValueError:
-            raise InvalidError(
-                f"The compose driver knows no step '{step.name}'.",
-                advice="The journal was written by another version; roll the target back or plan it again.",
-                field="step",
-            ) from None
+        name = step_named(StepName, step, driver="compose")
         work = Work(
             self._shells.at(assignment.address),
             assignment,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from releaser.clock import Clock
 from releaser.domain.adoption import Adoptable
 from releaser.domain.target import Assignment, Desired, Observation, Step, Verdict
-from releaser.errors import InvalidError
 from releaser.targets.docker import adopting, gate, slot_gate, slots, steps
 from releaser.targets.docker.adopting import digest_of_image
 from releaser.targets.docker.client import NO_ACCESS, NOBODY, Engine
@@ -19,7 +18,7 @@ from releaser.targets.docker.work import Work
 from releaser.targets.fronts.opening import Opener, open_front
 from releaser.targets.hosts.shell import SshAccess
 from releaser.targets.probe import Probe, http_probe
-from releaser.targets.target import Capabilities
+from releaser.targets.target import Capabilities, step_named
 
 
 class DockerDriver:
@@ -126,14 +125,7 @@ class DockerDriver:
     def _apply(self, engine: Engine, step: Step, assignment: Assignment) -> str:
         if (step_of_slots := Slots.parse(step.name)) is not None:
             return self._fronted(engine, assignment).carry_out(step_of_slots)
-        try:
-            name = StepName(step.name)
-        except ValueError:
-            raise InvalidError(
-                f"The docker driver knows no step '{step.name}'.",
-                advice="The journal was written by another version; roll the target back or plan it again.",
-                field="step",
-            ) from None
+        name = step_named(StepName, step, driver="docker")
         if name in FRONT_STEPS:
             return self._fronted(engine, assignment).carry_out_whole(name)
         return Work(engine, assignment).carry_out(name)

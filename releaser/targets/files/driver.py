@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from releaser.clock import Clock
 from releaser.domain.target import Assignment, Desired, Observation, Step, Verdict
-from releaser.errors import InvalidError
 from releaser.targets.files import gate, scripts, steps
 from releaser.targets.files.archive import Limits
 from releaser.targets.files.scene import describe, look
@@ -14,7 +13,7 @@ from releaser.targets.hosts.faults import from_script
 from releaser.targets.hosts.fencing import LOCK_WAIT_S
 from releaser.targets.hosts.shell import Shells, SshAccess
 from releaser.targets.probe import Probe, http_probe
-from releaser.targets.target import Capabilities, EngineRefusedError
+from releaser.targets.target import Capabilities, EngineRefusedError, step_named
 
 
 class FilesDriver:
@@ -84,14 +83,7 @@ class FilesDriver:
 
     def apply(self, step: Step, assignment: Assignment) -> str:
         """Carry out one step; see `work`."""
-        try:
-            name = StepName(step.name)
-        except ValueError:
-            raise InvalidError(
-                f"The files driver knows no step '{step.name}'.",
-                advice="The journal was written by another version; roll the target back or plan it again.",
-                field="step",
-            ) from None
+        name = step_named(StepName, step, driver="files")
         work = Work(
             self._shells.at(assignment.address),
             assignment,

@@ -9,7 +9,6 @@ from releaser.clock import Clock
 from releaser.domain.adoption import Adoptable
 from releaser.domain.spec import SwarmSpec, of_kind
 from releaser.domain.target import Assignment, Desired, Observation, Step, Verdict
-from releaser.errors import InvalidError
 from releaser.targets.docker.client import NO_ACCESS
 from releaser.targets.docker.credentials import Credentials
 from releaser.targets.docker.pool import Pool
@@ -20,7 +19,7 @@ from releaser.targets.swarm.client import Manager, NotAManagerError, Swarm
 from releaser.targets.swarm.scene import describe, describe_outdated, in_words, look
 from releaser.targets.swarm.steps import StepName
 from releaser.targets.swarm.work import Work
-from releaser.targets.target import Capabilities
+from releaser.targets.target import Capabilities, step_named
 
 
 class SwarmDriver:
@@ -113,14 +112,7 @@ class SwarmDriver:
 
     def apply(self, step: Step, assignment: Assignment) -> str:
         """Carry out one step; see `work`."""
-        try:
-            name = StepName(step.name)
-        except ValueError:
-            raise InvalidError(
-                f"The swarm driver knows no step '{step.name}'.",
-                advice="The journal was written by another version; roll the target back or plan it again.",
-                field="step",
-            ) from None
+        name = step_named(StepName, step, driver="swarm")
         with self._swarm(assignment) as swarm:
             return Work(swarm, assignment, credentials=self._credentials).carry_out(name)
 
