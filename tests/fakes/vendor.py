@@ -32,7 +32,7 @@ from releaser.flows.start_rollout import start_rollout
 from releaser.store import installations, notices, products, releases, rollout_work
 from releaser.store.customers import Contact, Customer
 from releaser.store.installations import Host, Installation, Target
-from releaser.store.plain import dump
+from releaser.store.plain import dump, load_spec
 from releaser.store.products import Module, Product
 from releaser.store.releases import Release, ReleaseImage
 from releaser.store.rollouts import TargetUpdate, Wave
@@ -306,6 +306,27 @@ def _spec(name: str, port: int, order: Order) -> ContainerSpec:
         stop_grace_s=1,
         health=HealthSpec(http=f"http://127.0.0.1:{port}/healthz", deadline_s=1.0),
     )
+
+
+def come(vendor: Vendor, name: str, port: int) -> None:
+    """A new installation of globex, with a target and nothing on it."""
+    with vendor.ports.database.transaction() as session:
+        like = installations.get(session, "globex-own")
+        row = Installation(name=name, customer_id=like.customer_id, product_id=like.product_id, labels={}, ring="wide")
+        session.add(row)
+        session.flush()
+        spec = load_spec(like.targets[0].spec)
+        assert isinstance(spec, ContainerSpec)
+        ports = tuple(replace(one, host_port=port) for one in spec.ports)
+        health = replace(spec.health, http=f"http://127.0.0.1:{port}/healthz")
+        session.add(
+            Target(
+                installation_id=row.id,
+                module_id=session.scalars(select(Module.id)).one(),
+                host_id=session.scalars(select(Host.id)).one(),
+                spec=dump(replace(spec, name=name, ports=ports, health=health)),
+            )
+        )
 
 
 def ended(facts: Facts) -> bool:

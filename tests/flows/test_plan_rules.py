@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import select
 
 from releaser.domain.plan import RolloutOptions
-from releaser.domain.spec import ContainerSpec
 from releaser.errors import ConflictError, RefusedError
 from releaser.flows.abort_rollout import abort_rollout
 from releaser.flows.allow_way_back import allow_way_back
@@ -25,13 +24,11 @@ from releaser.flows.show_release import show_release
 from releaser.flows.unblock_release import unblock_release
 from releaser.store import installations, pins
 from releaser.store.customers import Customer
-from releaser.store.installations import Host, Installation, Target
 from releaser.store.plain import dump, load_spec
-from releaser.store.products import Module
 from releaser.store.schema import metadata
 from releaser.store.session import Database
 from tests.fakes.engine import Behaviour, FakeEngine
-from tests.fakes.vendor import INSTALLATIONS, KeptVendor, Vendor, kept, vendor_on
+from tests.fakes.vendor import INSTALLATIONS, KeptVendor, Vendor, come, kept, vendor_on
 
 NEXT_DAY = timedelta(days=1)
 
@@ -72,27 +69,6 @@ def mend(vendor: Vendor, version: str, behaviour: Behaviour = Behaviour.GOOD) ->
     for image in vendor.engine.images.values():
         if image.version == version:
             image.behaviour = behaviour
-
-
-def come(vendor: Vendor, name: str, port: int) -> None:
-    """A new installation of globex, with a target and nothing on it."""
-    with vendor.ports.database.transaction() as session:
-        like = installations.get(session, "globex-own")
-        row = Installation(name=name, customer_id=like.customer_id, product_id=like.product_id, labels={}, ring="wide")
-        session.add(row)
-        session.flush()
-        spec = load_spec(like.targets[0].spec)
-        assert isinstance(spec, ContainerSpec)
-        ports = tuple(replace(one, host_port=port) for one in spec.ports)
-        health = replace(spec.health, http=f"http://127.0.0.1:{port}/healthz")
-        session.add(
-            Target(
-                installation_id=row.id,
-                module_id=session.scalars(select(Module.id)).one(),
-                host_id=session.scalars(select(Host.id)).one(),
-                spec=dump(replace(spec, name=name, ports=ports, health=health)),
-            )
-        )
 
 
 # Block after a rollback

@@ -9,10 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 
 from releaser.domain.plan import Plan, RolloutOptions
-from releaser.domain.spec import ContainerSpec
 from releaser.errors import InvalidError, MoveConflictError, RefusedError
 from releaser.flows.abort_rollout import abort_rollout
 from releaser.flows.announce_notice import announce_notice
@@ -26,14 +25,12 @@ from releaser.flows.show_notice import show_notice
 from releaser.flows.start_rollout import TriggerReusedError
 from releaser.flows.yank_release import yank_release
 from releaser.store import installations, rollouts
-from releaser.store.installations import Host, Installation, Target
 from releaser.store.plain import dump, load, load_spec
-from releaser.store.products import Module
 from releaser.store.releases import ReleaseImage
 from releaser.store.schema import metadata
 from releaser.store.session import Database
 from tests.fakes.engine import FakeEngine
-from tests.fakes.vendor import INSTALLATIONS, KeptVendor, Vendor, kept, vendor_on
+from tests.fakes.vendor import INSTALLATIONS, KeptVendor, Vendor, come, kept, vendor_on
 
 NEXT_DAY = timedelta(days=1)
 
@@ -56,27 +53,6 @@ def vendor(begun: KeptVendor, tmp_path: Path) -> Iterator[Vendor]:
         made = begun.resumed(engine, tmp_path)
         yield made
         made.close()
-
-
-def come(vendor: Vendor, name: str, port: int) -> None:
-    """A new installation of globex, with a target and nothing on it."""
-    with vendor.ports.database.transaction() as session:
-        like = installations.get(session, "globex-own")
-        row = Installation(name=name, customer_id=like.customer_id, product_id=like.product_id, labels={}, ring="wide")
-        session.add(row)
-        session.flush()
-        spec = load_spec(like.targets[0].spec)
-        assert isinstance(spec, ContainerSpec)
-        ports = tuple(replace(one, host_port=port) for one in spec.ports)
-        health = replace(spec.health, http=f"http://127.0.0.1:{port}/healthz")
-        session.add(
-            Target(
-                installation_id=row.id,
-                module_id=session.scalars(select(Module.id)).one(),
-                host_id=session.scalars(select(Host.id)).one(),
-                spec=dump(replace(spec, name=name, ports=ports, health=health)),
-            )
-        )
 
 
 # Supersede
