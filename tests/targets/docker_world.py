@@ -50,6 +50,12 @@ class World:
         self.drivers.append(made)
         return made
 
+    def close(self) -> None:
+        """End the controllers that were started so far; more may be started."""
+        for driver in self.drivers:
+            driver.close()
+        self.drivers.clear()
+
     def controller(self, **settings: float) -> Controller:
         """A controller that has just started."""
         return Controller(self.driver(), **settings)

@@ -177,6 +177,23 @@ def test_another_number_of_replicas_comes_with_the_update_and_goes_back(
     assert_whole(fake_world, watched, again, again.desired)
 
 
+@pytest.mark.parametrize("broke_off", ["start-new#3", "front-put#3", "stop-old#3"])
+def test_attempt_that_broke_off_in_a_new_slot_leaves_nothing_to_the_next_one(
+    fake_world: World, watched: Watched, broke_off: str
+) -> None:
+    desired = installed(fake_world, watched, spec(2, parallel=1))
+    update = fake_world.update_of(desired, "1.1", replicas=3)
+    controller = fake_world.controller()
+    for step in controller.plan(update):
+        controller.carry_out(step, update, wanted=update.desired)
+        if step.name == broke_off:
+            break
+    again = replace(update, attempt=2, generation=3)
+    fake_world.controller().update(again)
+    assert watched.lost == []
+    assert_whole(fake_world, watched, again, again.desired)
+
+
 def test_single_container_is_replaced_by_replicas_and_comes_back(fake_world: World, watched: Watched) -> None:
     single = spec(1, front=None)
     desired = fake_world.desired("1.0", single)
@@ -327,6 +344,7 @@ def test_anything_goes_wrong_anywhere_target_ends_whole(fake_world: World, watch
 def begin(world: World, watched: Watched, bases: dict[tuple[int, int], Base], replicas: int, parallel: int) -> Base:
     """Installed once, then as it was."""
     engine, front = watched.engine, watched.front
+    world.close()
     engine.faults.clear()
     front.fails_at = 0
     front.cut.clear()

@@ -156,8 +156,10 @@ class Slotted:
 
 def plan(*, desired: Desired, previous: Desired | None, observed: Observation | None) -> tuple[Step, ...]:
     """Prepare all slots, then replace group by group, then give up those no longer wanted; commit all. Raises `RefusedError`."""
-    plain = observed is not None and observed.serving is not None and observed.serving.name == desired.spec.name
-    update = Slotted.of(desired, previous, found_plain=plain)
+    serving = observed.serving if observed is not None else None
+    update = Slotted.of(desired, previous, found_plain=serving is not None and serving.name == desired.spec.name)
+    # Once anything is there, an attempt that broke off may have left something in any slot, even in one that is new.
+    anything = previous is not None or serving is not None
     _check(update)
     front, filled = update.spec.front, update.filled
     steps = [_step(StepName.PULL, Phase.PREPARE)]
@@ -168,13 +170,11 @@ def plan(*, desired: Desired, previous: Desired | None, observed: Observation | 
     steps.append(_slots(StepName.CREATE, filled, Phase.PREPARE))
     if front is not None and front.image and not update.takes_the_port:
         steps.append(_step(StepName.FRONT_START, Phase.CUT_OVER))
-    old = set(slots_of(update.before)) if update.before is not None else set()
     for group in update.groups(filled):
-        steps += _replace(update, group, has_old=bool(old & set(group)))
+        steps += _replace(update, group, has_old=anything)
     steps += _give_up(update)
-    touched = tuple(sorted({*update.given_up, *(slot for slot in filled if slot in old)}))
-    if touched:
-        steps.append(_slots(StepName.REMOVE_OLD, _whole(touched), Phase.COMMIT, undoable=False))
+    if anything:
+        steps.append(_slots(StepName.REMOVE_OLD, _whole(update.all), Phase.COMMIT, undoable=False))
     return tuple(steps)
 
 
@@ -205,7 +205,7 @@ def _replace(update: Slotted, group: tuple[int, ...], *, has_old: bool) -> list[
     steps = [_slots(StepName.START_NEW, group, cut, takes=to_start(update.spec), gate=True)]
     if update.takes_the_port:
         # The old container has to let go of the port before the front can have it.
-        return [*steps, _slots(StepName.RENAME_NEW, group, cut)]
+        return [*steps, _slots(StepName.STOP_OLD, group, cut, takes=update.grace)]
     if _steered(update.spec.front):
         steps.append(_slots(StepName.FRONT_PUT, group, cut))
     if not has_old:
