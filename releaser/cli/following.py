@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from enum import StrEnum
+from itertools import chain
 from typing import Any
 
 from releaser.bell import Bell
 from releaser.cli.exits import Exit, TerminatedError
 from releaser.cli.show import expected, moment, safe, seconds, table, tell
-from releaser.domain.rollout import ENDED, RolloutState
+from releaser.domain.rollout import ENDED, UPDATE_GOOD, RolloutState
 from releaser.flows.abort_rollout import abort_rollout
+from releaser.flows.count_targets import count_targets
 from releaser.flows.ports import Facts, Ports
-from releaser.flows.show_rollout import show_rollout
 
 LOOK_EVERY_S = 0.5
 SETTLES_IN = timedelta(seconds=60)
@@ -50,15 +51,15 @@ def is_over(facts: Facts) -> bool:
     return state in ENDED or state is RolloutState.AWAITING_APPROVAL
 
 
-def follow(ports: Ports, bell: Bell, rollout_id: int, *, wait_for: timedelta) -> Facts | None:
-    """Look at a rollout until it is over; None when the time is. Raises `RolloutNotFoundError`."""
+def follow(ports: Ports, bell: Bell, rollout_id: int, *, wait_for: timedelta) -> RolloutState | None:
+    """Look at a rollout until it is over, and answer how it ended; None when the time is. Raises `RolloutNotFoundError`."""
     deadline = ports.clock.monotonic() + wait_for.total_seconds()
     while True:
         heard = bell.heard()
-        facts = show_rollout(ports, rollout_id=rollout_id)
+        facts = count_targets(ports, rollout_id=rollout_id)
         _show_progress(facts)
         if is_over(facts):
-            return facts
+            return RolloutState(facts["state"])
         left = deadline - ports.clock.monotonic()
         if left <= 0:
             return None
@@ -75,10 +76,10 @@ def let_go(ports: Ports, bell: Bell, rollout_id: int, *, otherwise: Otherwise, b
         return code
     tell(f"releaser: {why}; rollout {rollout_id} is aborted.")
     abort_rollout(ports, rollout_id=rollout_id, by=by, reason=why)
-    facts = follow(ports, bell, rollout_id, wait_for=SETTLES_IN)
-    if facts is None or code is not Exit.STILL_RUNNING:
+    state = follow(ports, bell, rollout_id, wait_for=SETTLES_IN)
+    if state is None or code is not Exit.STILL_RUNNING:
         return code
-    return of_rollout(RolloutState(facts["state"]))
+    return of_rollout(state)
 
 
 @contextmanager
@@ -96,9 +97,8 @@ def interruptible() -> Iterator[list[Exit]]:
 def _show_progress(facts: Facts) -> None:
     """One line, rewritten, on a terminal."""
     if sys.stderr is not None and sys.stderr.isatty():
-        states = [t["state"] for t in facts["targets"]]
-        good = sum(state in {"succeeded", "already_installed"} for state in states)
-        text = safe(f"rollout {facts['id']}: {facts['state']}, {good} of {len(states)} targets")
+        good = sum(facts["counts"].get(state.value, 0) for state in UPDATE_GOOD)
+        text = safe(f"rollout {facts['id']}: {facts['state']}, {good} of {sum(facts['counts'].values())} targets")
         sys.stderr.write(f"\r\x1b[2K{text}")
         sys.stderr.write("\n" if is_over(facts) else "")
         sys.stderr.flush()
@@ -138,7 +138,8 @@ def rollout_text(facts: Any) -> str:  # noqa: ANN401 -- facts
     further = [safe(f"Next: {facts['next']}")] if facts.get("next") else []
     url = [facts["url"]] if "url" in facts else []
     shown = _rehearsed(facts) or [table(headers, rows)]
-    return "\n".join([safe(title + reason), *_begins(facts), *shown, *passed, *further, *_late(facts), *url])
+    told = (_begins(facts), shown, passed, further, _late(facts), _counted(facts), url)
+    return "\n".join([safe(title + reason), *chain.from_iterable(told)])
 
 
 def _begins(facts: Facts) -> list[str]:
@@ -149,6 +150,16 @@ def _begins(facts: Facts) -> list[str]:
     return told + (
         [safe(f"{block['version']} is blocked for line {block['line']}: {block['reason']}")] if block else []
     )
+
+
+def _counted(facts: Facts) -> list[str]:
+    """Whether so many targets succeeded as a pipeline asked for."""
+    quorum = facts.get("quorum")
+    if quorum is None:
+        return []
+    verdict = "reached" if quorum["reached"] else "MISSED"
+    good = "are ready" if facts["rehearsal"] else "succeeded"
+    return [f"Quorum {quorum['asked']} {verdict}: {quorum['good']} of {quorum['total']} targets {good}."]
 
 
 def _late(facts: Facts) -> list[str]:

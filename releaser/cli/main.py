@@ -49,7 +49,7 @@ COMMANDS = {
     "customer": ("customer", "Customers: who runs the products, and whom to tell."),
     "installation": ("installation", "Installations: one running copy of a product each."),
     "host": ("installation", "Hosts: machines with a container engine."),
-    "plan": ("deploy", "Plan a rollout and draft the notice of what it stops."),
+    "plan": ("plan", "Plan a rollout and draft the notice of what it stops."),
     "deploy": ("deploy", "Roll a version out."),
     "rollout": ("rollout", "Rollouts: look at them and steer them."),
     "update-freeze": ("update_freeze", "Freezes of updates: times in which nothing is cut over."),

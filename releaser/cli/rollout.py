@@ -9,12 +9,11 @@ import typer
 
 from releaser.bell import Bell
 from releaser.cli.exits import Exit
-from releaser.cli.following import follow, is_over, of_rollout, rollout_text
+from releaser.cli.following import follow, of_rollout, rollout_text
 from releaser.cli.given import duration
 from releaser.cli.group import commands, noun
 from releaser.cli.run import ByOption, LimitOption, OffsetOption, OutputOption, running, who
 from releaser.cli.show import Output, moment, seconds, show, table
-from releaser.domain.rollout import RolloutState
 from releaser.flows.abort_rollout import abort_rollout
 from releaser.flows.approve_rollout import approve_rollout
 from releaser.flows.list_cutovers import list_cutovers
@@ -133,10 +132,10 @@ def follow_command(
     """Wait until a rollout is over, and show how it ended. It only looks; a service or worker does the work."""
     wait_for, bell = duration(timeout), Bell()
     with running(bell=bell) as ports:
-        facts = follow(ports, bell, rollout_id, wait_for=wait_for)
-        facts = facts or show_rollout(ports, rollout_id=rollout_id)
+        state = follow(ports, bell, rollout_id, wait_for=wait_for)
+        facts = show_rollout(ports, rollout_id=rollout_id)
     show(facts, output, rollout_text)
-    raise typer.Exit(of_rollout(RolloutState(facts["state"])) if is_over(facts) else Exit.STILL_RUNNING)
+    raise typer.Exit(Exit.STILL_RUNNING if state is None else of_rollout(state))
 
 
 def _steering(verb: str, flow: Callable[..., Facts], help_text: str) -> None:

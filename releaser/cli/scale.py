@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from releaser.cli.deploy import plan_text
 from releaser.cli.following import rollout_text
 from releaser.cli.given import PairError, instant
 from releaser.cli.group import commands
+from releaser.cli.plan import plan_text
 from releaser.cli.run import ByOption, OutputOption, running, who
 from releaser.cli.show import Output, show
 from releaser.domain.operation import Operation, OperationKind
