@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 from sqlalchemy import Connection, text
+from sqlalchemy.orm import Session
 
 from releaser.domain.rollout import AT_WORK, UNDER_WAY, UPDATE_ENDED, UpdateState
 from releaser.store.session import APPLICATION, CONNECT_S, WRITERS_LOCK, Database
@@ -63,12 +64,11 @@ def interval(seconds: float) -> str:
     return f"{seconds} seconds"
 
 
-def forget_workers(database: Database, numbers: Iterable[int], *, silent_s: float) -> None:
+def forget_workers(session: Session, numbers: Iterable[int], *, silent_s: float) -> None:
     """Let go at once of what workers had that are known to be dead or were silent for so long, and make it anew."""
-    with database.transaction() as session:
-        session.execute(text("DELETE FROM procrastinate_workers WHERE id = ANY(:numbers)"), {"numbers": list(numbers)})
-        swept = "SELECT releaser_sweep(CAST(:silent AS interval), :lock)"
-        session.execute(text(swept), {"silent": interval(silent_s), "lock": WRITERS_LOCK})
+    session.execute(text("DELETE FROM procrastinate_workers WHERE id = ANY(:numbers)"), {"numbers": list(numbers)})
+    swept = "SELECT releaser_sweep(CAST(:silent AS interval), :lock)"
+    session.execute(text(swept), {"silent": interval(silent_s), "lock": WRITERS_LOCK})
 
 
 def _made(connection: Connection) -> str | None:

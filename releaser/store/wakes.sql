@@ -68,8 +68,12 @@ $$;
 
 -- Throws away the jobs of workers that have been silent for so long, and makes those that the rows ask for and nobody has:
 -- looks at rollouts under way (windows open, notices are read: time alone moves them) and work that nobody's lease covers.
+-- Whoever comes while another one waits for its turn leaves it to that one.
 CREATE OR REPLACE FUNCTION releaser_sweep(silent interval, writers_lock bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+    IF NOT pg_try_advisory_xact_lock(writers_lock + 1) THEN
+        RETURN;
+    END IF;
     PERFORM pg_advisory_xact_lock(writers_lock);
     DELETE FROM procrastinate_jobs AS job WHERE job.status = 'doing' AND NOT EXISTS (
         SELECT FROM procrastinate_workers AS worker

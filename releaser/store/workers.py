@@ -48,6 +48,11 @@ def everyone(session: Session) -> Sequence[WorkerRow]:
     return session.scalars(select(WorkerRow).order_by(WorkerRow.looked_at.desc())).all()
 
 
+def numbers(session: Session, owners: Sequence[str]) -> list[int]:
+    """What the queue calls these processes."""
+    return [n for told in session.scalars(select(WorkerRow.numbers).where(WorkerRow.owner.in_(owners))) for n in told]
+
+
 def facts(session: Session, *, now: datetime) -> dict[str, Any]:
     """Who looks as plain data: `working` (how many), `engine` (theirs, or that of the last), `looked_s` since the last look.
 

@@ -12,16 +12,18 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
 import structlog
 from procrastinate import App, PsycopgConnector
+from procrastinate.manager import JobManager
 from procrastinate.worker import Worker
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
+from sqlalchemy.orm import Session
 
 from releaser.bell import Bell
 from releaser.flows.ports import Ports
@@ -57,7 +59,7 @@ class QueuedEngine:
         self._ports = ports
         self._bell = bell
         self._tick_s = tick_s
-        self._ticks = Ticks(ports, engine=self.name, retry_s=tick_s)
+        self._ticks = Ticks(ports, engine=self.name, retry_s=tick_s, forget=_forget)
         self._targets = Crew(threads, name="target", clock=ports.clock)
         self._silent = Crew(SILENT_AT_ONCE, name="silent", clock=ports.clock)
         self._silent_asked = 0
@@ -74,8 +76,9 @@ class QueuedEngine:
 
     def start(self) -> None:
         """Free what dead processes of this machine held, then begin."""
-        dead = self._ticks.free_dead()
-        wakes.forget_workers(self._ports.database, dead, silent_s=SILENT_S)
+        self._ticks.free_dead()
+        with self._ports.database.transaction() as session:
+            _forget(session, [])
         for thread in self._threads:
             thread.start()
 
@@ -106,12 +109,8 @@ class QueuedEngine:
             self._ticks.stopping.wait(rest_s)
 
     def _told(self) -> float:
-        """Returns when to tell again: soon while the queue has not numbered all of us, because who dies unknown is missed late."""
-        numbers = [worker.worker_id for worker in self._workers if worker.worker_id is not None]
-        dead = self._ticks.heartbeat(numbers=numbers)
-        if dead:
-            wakes.forget_workers(self._ports.database, dead, silent_s=SILENT_S)
-        return HEARTBEAT_S if numbers and len(numbers) == len(self._workers) else _RETRY_S
+        self._ticks.heartbeat()
+        return HEARTBEAT_S
 
     def _run(self) -> None:
         asyncio.run(self._until_stopped())
@@ -145,7 +144,8 @@ class QueuedEngine:
         )
         await connector.open_async()
         try:
-            jobs = _Jobs(self, connector)
+            numbering = _Numbering(connector, self._ticks)
+            jobs = _Jobs(self, connector, numbering)
             # Targets that take long must not keep rollouts and mail from being looked at: each has workers of its own.
             self._workers = [
                 self._worker(jobs.of_targets, "targets", self._at_once),
@@ -231,6 +231,28 @@ class QueuedEngine:
         return self._ports.clock.now() + timedelta(seconds=seconds)
 
 
+def _forget(session: Session, numbers: Sequence[int]) -> None:
+    wakes.forget_workers(session, numbers, silent_s=SILENT_S)
+
+
+class _Numbering(JobManager):
+    """A worker's number is kept beside this process's name before the worker is given anything.
+
+    Whoever finds this process dead then knows at once which jobs were its own, however short it lived.
+    """
+
+    def __init__(self, connector: PsycopgConnector, ticks: Ticks) -> None:
+        super().__init__(connector)
+        self._ticks = ticks
+        self._given: list[int] = []
+
+    async def register_worker(self) -> int:
+        number = await super().register_worker()
+        self._given.append(number)
+        await asyncio.to_thread(self._ticks.called, self._given)
+        return number
+
+
 async def _configured(connection: AsyncConnection) -> None:
     """Each query is a transaction of its own, and needs no BEGIN and COMMIT around it."""
     await connection.set_autocommit(True)
@@ -250,22 +272,24 @@ async def _carried_out(crew: Crew, work: Callable[[], _Found]) -> _Found:
 class _Jobs:
     """The kinds of jobs there are, by the names that `releaser.store.wakes` calls them."""
 
-    def __init__(self, engine: QueuedEngine, connector: PsycopgConnector) -> None:
+    def __init__(self, engine: QueuedEngine, connector: PsycopgConnector, numbering: JobManager) -> None:
         self._engine = engine
         self._connector = connector
         self.of_targets = App(connector=connector)
         self.of_looks = App(connector=connector)
+        self.of_targets.job_manager = self.of_looks.job_manager = numbering
         self.of_targets.task(name="target", queue="targets")(self._target)
         self.of_looks.task(name="rollout", queue="looks")(self._rollout)
-        self._every("sweep", _SWEEPS_S, self._sweep)
+        # Who died in a sweep must not keep the others from it: nobody else would find out.
+        self._every("sweep", _SWEEPS_S, self._sweep, alone=False)
         self._every("outbox", _OUTBOX_S, self._outbox)
         self._every("embargoes", _EMBARGOES_S, self._embargoes)
         self._every("trains", int(TRAINS_S), self._trains)
         self._every("days", int(DAYS_S), self._days)
         self._every("drift", int(DRIFT_S), self._drift)
 
-    def _every(self, name: str, seconds: int, work: Callable[..., Awaitable[None]]) -> None:
-        how: dict[str, Any] = {"name": name, "queue": "looks", "lock": name, "queueing_lock": name}
+    def _every(self, name: str, seconds: int, work: Callable[..., Awaitable[None]], *, alone: bool = True) -> None:
+        how: dict[str, Any] = {"name": name, "queue": "looks", "lock": name if alone else None, "queueing_lock": name}
         task = self.of_looks.task(**how)(work)
         cron = f"* * * * * */{seconds}" if seconds < 60 else "* * * * * 0"
         self.of_looks.periodic(cron=cron)(task)

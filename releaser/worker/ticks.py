@@ -15,6 +15,7 @@ from functools import partial
 from typing import TypeVar
 
 import structlog
+from sqlalchemy.orm import Session
 
 from releaser.domain.rollout import UpdateState
 from releaser.errors import ReleaserError
@@ -57,11 +58,19 @@ def rest_after(took_s: float) -> float:
     return max(_LEAST_REST_S, min(MOST_REST_S, _TIMES_REST * took_s))
 
 
+Forget = Callable[[Session, Sequence[int]], None]
+"""Lets go of what a queue gave to those whom it calls by these numbers, which are dead."""
+
+
+def nothing_to_forget(_session: Session, _numbers: Sequence[int]) -> None:
+    """Where there is no queue."""
+
+
 class Ticks:
     """What an engine calls. `retry_s` is how long a target rests whose tick could not be done."""
 
-    def __init__(self, ports: Ports, *, engine: str, retry_s: float) -> None:
-        """`engine` names who calls, for `releaser doctor`."""
+    def __init__(self, ports: Ports, *, engine: str, retry_s: float, forget: Forget = nothing_to_forget) -> None:
+        """`engine` names who calls, for `releaser doctor`; `forget` is called where processes have died."""
         self.ports = ports
         self.stopping = threading.Event()
         self._engine = engine
@@ -71,8 +80,10 @@ class Ticks:
         self._lock = threading.Lock()
         self._held: set[int] = set()
         self._acting: set[int] = set()
+        self._forget = forget
+        self._noting = threading.Lock()
         self._noted_at = -_NOTED_S
-        self._noted: list[int] = []
+        self._numbers: Sequence[int] = ()
         self._aside: set[tuple[str, int]] = set()
 
     def safely(self, tick: Callable[[], _Outcome], *, otherwise: _Outcome) -> _Outcome:
@@ -215,35 +226,47 @@ class Ticks:
         next_at: datetime | None = found["next_at"]
         return next_at
 
-    def heartbeat(self, *, numbers: Sequence[int] = ()) -> list[int]:
-        """Keep the leases of what is being worked on, take over from processes that died, and say that somebody looks.
-
-        `numbers` is what the queue calls this process; returns what it called those that died.
-        """
+    def heartbeat(self) -> None:
+        """Keep the leases of what is being worked on, take over from processes that died, and say that somebody looks."""
         with self._lock:
             mine = sorted(self._held | self._acting)
         clock, owner = self.ports.clock, self.ports.owner
         if mine:
             with self.ports.database.transaction() as session:
                 rollouts.renew(session, mine, owner=owner, now=clock.now(), lease_for=LEASE_FOR)
-        dead = self.free_dead()
-        if clock.monotonic() >= self._noted_at + _NOTED_S or self._noted != list(numbers):
-            with self.ports.database.transaction() as session:
-                workers.note(session, owner, engine=self._engine, numbers=numbers, now=clock.now())
-            self._noted_at, self._noted = clock.monotonic(), list(numbers)
-        return dead
+        self.free_dead()
+        with self._noting:
+            if clock.monotonic() >= self._noted_at + _NOTED_S:
+                self._note()
 
-    def free_dead(self) -> list[int]:
-        """Free what dead processes of this machine held; returns what the queue called them."""
+    def called(self, numbers: Sequence[int]) -> None:
+        """Keep what the queue calls this process, before it gives anything to it: who dies is known by that.
+
+        The heartbeat tells `numbers` as they are then.
+        """
+        with self._noting:
+            self._numbers = numbers
+            self._note()
+
+    def _note(self) -> None:
+        clock = self.ports.clock
+        with self.ports.database.transaction() as session:
+            workers.note(session, self.ports.owner, engine=self._engine, numbers=self._numbers, now=clock.now())
+        self._noted_at = clock.monotonic()
+
+    def free_dead(self) -> None:
+        """Free what dead processes of this machine held, and what the queue gave to them."""
         with self.ports.database.reading() as session:
-            known = {row.owner: row.numbers for row in workers.everyone(session)}
-            dead = [owner for owner in {*rollouts.lease_owners(session), *known} if is_dead(owner)]
-        if dead:
-            with self.ports.database.transaction() as session:
-                for owner in dead:
-                    rollouts.release_leases(session, owner)
-                    workers.leave(session, owner)
-        return [number for owner in dead for number in known.get(owner, [])]
+            dead = [owner for owner in _owners(session) if is_dead(owner)]
+        if not dead:
+            return
+        with self.ports.database.transaction() as session:
+            # Another process of this machine may have done it meanwhile.
+            numbers = workers.numbers(session, dead)
+            for owner in dead:
+                rollouts.release_leases(session, owner)
+                workers.leave(session, owner)
+            self._forget(session, numbers)
 
     def leave(self) -> None:
         """The end in order: others need not wait for our leases to run out, but for those of steps that still run."""
@@ -252,3 +275,7 @@ class Ticks:
         with self.ports.database.transaction() as session:
             rollouts.release_leases(session, self.ports.owner, but=acting)
             workers.leave(session, self.ports.owner)
+
+
+def _owners(session: Session) -> set[str]:
+    return {*rollouts.lease_owners(session), *(row.owner for row in workers.everyone(session))}

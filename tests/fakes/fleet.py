@@ -1,7 +1,7 @@
 """Many targets without anything behind them: a driver that takes its time, and writes down who acts where, when, by which generation.
 
 What it writes are lines of a file, shared by all processes of a test; the kernel keeps them whole and in order. `python -m
-tests.fakes.fleet URL FOLDER` is a process that works at it.
+tests.fakes.fleet URL FOLDER …` is a process that works at it.
 """
 
 from __future__ import annotations
@@ -120,26 +120,26 @@ class FleetDriver:
             file.write(json.dumps(line).encode() + b"\n")
 
 
-def ports_of(database: Database, folder: Path, bell: Bell, driver: FleetDriver) -> Ports:
-    """Ports with the machine's clock, `driver` and nobody else outside."""
+def ports_of(database: Database, folder: Path, bell: Bell, driver: FleetDriver, *, machine: str) -> Ports:
+    """Ports with the machine's clock, `driver` and nobody else outside. A named `machine` is another one than this."""
     return bare_ports(
         database,
         folder,
         clock=SystemClock(),
         drivers={DriverName.DOCKER: cast("Driver", driver)},
         wake=bell.ring,
-        owner=this_process(),
+        owner=f"{machine}{this_process()}",
     )
 
 
 class Fleet:
     """A product whose targets stand on one host, each at a customer of its own."""
 
-    def __init__(self, database: Database, folder: Path, **how: Any) -> None:  # noqa: ANN401 -- those of the driver
+    def __init__(self, database: Database, folder: Path, *, machine: str = "", **how: Any) -> None:  # noqa: ANN401 -- those of the driver
         self.database = database
         self.folder = folder
         self.bell = Bell()
-        self.ports = ports_of(database, folder, self.bell, FleetDriver(folder, **how))
+        self.ports = ports_of(database, folder, self.bell, FleetDriver(folder, **how), machine=machine)
 
     def rollout(self, *waves: int, max_parallel: int = 10, threshold: int = 0) -> int:
         """A running rollout with so many targets in each wave."""
@@ -277,12 +277,12 @@ def overlaps(acts: Sequence[dict[str, Any]], *, died_at: dict[int, float] | None
     return found
 
 
-def main(url: str, folder: str, step_s: str, threads: str) -> None:
+def main(url: str, folder: str, step_s: str, threads: str, machine: str = "") -> None:
     """Work until SIGTERM."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     database = Database(url)
-    fleet = Fleet(database, Path(folder), step_s=float(step_s), writes=float(step_s) >= 0)
+    fleet = Fleet(database, Path(folder), machine=machine, step_s=float(step_s), writes=float(step_s) >= 0)
     engine = fleet.engine(threads=int(threads))
     engine.start()
     print("ready", flush=True)  # noqa: T201 -- for who started it
