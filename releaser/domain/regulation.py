@@ -1,10 +1,11 @@
-"""What a contract says about planned work: windows in local time, and how long before the customer must be told.
+"""What a contract says about planned work: windows in local time, how long before the customer must be told, and who agrees.
 
 Rules: a window is a local rule and a zone, evaluated when needed; it may cross midnight, and where clocks change it lasts as long
 as clocks in the zone say. The lead of N working days is over at the end of the N-th working day after the day of
-telling, in the contract's zone. A contract without a regulation has no windows and no lead.
+telling, in the contract's zone. A contract without a regulation has no windows and no lead, and asks for nobody's consent.
 
-What does not live here: which days are worked (`domain.calendar`), and who is told (`domain.notice`).
+What does not live here: which days are worked (`domain.calendar`), who is told (`domain.notice`), and what a given consent covers
+(`domain.consent`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Any
 
+from releaser.domain import consent
 from releaser.domain.calendar import (
     MAX_DAYS,
     ONE_DAY,
@@ -26,6 +28,7 @@ from releaser.domain.calendar import (
     first_instant_at,
     zone_named,
 )
+from releaser.domain.consent import ConsentRule
 from releaser.domain.target import Stop
 from releaser.errors import InvalidError
 
@@ -70,7 +73,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Regulation:
-    """A contract's rules. Leads are working days of the calendar of `country`, changed by `changes`."""
+    """A contract's rules. Leads are working days of the calendar of `country`, changed by `changes`.
+
+    `consent` says who has to agree to updates; None: nobody does.
+    """
 
     zone: str = "UTC"
     windows: tuple[Window, ...] = ()
@@ -80,6 +86,7 @@ class Regulation:
     emergency_hours: int = 24
     country: str | None = None
     changes: Changes = Changes()  # noqa: RUF009 -- frozen, and so are its sets
+    consent: ConsentRule | None = None
 
     @property
     def calendar(self) -> Calendar:
@@ -169,7 +176,7 @@ def _joined(spans: Sequence[tuple[datetime, datetime]]) -> Iterator[tuple[dateti
 
 
 _LEADS = ("lead_full", "lead_partial", "lead_none")
-_KEYS = ("zone", "windows", *_LEADS, "emergency_hours", "country", "days_off", "working_days", "known_until")
+_KEYS = ("zone", "windows", *_LEADS, "emergency_hours", "country", "days_off", "working_days", "known_until", "consent")
 
 
 def from_mapping(data: Mapping[str, Any], *, zone: str = "UTC") -> Regulation:
@@ -177,7 +184,7 @@ def from_mapping(data: Mapping[str, Any], *, zone: str = "UTC") -> Regulation:
 
     Keys: `zone`, `windows` (each `days` such as `[sat, sun]` or `mon-fri`, `from` and `to` as `HH:MM`, `24:00` allowed),
     `lead_full`, `lead_partial`, `lead_none` (working days), `emergency_hours`, `country`, and changes of its calendar:
-    `days_off`, `working_days` (dates), `known_until`. Raises `InvalidRegulationError`, `UnknownZoneError`.
+    `days_off`, `working_days` (dates), `known_until`; `consent` (`by` whom, to which `updates`: `all` or `stopping`). Raises `InvalidRegulationError`, `UnknownZoneError`.
     """
     if not data:
         return NO_REGULATION
@@ -205,6 +212,7 @@ def from_mapping(data: Mapping[str, Any], *, zone: str = "UTC") -> Regulation:
             working=frozenset(_dates(data, "working_days")),
             known_until=_date(data["known_until"], "known_until") if data.get("known_until") else None,
         ),
+        consent=_consent(data.get("consent")),
     )
 
 
@@ -234,11 +242,26 @@ def to_mapping(regulation: Regulation) -> dict[str, Any]:
         data["working_days"] = [day.isoformat() for day in sorted(changes.working)]
     if changes.known_until:
         data["known_until"] = changes.known_until.isoformat()
+    if regulation.consent is not None:
+        data["consent"] = consent.to_mapping(regulation.consent)
     return data
 
 
 def _invalid(where: str, why: str, advice: str) -> InvalidRegulationError:
     return InvalidRegulationError(f"'{where[:60]}' {why}.", advice=advice, field=f"regulation.{where[:60]}")
+
+
+def _consent(data: object) -> ConsentRule | None:
+    if data is None:
+        return None
+    if not isinstance(data, Mapping):
+        raise _invalid("consent", "says not who agrees to updates", "Give it by, such as head of operations.")
+    try:
+        return consent.from_mapping(data)
+    except InvalidError as error:
+        raise InvalidRegulationError(
+            error.detail, advice=error.advice, field=f"regulation.consent.{(error.field or '')[:60]}".rstrip(".")
+        ) from error
 
 
 def _number(data: Mapping[str, Any], key: str, *, default: int, most: int) -> int:

@@ -69,8 +69,9 @@ class UpdateState(StrEnum):
 
 
 class WaitsFor(StrEnum):
-    """What a prepared target waits for."""
+    """What a target waits for: prepared, for leave to be cut over; while it is prepared, for its host to answer (`OFFLINE`)."""
 
+    CONSENT = "consent"
     WINDOW = "window"
     NOTICE = "notice"
     FREEZE = "freeze"

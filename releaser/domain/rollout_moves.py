@@ -137,7 +137,7 @@ def _running(view: RolloutView) -> Moves:
     if number is None:
         if _U.INCONSISTENT in view.states():
             return Moves(rollout=RolloutState.FAILED, reason="a target is inconsistent and needs a person")
-        return Moves(rollout=RolloutState.SUCCEEDED, reason="every wave succeeded")
+        return Moves(rollout=RolloutState.SUCCEEDED, reason=_succeeded(view))
     states = view.states_of(number)
     failed = sum(states.get(state, 0) for state in {*UPDATE_FAILED, _U.ROLLING_BACK})
     if failed > view.threshold:
@@ -154,6 +154,12 @@ def _running(view: RolloutView) -> Moves:
     if states.get(_U.PENDING, 0) or states.get(_U.PREPARING, 0):
         return Moves(updates=tuple(_admit_to_prepare(wave)))
     return Moves(updates=tuple(_admit_to_cut_over(view, wave)))
+
+
+def _succeeded(view: RolloutView) -> str:
+    """What was left as it is, because a customer said no, is part of how it ended."""
+    skipped = sum(view.states_of(number).get(_U.SKIPPED, 0) for number in view.waves)
+    return f"every wave succeeded, {skipped} targets were skipped" if skipped else "every wave succeeded"
 
 
 def _wave_done(view: RolloutView, number: int) -> Moves:
@@ -195,9 +201,13 @@ def _rehearsing(view: RolloutView) -> Moves:
 
 
 def _admit_to_prepare(wave: Sequence[Member]) -> Iterator[UpdateMove]:
-    return (
-        UpdateMove(m.id, _U.ALREADY_INSTALLED if m.unchanged else _U.PREPARING) for m in wave if m.state is _U.PENDING
-    )
+    for m in wave:
+        if m.state is not _U.PENDING:
+            continue
+        if m.blocked is not None and m.blocked.never and not m.unchanged:
+            yield UpdateMove(m.id, _U.SKIPPED, reason=m.blocked.told)
+        else:
+            yield UpdateMove(m.id, _U.ALREADY_INSTALLED if m.unchanged else _U.PREPARING)
 
 
 def _admit_to_cut_over(view: RolloutView, wave: Sequence[Member]) -> Iterator[UpdateMove]:
@@ -208,7 +218,9 @@ def _admit_to_cut_over(view: RolloutView, wave: Sequence[Member]) -> Iterator[Up
     for m in sorted(wave, key=lambda member: member.position):
         if m.state not in {_U.PREPARED, _U.WAITING}:
             continue
-        if m.blocked is not None:
+        if m.blocked is not None and m.blocked.never:
+            yield UpdateMove(m.id, _U.ROLLING_BACK, ends_as=_U.SKIPPED, reason=m.blocked.told)
+        elif m.blocked is not None:
             if (move := _made_to_wait(view, m, m.blocked)) is not None:
                 yield move
         elif free > 0 and m.customer not in busy:

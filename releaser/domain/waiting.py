@@ -27,11 +27,15 @@ class InvalidWaitError(InvalidError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """What a cutover waits for now, and until when it is known to have to; None where nobody knows. `told` says it to people."""
+    """What a cutover waits for now, and until when it is known to have to; None where nobody knows. `told` says it to people.
+
+    `never`: it will not come, so the target is left as it is.
+    """
 
     what: WaitsFor
     until: datetime | None = None
     told: str = ""
+    never: bool = False
 
 
 QUEUED = frozenset({WaitsFor.WINDOW, WaitsFor.LOCK})
@@ -63,6 +67,7 @@ def checked_wait(wait_for: timedelta) -> timedelta:
 
 
 WHO_MAY: Mapping[WaitsFor, str] = {
+    WaitsFor.CONSENT: "somebody records what the customer said: releaser rollout consent",
     WaitsFor.WINDOW: "the contract's window opens by itself",
     WaitsFor.NOTICE: "a release manager announces the notice, or its start comes",
     WaitsFor.FREEZE: "a release manager lifts or overrides the freeze",

@@ -8,6 +8,7 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
+from releaser.domain.consent import Answer
 from releaser.domain.rollout import (
     ENDED,
     ROLLOUT_MOVES,
@@ -24,12 +25,12 @@ from releaser.errors import MoveConflictError
 from releaser.flows.begin_rollout import begin_rollout
 from releaser.flows.begin_work import begin_work
 from releaser.flows.block_version import block_version
-from releaser.flows.find_waits import find_waits
+from releaser.flows.find_waits import find_refusals, find_waits
 from releaser.flows.finish_work import finish_work
 from releaser.flows.join_late import has_come, join_late
 from releaser.flows.move_update import move_update, wait_for_else
 from releaser.flows.ports import Ports
-from releaser.store import moves, rollout_work
+from releaser.store import consents, moves, rollout_work
 from releaser.store.rollout_work import RolloutRow, UpdateRow
 from releaser.store.rollouts import Rollout, TargetUpdate
 
@@ -136,7 +137,8 @@ def _movable(
         pending = rollout_work.of_wave(
             session, rollout_id, [UpdateState.PENDING], wave=wave, after=-1, limit=_MOST_ADMITTED
         )
-        return [_member(row, None) for row in pending]
+        refused = {} if rollout.rehearsal else find_refusals(session, rollout_id=rollout_id, updates=pending)
+        return [_member(row, refused.get(row.id)) for row in pending]
     if states.get(UpdateState.PREPARING, 0) or not any(states.get(state, 0) for state in _READY):
         return []
     touched = [_member(row, None) for row in rollout_work.updates(session, rollout_id, rollout_work.TOUCHED)]
@@ -210,17 +212,17 @@ def _apply(ports: Ports, session: Session, rollout_id: int, due: Moves, *, now: 
 def _not_crossing(
     session: Session, rollout_id: int, updates: Sequence[UpdateMove], by_id: Mapping[int, TargetUpdate]
 ) -> list[UpdateMove]:
-    """Without cutovers at customers where another rollout began one since the look; from here on it cannot begin any."""
+    """Without cutovers at customers where another rollout began one, or who said no since the look; from here on neither can happen."""
     names = {by_id[m.id].target.installation.customer.name for m in updates if m.to is UpdateState.CUTTING_OVER}
     if not names:
         return list(updates)
     rollout_work.hold_customers(session, names)
     busy = rollout_work.busy_customers(session, but=rollout_id)
-    return [
-        m
-        for m in updates
-        if m.to is not UpdateState.CUTTING_OVER or by_id[m.id].target.installation.customer.name not in busy
-    ]
+    at = {m.id: by_id[m.id].target.installation for m in updates if m.to is UpdateState.CUTTING_OVER}
+    asked = any(one.customer.regulation.get("consent") for one in at.values())
+    said = consents.standing(session, rollout_id) if asked else {}
+    refused = {number for number, word in said.items() if word.answer is Answer.NO}
+    return [m for m in updates if m.id not in at or not (at[m.id].customer.name in busy or at[m.id].id in refused)]
 
 
 def _move_waves(session: Session, rollout: Rollout, due: Moves, *, now: datetime) -> None:

@@ -7,13 +7,16 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from releaser.domain.consent import Agreement, agreement, refusal_told
 from releaser.domain.plan import Plan
+from releaser.domain.regulation import from_mapping
 from releaser.domain.target import Stop
 from releaser.domain.update_freeze import Place, holding
+from releaser.flows.find_consents import stops
 from releaser.flows.give_way import busy
 from releaser.flows.notice_gate import covering, standing_notices
 from releaser.flows.ports import Facts
-from releaser.store import products, releases, rollouts, update_freezes
+from releaser.store import consents, products, releases, rollouts, update_freezes
 from releaser.store.notices import NoticeInstallation
 
 _SHOWN = 5
@@ -28,6 +31,7 @@ def foresee_start(session: Session, plan: Plan, *, now: datetime) -> list[Facts]
         *_busy(session, plan),
         *_approval(plan),
         *_notice(session, plan, now=now),
+        *_consents(session, plan),
         *_frozen(session, plan, now=now),
     ]
 
@@ -88,6 +92,41 @@ def _planned(session: Session, plan: Plan) -> int | None:
         if planned.selector == plan.selector and not planned.rehearsal:
             return planned.id
     return None
+
+
+def _consents(session: Session, plan: Plan) -> Iterator[Facts]:
+    """Who has to agree by which contract and did not yet, and where somebody said no, so that nothing will be done."""
+    if plan.options.rehearse:
+        return
+    release = releases.get(session, products.get(session, plan.product), plan.version)
+    work = str(plan.options.operation) if plan.options.operation is not None else ""
+    said = consents.standing_of(session, release.id, work=work)
+    contracts = {one.name: from_mapping(one.regulation, zone=one.zone) for one in consents.asking(session)}
+    missing: dict[str, set[str]] = {}
+    refused: set[str] = set()
+    for one in plan.changes:
+        rule = contracts[one.customer].consent if one.customer in contracts else None
+        word = said.get(one.installation_id)
+        stands = agreement(rule, word, module=one.module, stops=stops(one.steps))
+        if stands is Agreement.MISSING:
+            missing.setdefault(one.customer, set()).add(one.installation)
+        elif stands is Agreement.REFUSED and word is not None and one.installation not in refused:
+            refused.add(one.installation)
+            yield _need(
+                "consent-refused",
+                f"{one.installation} stays as it is: {refusal_told(word)}.",
+                f"Should the customer agree after all: releaser rollout consent NUMBER --installation {one.installation} --who NAME.",
+            )
+    for customer, names in missing.items():
+        rule = contracts[customer].consent
+        shown = sorted(names)
+        more = f" and {len(shown) - _SHOWN} more" if shown[_SHOWN:] else ""
+        yield _need(
+            "consent",
+            f"The contract of {customer} asks that {rule.by if rule else ''} agrees to {', '.join(shown[:_SHOWN])}{more}.",
+            "Nothing is cut over there before that is recorded, once the rollout has a number: "
+            f"releaser rollout consent NUMBER --customer {customer} --who NAME.",
+        )
 
 
 def _frozen(session: Session, plan: Plan, *, now: datetime) -> Iterator[Facts]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from releaser.domain.next_deed import next_deed
 from releaser.domain.release import ReleaseState
 from releaser.domain.rollout import RolloutState, UpdateState
+from releaser.flows.find_consents import find_consents
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.report_rehearsal import report_rehearsal
 from releaser.store import blocks, moves, notices, rollout_view, rollouts, update_freezes
@@ -24,6 +25,7 @@ def show_rollout(ports: Ports, *, rollout_id: int) -> Facts:
             {"from": m.source, "to": m.to, "at": m.at, "by": m.by, "reason": m.reason}
             for m in moves.history(session, "rollouts", rollout_id)
         ]
+        facts["consents"] = find_consents(session, rollout_id=rollout_id)
         facts["overrides"] = update_freezes.overrides(session, rollout_id)
         block = blocks.standing(session, rollout.release_id)
         facts["blocked"] = blocks.facts(block) if block else None

@@ -9,6 +9,7 @@ from releaser.store import (
     carry_alerts,
     chapters,
     commits,
+    consents,
     customers,
     declared,
     embargoes,
@@ -36,8 +37,8 @@ from releaser.store import (
 from releaser.store.base import Base
 
 TABLES = (
-    alarms, blockers, blocks, carry_alerts, chapters, commits, customers, declared, embargoes, experience, fragments, freezes, gates,
-    installations, lines, marks, moves, note_revisions, notices, overrides, plans, products, releases, rollouts, stated, tickets,
-    trains, update_freezes, workers,
+    alarms, blockers, blocks, carry_alerts, chapters, commits, consents, customers, declared, embargoes, experience,
+    fragments, freezes, gates, installations, lines, marks, moves, note_revisions, notices, overrides, plans, products,
+    releases, rollouts, stated, tickets, trains, update_freezes, workers,
 )  # fmt: skip
 metadata = Base.metadata

@@ -701,6 +701,29 @@ def upgrade() -> None:
         postgresql_where=sa.text("lifted_at IS NULL"),
     )
     op.create_table(
+        "consents",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("release_id", sa.Integer(), nullable=False),
+        sa.Column("installation_id", sa.Integer(), nullable=False),
+        sa.Column("rollout_id", sa.Integer(), nullable=False),
+        sa.Column("work", sa.String(length=200), nullable=False),
+        sa.Column("answer", sa.String(length=40), nullable=False),
+        sa.Column("who", sa.String(length=200), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("stopping", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["installation_id"], ["installations.id"], name=op.f("fk_consents_installation_id_installations")
+        ),
+        sa.ForeignKeyConstraint(["release_id"], ["releases.id"], name=op.f("fk_consents_release_id_releases")),
+        sa.ForeignKeyConstraint(["rollout_id"], ["rollouts.id"], name=op.f("fk_consents_rollout_id_rollouts")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_consents")),
+    )
+    op.create_index(op.f("ix_consents_installation_id"), "consents", ["installation_id"], unique=False)
+    op.create_index("ix_consents_place", "consents", ["release_id", "installation_id", "id"], unique=False)
+    op.create_index(op.f("ix_consents_rollout_id"), "consents", ["rollout_id"], unique=False)
+    op.create_table(
         "cutovers",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("rollout_id", sa.Integer(), nullable=False),
