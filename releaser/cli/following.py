@@ -118,6 +118,16 @@ def rollout_text(facts: Any) -> str:  # noqa: ANN401 -- facts
     kind = "Rehearsal" if facts["rehearsal"] else kind
     title = f"{kind} {facts['id']}: {facts['product']} {facts['version']} to {facts['selector']}: {facts['state']}"
     reason = f" ({facts['reason']})" if facts["reason"] else ""
+    passed = [safe(f"Passed over: {one['installation']}, {one['reason']}") for one in facts["passed"]]
+    further = [safe(f"Next: {facts['next']}")] if facts.get("next") else []
+    url = [facts["url"]] if "url" in facts else []
+    shown = _rehearsed(facts) or [targets_text(facts["targets"])]
+    told = (_begins(facts), shown, passed, further, _late(facts), _counted(facts), url)
+    return "\n".join([safe(title + reason), *chain.from_iterable(told)])
+
+
+def targets_text(targets: list[Facts]) -> str:
+    """Targets of a rollout for people."""
     rows = [
         (
             t["wave"],
@@ -131,15 +141,10 @@ def rollout_text(facts: Any) -> str:  # noqa: ANN401 -- facts
             seconds(t["measured_stop_s"]),
             _remark(t),
         )
-        for t in facts["targets"]
+        for t in targets
     ]
     headers = ("wave", "installation", "module", "from", "to", "state", "planned", "expected", "measured", "remark")
-    passed = [safe(f"Passed over: {one['installation']}, {one['reason']}") for one in facts["passed"]]
-    further = [safe(f"Next: {facts['next']}")] if facts.get("next") else []
-    url = [facts["url"]] if "url" in facts else []
-    shown = _rehearsed(facts) or [table(headers, rows)]
-    told = (_begins(facts), shown, passed, further, _late(facts), _counted(facts), url)
-    return "\n".join([safe(title + reason), *chain.from_iterable(told)])
+    return table(headers, rows)
 
 
 def _begins(facts: Facts) -> list[str]:

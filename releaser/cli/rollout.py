@@ -8,20 +8,24 @@ from typing import Annotated, Any
 import typer
 
 from releaser.bell import Bell
+from releaser.cli import consent
 from releaser.cli.exits import Exit
-from releaser.cli.following import follow, of_rollout, rollout_text
+from releaser.cli.following import follow, of_rollout, rollout_text, targets_text
 from releaser.cli.given import duration
 from releaser.cli.group import commands, noun
 from releaser.cli.run import ByOption, LimitOption, OffsetOption, OutputOption, running, who
 from releaser.cli.show import Output, moment, seconds, show, table
+from releaser.domain.rollout import UpdateState
 from releaser.flows.abort_rollout import abort_rollout
 from releaser.flows.approve_rollout import approve_rollout
 from releaser.flows.list_cutovers import list_cutovers
+from releaser.flows.list_rollout_targets import list_rollout_targets
+from releaser.flows.list_rollouts import list_rollouts
 from releaser.flows.pause_rollout import pause_rollout
 from releaser.flows.ports import Facts
 from releaser.flows.resume_rollout import resume_rollout
 from releaser.flows.retry_rollout import retry_rollout
-from releaser.flows.show_rollout import list_rollouts, show_rollout
+from releaser.flows.show_rollout import show_rollout
 
 app = commands()
 rollout = noun(app, "rollout", told="Rollouts: look at them and steer them.")
@@ -56,6 +60,23 @@ def list_command(limit: LimitOption = 20, offset: OffsetOption = 0, output: Outp
             ],
         ),
     )
+
+
+@rollout.command("targets", epilog="Example: releaser rollout targets 7 --state failed --limit 100")
+def targets_command(
+    rollout_id: IdArgument,
+    wave: Annotated[int | None, typer.Option(min=1, help="Of one wave only.", show_default=False)] = None,
+    state: Annotated[
+        UpdateState | None, typer.Option(help="Only those that stand like this, such as failed.", show_default=False)
+    ] = None,
+    limit: LimitOption = 50,
+    offset: OffsetOption = 0,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List the targets of a rollout, by pages; -o json tells the journal of each, too."""
+    with running() as ports:
+        facts = list_rollout_targets(ports, rollout_id=rollout_id, wave=wave, state=state, limit=limit, offset=offset)
+    show(facts, output, targets_text)
 
 
 @rollout.command("cutovers", epilog="Example: releaser rollout cutovers --product shop --module app")
@@ -107,7 +128,7 @@ def _with_story(facts: Any) -> str:  # noqa: ANN401 -- facts
     """With its own moves, who made them and why, and with the journal of every step."""
     rows = [(moment(move["at"]), move["from"], move["to"], move["by"], move["reason"]) for move in facts["moves"]]
     story = table(("at", "from", "to", "by", "reason"), rows)
-    return "\n\n".join(filter(None, (rollout_text(facts), story, _journal(facts))))
+    return "\n\n".join(filter(None, (rollout_text(facts), consent.consents_text(facts), story, _journal(facts))))
 
 
 def _journal(facts: Facts) -> str:
@@ -150,6 +171,7 @@ def _steering(verb: str, flow: Callable[..., Facts], help_text: str) -> None:
         show(facts, output, rollout_text)
 
 
+rollout.command("consent", epilog=consent.EPILOG)(consent.consent_command)
 _steering("pause", pause_rollout, "Finish the targets at hand, start none.")
 _steering("resume", resume_rollout, "Let a paused rollout go on.")
 _steering("abort", abort_rollout, "Undo what is not committed, leave what is, start nothing more.")

@@ -1,18 +1,15 @@
-"""How far a rollout is: its state, and how many of its targets stand how. Cheap, however large it is."""
+"""How far a rollout is: as it stands, with how many of its targets stand how. Cheap, however large it is."""
 
 from __future__ import annotations
 
-from collections import Counter
-
 from releaser.flows.ports import Facts, Ports
-from releaser.store import rollout_view
+from releaser.store import rollout_list, rollouts
 
 
 def count_targets(ports: Ports, *, rollout_id: int) -> Facts:
-    """`id`, `state`, and `counts`: state of a target -> how many are in it. Raises `RolloutNotFoundError`."""
+    """As an entry of `list_rollouts`: `counts` in place of the targets. Raises `RolloutNotFoundError`."""
     with ports.database.reading() as session:
-        state = rollout_view.head(session, rollout_id)["state"]
-        counts: Counter[str] = Counter()
-        for wave in rollout_view.waves(session, rollout_id):
-            counts.update(wave["counts"])
-    return {"id": rollout_id, "state": state, "counts": dict(counts)}
+        rollout = rollouts.head(session, rollout_id)
+        planned = rollouts.planned(session, [rollout_id])[rollout_id]
+        counts = rollout_list.counts(session, [rollout_id])[rollout_id]
+        return {**rollouts.head_facts(rollout, planned=planned), "counts": counts}

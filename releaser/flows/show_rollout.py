@@ -44,11 +44,3 @@ def _next(facts: Facts, *, yanked: bool) -> str:
         blocked=facts["blocked"] is not None,
         yanked=yanked,
     )
-
-
-def list_rollouts(ports: Ports, *, limit: int = 50, offset: int = 0) -> list[Facts]:
-    """Rollouts, newest first."""
-    with ports.database.reading() as session:
-        found = rollouts.newest(session, limit=limit, offset=offset)
-        planned = rollouts.planned(session, [rollout.id for rollout in found])
-        return [rollouts.facts(rollout, planned=planned[rollout.id]) for rollout in found]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import String, func, or_, select, type_coerce
@@ -32,15 +32,21 @@ def listed(
         columns = (Release.version, Rollout.selector, Rollout.ticket, Rollout.created_by, Product.name)
         query = query.where(or_(*(column.icontains(text, autoescape=True) for column in columns)))
     rows = session.execute(query.order_by(Rollout.id.desc()).limit(limit).offset(offset)).mappings().all()
-    counts: dict[int, dict[str, int]] = defaultdict(dict)
+    found = counts(session, [row["id"] for row in rows])
+    return [{**row, "counts": found[row["id"]]} for row in rows]
+
+
+def counts(session: Session, ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """Of each of these rollouts, how many of its targets stand in which state."""
+    found: dict[int, dict[str, int]] = {one: {} for one in ids}
     grouped = (
         select(TargetUpdate.rollout_id, _STATE, func.count())
-        .where(TargetUpdate.rollout_id.in_([row["id"] for row in rows]))
+        .where(TargetUpdate.rollout_id.in_(ids))
         .group_by(TargetUpdate.rollout_id, TargetUpdate.state)
     )
     for rollout_id, name, count in session.execute(grouped):
-        counts[rollout_id][name] = count
-    return [{**row, "counts": dict(counts[row["id"]])} for row in rows]
+        found[rollout_id][name] = count
+    return found
 
 
 def _states(state: str) -> list[str]:

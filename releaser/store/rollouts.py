@@ -214,6 +214,15 @@ def get(session: Session, rollout_id: int) -> Rollout:
     return rollout
 
 
+def head(session: Session, rollout_id: int) -> Rollout:
+    """As `get`, with its waves and without its plan (see `planned`). Raises `RolloutNotFoundError`."""
+    query = select(Rollout).options(defer(Rollout.plan), selectinload(Rollout.waves)).where(Rollout.id == rollout_id)
+    rollout = session.scalars(query).unique().one_or_none()
+    if rollout is None:
+        raise _not_found(rollout_id)
+    return rollout
+
+
 def state_of(session: Session, rollout_id: int) -> RolloutState:
     """Its state alone: a plan is as long as the rollout is large. Raises `RolloutNotFoundError`."""
     state = session.scalar(select(Rollout.state).where(Rollout.id == rollout_id))
@@ -262,9 +271,8 @@ def newest_target_planned(session: Session, rollout_id: int) -> int:
 
 
 def newest(session: Session, *, limit: int = 50, offset: int = 0, product_id: int | None = None) -> Sequence[Rollout]:
-    """Rollouts, newest first, with their waves and updates, and without their plans (see `planned`)."""
-    parts = (selectinload(Rollout.waves), selectinload(Rollout.updates).options(defer(TargetUpdate.steps)))
-    query = select(Rollout).options(defer(Rollout.plan), *parts)
+    """Rollouts, newest first, with their waves, without their targets and their plans (see `planned`)."""
+    query = select(Rollout).options(defer(Rollout.plan), selectinload(Rollout.waves))
     query = query.order_by(Rollout.id.desc()).limit(limit).offset(offset)
     if product_id is not None:
         query = query.where(Rollout.product_id == product_id)
@@ -275,6 +283,25 @@ def planned(session: Session, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
     """What `facts` tells of the plan of each of these rollouts, without reading the plans, which are as long as they are large."""
     query = select(Rollout.id, Rollout.plan["options"], Rollout.plan["passed"]).where(Rollout.id.in_(list(ids)))
     return {row[0]: {"options": row[1], "passed": row[2]} for row in session.execute(query)}
+
+
+def updates(
+    session: Session,
+    rollout_id: int,
+    *,
+    wave: int | None = None,
+    state: UpdateState | None = None,
+    limit: int = 50,
+    offset: int = 0,
+) -> Sequence[TargetUpdate]:
+    """Targets of a rollout in their order: of a wave, in a state, or all."""
+    query = select(TargetUpdate).options(defer(TargetUpdate.steps)).where(TargetUpdate.rollout_id == rollout_id)
+    if wave is not None:
+        query = query.where(TargetUpdate.wave == wave)
+    if state is not None:
+        query = query.where(TargetUpdate.state == state)
+    query = query.order_by(TargetUpdate.position, TargetUpdate.id).limit(limit).offset(offset)
+    return session.scalars(query).unique().all()
 
 
 def holder(session: Session, target_id: int) -> TargetUpdate | None:
@@ -367,8 +394,13 @@ def steps(session: Session, update_id: int, attempt: int | None = None) -> Seque
     return session.scalars(query).all()
 
 
-def facts(rollout: Rollout, *, planned: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """A rollout as plain data: the one shape that commands and the API show. `planned` stands for a plan that was not read."""
+def facts(rollout: Rollout) -> dict[str, Any]:
+    """A rollout as plain data: the one shape that commands and the API show."""
+    return {**head_facts(rollout), "targets": [update_facts(u) for u in rollout.updates]}
+
+
+def head_facts(rollout: Rollout, *, planned: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The same without its targets. `planned` stands for a plan that was not read."""
     plan = rollout.plan if planned is None else planned
     return {
         "id": rollout.id,
@@ -408,7 +440,6 @@ def facts(rollout: Rollout, *, planned: Mapping[str, Any] | None = None) -> dict
             }
             for w in rollout.waves
         ],
-        "targets": [update_facts(u) for u in rollout.updates],
     }
 
 

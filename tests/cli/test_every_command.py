@@ -122,6 +122,7 @@ JOURNEY: list[tuple[int, str]] = [
     (3, "deploy shop 1.1 --to installation=own"),
     (2, "rollout show 77"),
     (0, "rollout list"),
+    (2, "rollout targets 99"),
     (0, "rollout cutovers"),
     (2, "rollout cutovers --product nothing"),
     (2, "rollout follow 77"),

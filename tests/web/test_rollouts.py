@@ -162,7 +162,7 @@ def test_waiting_and_lists_read_no_plan(api: TestClient, vendor: Vendor) -> None
     (listed,) = api.get("/v1/rollouts").json()["items"]
     asked = len(said) - looked
     assert [text for text in said if re.search(r'(?<!JSON_EXTRACT\()rollouts\."plan"', text)] == []
-    assert listed["targets"][0]["to"] == "1.0"
+    assert ("targets" in listed, listed["counts"]) == (False, {"succeeded": 3})
     assert (listed["one_off"], listed["passed"]) == (False, [])
     vendor.deploy("1.1")
     said.clear()

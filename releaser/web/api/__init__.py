@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from releaser.web.api import (
     adoption,
+    consents,
     customers,
     declaration,
     events,
@@ -15,6 +16,7 @@ from releaser.web.api import (
     notices,
     products,
     releases,
+    rollout_steering,
     rollouts,
     scaling,
     system,
@@ -27,6 +29,6 @@ from releaser.web.problems import RESPONSES
 router = APIRouter(prefix="/v1", responses=RESPONSES)
 # The evidence of a ticket stands before tickets, whose keys may hold slashes.
 for noun in (
-    history, fixes, products, lines, gate, trains, releases, notes, adoption, scaling, customers, declaration, rollouts, update_freezes, events, notices, tickets, system,
+    history, fixes, products, lines, gate, trains, releases, notes, adoption, scaling, customers, declaration, rollouts, rollout_steering, consents, update_freezes, events, notices, tickets, system,
 ):  # fmt: skip
     router.include_router(noun.router)

@@ -12,6 +12,7 @@ from releaser.flows.lift_freeze import lift_freeze
 from releaser.flows.list_freezes import list_freezes
 from releaser.flows.override_freeze import override_freeze
 from releaser.web.answers import FactsResponse
+from releaser.web.api.rollout_shapes import Freeze, FreezePage, OverriddenRollout, answers
 from releaser.web.asked import BIGGEST_ID, Actor, Asked, Id, Text
 from releaser.web.paging import Paged, listed
 
@@ -58,13 +59,24 @@ class Override(BaseModel):
     reason: Text
 
 
-@router.get("/update-freezes", summary="Freezes of updates, the last to end first", response_class=FactsResponse)
+@router.get(
+    "/update-freezes",
+    summary="Freezes of updates, the last to end first",
+    response_class=FactsResponse,
+    responses=answers(FreezePage),
+)
 def freezes(request: Request, ports: Asked, page: Paged) -> Response:
     """Those to come, those that hold and those that are over or lifted."""
     return listed(request, page, list_freezes(ports, limit=page.look_ahead, offset=page.offset))
 
 
-@router.post("/update-freezes", status_code=201, summary="Freeze updates for a time", response_class=FactsResponse)
+@router.post(
+    "/update-freezes",
+    status_code=201,
+    summary="Freeze updates for a time",
+    response_class=FactsResponse,
+    responses=answers(Freeze, "Stated.", status=201),
+)
 def freeze(ports: Asked, actor: Actor, what: NewFreeze) -> Response:
     """What is being cut over is finished, nothing else begins to be; preparing goes on."""
     facts = freeze_updates(
@@ -79,7 +91,12 @@ def freeze(ports: Asked, actor: Actor, what: NewFreeze) -> Response:
     return FactsResponse(facts, status_code=201)
 
 
-@router.post("/update-freezes/{freeze_id}/lift", summary="End a freeze before its time", response_class=FactsResponse)
+@router.post(
+    "/update-freezes/{freeze_id}/lift",
+    summary="End a freeze before its time",
+    response_class=FactsResponse,
+    responses=answers(Freeze),
+)
 def lift(ports: Asked, actor: Actor, freeze_id: Id, why: Lifting) -> Response:
     """Lifting a lifted one changes nothing."""
     return FactsResponse(lift_freeze(ports, freeze_id=freeze_id, by=actor, reason=why.reason))
@@ -89,6 +106,7 @@ def lift(ports: Asked, actor: Actor, freeze_id: Id, why: Lifting) -> Response:
     "/rollouts/{rollout_id}/override-freeze",
     summary="Let one rollout cut over in spite of a freeze",
     response_class=FactsResponse,
+    responses=answers(OverriddenRollout),
 )
 def override(ports: Asked, actor: Actor, rollout_id: Id, what: Override) -> Response:
     """Somebody with a name (`X-Releaser-Actor`) decides it, for a reason; both are kept and shown."""
