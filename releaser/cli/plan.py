@@ -147,6 +147,15 @@ def options_of(
     )
 
 
+_TOLD_OF_KEPT = frozenset({"update-freeze", "consent", "consent-refused"})
+"""What stays in the way of a plan that is kept, however soon it is started."""
+
+
+def _numbered(advice: str, plan: Any) -> str:  # noqa: ANN401 -- facts
+    """With the rollout's number in the commands, once it has one."""
+    return advice.replace("NUMBER", str(plan["rollout"])) if "rollout" in plan else advice
+
+
 def plan_text(plan: Any) -> str:  # noqa: ANN401 -- facts
     """A plan for people."""
     rows = [
@@ -190,9 +199,9 @@ def plan_text(plan: Any) -> str:  # noqa: ANN401 -- facts
     ]
     lines += [safe(f"REFUSED by {r['rule']}: {r['detail']} {r['advice']}") for r in plan["refusals"]]
     lines += [
-        safe(f"Needs ({n['rule']}): {n['detail']} {n['advice']}")
+        safe(f"Needs ({n['rule']}): {n['detail']} {_numbered(n['advice'], plan)}")
         for n in plan["needs"]
-        if "rollout" not in plan or n["rule"] == "update-freeze"
+        if "rollout" not in plan or n["rule"] in _TOLD_OF_KEPT
     ]
     if "rollout" in plan:
         lines.append(f"Kept as rollout {plan['rollout']}.")
