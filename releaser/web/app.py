@@ -24,6 +24,7 @@ from releaser.web.pages import (
     installations,
     notices,
     products,
+    rollout_consent,
     rollout_steer,
     rollout_stream,
     rollouts,
@@ -67,7 +68,7 @@ def create_app(ports: Ports, *, language: str = "en", zone: str = "UTC") -> Fast
     app.include_router(api)
     for pages in (start, history, upgrade, trains, gate, products, installations, notices, feeds):
         app.include_router(pages.router, include_in_schema=False)
-    for pages in (rollouts, rollout_stream, rollout_steer):
+    for pages in (rollouts, rollout_stream, rollout_consent, rollout_steer):
         app.include_router(pages.router, include_in_schema=False)
     app.mount("/static", Kept(directory=STATIC))
     app.add_api_route("/favicon.ico", _favicon, include_in_schema=False)

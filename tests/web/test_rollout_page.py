@@ -283,7 +283,7 @@ def test_stream_sends_only_the_pieces_that_changed(follow: Callable[..., Iterato
     events = follow()
     first = next(events)
     assert (first["event"], "id" in first) == ("pieces", True)
-    assert {"head", "next", "waits", "facts", "wave-1-head", "wave-2-head"} == first["data"]["parts"].keys()
+    assert {"head", "next", "waits", "consents", "facts", "wave-1-head", "wave-2-head"} == first["data"]["parts"].keys()
     number = advance(ports, UpdateState.VERIFYING)
     row = next(each for event in events for each in event["data"]["rows"])
     assert row[:3] == [number, 2, "work"]

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from releaser.domain.consent import LONGEST_NAME, Answer
 from releaser.flows.record_consent import record_consent
 from releaser.web.answers import FactsResponse
+from releaser.web.api.rollout_shapes import AskedConsent, Rollout, answers
 from releaser.web.asked import Actor, Asked, Id, Text
 
 router = APIRouter(tags=["rollouts"])
@@ -34,11 +35,18 @@ class Said(BaseModel):
     note: Text = Field("", description="How it was said; of a no the reason.")
 
 
+class ConsentedRollout(Rollout):
+    """A rollout with whose consent it needs and what they said."""
+
+    consents: list[AskedConsent]
+
+
 @router.post(
     "/rollouts/{rollout_id}/consent",
     summary="Record what a customer said of a rollout",
     response_class=FactsResponse,
     responses={
+        **answers(ConsentedRollout),
         403: {"description": "Nobody is asked, the rollout is over, or a no comes too late: `rule` says which."},
         422: {"description": "It lacks who said it, a no its reason, or it is not clear whose word it is."},
     },

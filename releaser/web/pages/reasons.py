@@ -114,6 +114,28 @@ _FORMS = tuple(
         (r"rollout (?P<n>\d+) has not ended", mark("rollout {n} has not ended")),
         (r"freeze (?P<n>\d+) until (?P<when>\S+ \S+): (?P<why>.*)", mark("freeze {n} until {when}: {why}")),
         (r"rollout (?P<n>\d+) is at work at the customer", mark("rollout {n} is at work at the customer")),
+        (
+            r"(?P<by>.{1,200}) \((?P<customer>\S+)\) has not agreed yet",
+            mark("{by} ({customer}) has not agreed yet"),
+        ),
+        (
+            r"(?P<by>.{1,200}) \((?P<customer>\S+)\) agreed before it was known that (?P<module>\S+) stops",
+            mark("{by} ({customer}) agreed before it was known that {module} stops"),
+        ),
+        (r"(?P<who>.{1,200}?) did not agree: (?P<why>.*)", mark("{who} did not agree: {why}")),
+        (
+            r"(?P<who>.{1,200}?) did not agree \((?P<names>[^()]*)\): (?P<why>.*)",
+            mark("{who} did not agree ({names}): {why}"),
+        ),
+        (r"(?P<who>.{1,200}?) agreed \((?P<names>[^()]*)\)", mark("{who} agreed ({names})")),
+        (
+            r"(?P<who>.{1,200}?) agreed \((?P<names>[^()]*)\): (?P<note>.*)",
+            mark("{who} agreed ({names}): {note}"),
+        ),
+        (
+            r"every wave succeeded, (?P<n>\d+) targets were skipped",
+            mark("every wave succeeded; targets that were skipped: {n}"),
+        ),
         (r"announced for (?P<when>\S+ \S+)", mark("announced for {when}")),
         (r"the window opens (?P<when>\S+ \S+)", mark("the window opens {when}")),
         (

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from releaser.domain.steering import steering
+from releaser.flows.find_consents import find_consents
 from releaser.flows.ports import Ports
 from releaser.store import blocks, notices, rollout_log, rollout_view, rollouts
 from releaser.web.pages.rollout_words import RANKS, rank_of
@@ -46,6 +47,7 @@ def standing_in(session: Session, rollout_id: int) -> Standing:
         **rollout_view.longest_stop(session, rollout_id),
         "waves": waves,
         "waits": rollout_view.waiting(session, rollout_id),
+        "consents": _consents(session, rollout_id, is_over=is_over(head["state"])),
         "counts": dict(counts),
         "can": steering(head["state"], inconsistent=counts["inconsistent"]),
         "one_off": bool(plan["options"].get("one_off")),
@@ -57,6 +59,30 @@ def standing_in(session: Session, rollout_id: int) -> Standing:
         "is_small": counts.total() <= SMALL,
         "open": [one["number"] for one in waves if one["state"] in _UNDER_WAY],
     }
+
+
+def _consents(session: Session, rollout_id: int, *, is_over: bool) -> list[dict[str, Any]]:
+    """By customer: who agrees there, which installations wait for it, and what was said."""
+    of: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for one in find_consents(session, rollout_id=rollout_id):
+        of[one["customer"]].append(one)
+    found = []
+    for customer, rows in of.items():
+        said: dict[tuple[Any, ...], list[str]] = defaultdict(list)
+        for one in rows:
+            if one["answer"]:
+                said[one["answer"], one["who"], one["note"], one["at"]].append(one["title"])
+        open_ = [one for one in rows if one["is_waited_for"] and not is_over]
+        found.append(
+            {
+                "customer": customer,
+                "by": rows[0]["by"],
+                "missing": [one["title"] for one in open_ if one["stands"] == "missing"],
+                "open": bool(open_),
+                "said": [(*word, names) for word, names in said.items()],
+            }
+        )
+    return found
 
 
 def is_over(state: str) -> bool:

@@ -142,6 +142,7 @@ class Fragments:
             "head": self._made.head(one),
             "next": self._made.next(one),
             "waits": self._made.waits(one),
+            "consents": self._made.consents(one),
             "facts": self._made.facts(one),
             **{f"wave-{wave['number']}-head": self._made.wave_head(wave) for wave in one["waves"]},
         }

@@ -48,7 +48,7 @@ _ENDED_BY = {
     "freeze": mark("it ends by itself, or a release manager overrides it with a reason"),
     "lock": mark("it goes on by itself when the other one ends"),
     "offline": mark("an operator brings the host back"),
-    "consent": mark("the customer agrees"),
+    "consent": mark("somebody records what the customer said"),
 }
 _STEER = {
     "approve": mark("Approve"),

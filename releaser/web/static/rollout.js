@@ -22,10 +22,12 @@
   const put = (target, html, swap) => htmx.swap({ sourceElement: target, target, text: html, swap });
 
   // A name or a reason that somebody is writing is not taken away.
-  const written = () => [...document.querySelectorAll("#next input")].map((one) => [one.form?.action, one.name, one.value]);
+  const FORMS = ["next", "consents"];
+  const inputs = () => FORMS.flatMap((id) => [...document.querySelectorAll(`#${id} input`)]);
+  const written = () => inputs().map((one) => [one.form?.action, one.name, one.value]);
   const restore = (values) => {
     const by = values.find(([, name, value]) => name === "by" && value)?.[2] ?? "";
-    for (const input of document.querySelectorAll("#next input")) {
+    for (const input of inputs()) {
       const before = values.find(([action, name]) => action === input.form?.action && name === input.name);
       input.value = before?.[2] || (input.name === "by" ? by : "");
     }
@@ -34,7 +36,7 @@
   const part = async (id, html) => {
     const target = document.getElementById(id);
     if (!target) return;
-    const values = id === "next" ? written() : null;
+    const values = FORMS.includes(id) ? written() : null;
     await put(target, html, "innerMorph");
     if (values) restore(values);
   };
