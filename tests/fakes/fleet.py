@@ -141,7 +141,9 @@ class Fleet:
         self.bell = Bell()
         self.ports = ports_of(database, folder, self.bell, FleetDriver(folder, **how), machine=machine)
 
-    def rollout(self, *waves: int, max_parallel: int = 10, threshold: int = 0) -> int:
+    def rollout(
+        self, *waves: int, max_parallel: int = 10, threshold: int = 0, wave_soak_s: float = 0.0, gated: bool = False
+    ) -> int:
         """A running rollout with so many targets in each wave."""
         with self.database.transaction() as session:
             product, module, release = self._product(session)
@@ -155,6 +157,8 @@ class Fleet:
                 plan_hash="",
                 max_parallel=max_parallel,
                 threshold=threshold,
+                wave_soak_s=wave_soak_s,
+                gated=gated,
                 created_at=self.ports.clock.now(),
             )
             session.add(rollout)

@@ -1,4 +1,4 @@
-"""The rules that hold before a rollout runs, on PostgreSQL: blocks, taking over, a start for later, triggers at once."""
+"""The rules of rollouts on PostgreSQL: blocks, taking over, a start for later, triggers at once; waves that are watched, and gates."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from releaser.domain.spec import Order
 from releaser.errors import RefusedError
+from releaser.flows.resume_rollout import resume_rollout
 from releaser.flows.unblock_release import unblock_release
 from releaser.store import rollouts
 from releaser.store.session import Database
-from tests.fakes.engine import FakeEngine
+from tests.fakes.engine import Behaviour, FakeEngine
 from tests.fakes.vendor import INSTALLATIONS, Vendor, vendor_on
 
 
-@pytest.fixture
-def vendor(postgres_url: str, tmp_path: Path) -> Iterator[Vendor]:
+@pytest.fixture(params=[Order.STOP_FIRST])
+def vendor(request: pytest.FixtureRequest, postgres_url: str, tmp_path: Path) -> Iterator[Vendor]:
     with FakeEngine() as engine:
-        made = vendor_on(Database(postgres_url), engine, tmp_path)
+        made = vendor_on(Database(postgres_url), engine, tmp_path, order=request.param)
         yield made
         made.close()
 
@@ -56,3 +58,31 @@ def test_rules_before_a_rollout_hold_on_postgresql(vendor: Vendor) -> None:
     vendor.work()
     assert vendor.show(later)["state"] == "succeeded"
     assert vendor.recorded() == dict.fromkeys(INSTALLATIONS, "1.1")
+
+
+@pytest.mark.parametrize("vendor", [Order.START_FIRST], indirect=True)
+def test_waves_are_watched_and_let_begin_by_a_person_on_postgresql(vendor: Vendor) -> None:
+    assert vendor.deploy("1.0")["state"] == "succeeded"
+    soak = timedelta(seconds=6)
+    gated = vendor.start("1.1", waves=("1", "100%"), wave_soak=soak, gated=True)["id"]
+    began = vendor.clock.now()
+    vendor.work()
+    facts = vendor.show(gated)
+    assert (facts["state"], facts["pause_reason"]) == ("paused", "gate")
+    assert [wave["state"] for wave in facts["waves"]] == ["gate", "pending"]
+    assert vendor.clock.now() >= began + soak
+    resume_rollout(vendor.ports, rollout_id=gated, by="rita")
+    vendor.work()
+    assert vendor.show(gated)["state"] == "succeeded"
+
+    watched = vendor.start("1.1.1", waves=("1", "100%"), wave_soak=soak)["id"]
+    while vendor.show(watched)["waves"][0]["state"] != "soaking":
+        assert vendor.tick()
+    for image in vendor.engine.images.values():
+        if image.version == "1.1.1":
+            image.behaviour = Behaviour.SICK
+    vendor.work()
+    facts = vendor.show(watched)
+    assert facts["state"] == "failed"
+    assert [wave["state"] for wave in facts["waves"]] == ["failed", "skipped"]
+    assert sorted(vendor.running().values()) == ["1.1", "1.1", "1.1.1"]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -90,6 +90,28 @@ def test_paused_rollout_begins_no_target_until_it_is_resumed(database: Database,
         assert len(fleet.acts()) == begun
         resume_rollout(fleet.ports, rollout_id=rollout, by="ann")
         ended(fleet, rollout)
+
+
+def test_watched_waves_wait_for_a_person_whichever_worker_looks(database: Database, tmp_path: Path) -> None:
+    machines = ("",) if database.is_sqlite else ("", "another/")  # where one process is the rule, one engine is
+    fleets = [Fleet(database, tmp_path, machine=machine, step_s=0.01) for machine in machines]
+    fleet = fleets[0]
+    with ExitStack() as held:
+        for one in fleets:
+            held.enter_context(working(one))
+        rollout = fleet.rollout(2, 3, wave_soak_s=1.0, gated=True)
+        until(
+            lambda: fleet.state(rollout) is RolloutState.PAUSED, within_s=LONG_S, what="the gate behind the first wave"
+        )
+        first = {act["target"] for act in fleet.acts() if act["step"] == "swap"}
+        assert (len(first), fleet.states(rollout).get(UpdateState.SUCCEEDED)) == (2, 2), "the first wave alone is done"
+        resume_rollout(fleet.ports, rollout_id=rollout, by="ann")
+        ended(fleet, rollout)
+    tidied = max(act["at"] for act in fleet.acts() if act["step"] == "tidy" and act["target"] in first)
+    later = [act["at"] for act in fleet.acts() if act["step"] == "swap" and act["target"] not in first]
+    assert min(later) >= tidied + 0.9, "a wave begins after the one before it was watched"
+    assert len(fleet.acts()) == 2 * 3 * 5, "each step was carried out once"
+    assert overlaps(fleet.acts()) == []
 
 
 def test_gate_that_opens_late_is_looked_through_again_and_again(database: Database, tmp_path: Path) -> None:
