@@ -128,7 +128,8 @@ class InstallationStop:
 class Plan:
     """Everything a rollout will do, in order. One with `refusals` can be shown, and is neither kept nor started.
 
-    No target had a higher number than `newest_target` when it was made: those that have one came late.
+    No target had a higher number than `newest_target` when it was made: those that have one came late. `basis` names what was
+    recorded then, for whoever keeps the plan: by the hash alone a plan that is made anew would be another one.
     """
 
     product: str
@@ -139,6 +140,7 @@ class Plan:
     passed: tuple[Passed, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     newest_target: int = 0
+    basis: str = ""
 
     def check(self) -> None:
         """Raise the first of its refusals as `RefusedError`; a rehearsal is only refused what cannot even be prepared."""

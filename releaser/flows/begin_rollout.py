@@ -11,9 +11,10 @@ from releaser.domain.rollout import ROLLOUT_MOVES, RolloutState
 from releaser.errors import MoveConflictError, ReleaserError
 from releaser.flows.finish_work import finish_work
 from releaser.flows.give_way import give_way
+from releaser.flows.keep_plan import draft_again, keep_again
 from releaser.flows.make_plan import make_plan
-from releaser.flows.plan_rollout import draft_again, keep_again
 from releaser.flows.ports import Ports
+from releaser.flows.recheck_plan import plan_afresh, recheck_plan
 from releaser.flows.start_rollout import BEGIN_WITHIN, end_unchanged, release_rollout
 from releaser.store import moves, rollouts
 from releaser.store.plain import load
@@ -28,30 +29,34 @@ def begin_rollout(ports: Ports, *, rollout_id: int) -> bool:
     Who takes part stays as it was planned; whoever runs something else meanwhile, or left, is planned as it is. A plan that
     was approved and is another one now waits for its approval again. Returns whether the rollout moved.
     """
+    try:
+        return plan_afresh(lambda: _tried(ports, rollout_id))
+    except MoveConflictError:
+        return False  # somebody else moved it first
+    except ReleaserError as error:
+        return _not_yet(ports, rollout_id, str(error))
+
+
+def _tried(ports: Ports, rollout_id: int) -> bool:
     with ports.database.reading() as session:
         rollout = rollouts.get(session, rollout_id)
         if rollout.state is not RolloutState.SCHEDULED:
             return False
         shown, before = load(Plan, rollout.plan), rollouts.giving_way(session, rollout_id)
         members = frozenset(update.target_id for update in rollout.updates)
-    try:
-        before = before or _taken_over(ports, rollout_id, shown)
-        if before:
-            return _not_yet(ports, rollout_id, f"rollout {before[0]} has not ended")
-        plan = make_plan(
-            ports,
-            product=shown.product,
-            version=shown.version,
-            selector=shown.selector,
-            options=shown.options,
-            only=members,
-        )
-        plan.check()
-        return _begin(ports, rollout_id, replace(plan, newest_target=shown.newest_target))
-    except MoveConflictError:
-        return False  # somebody else moved it first
-    except ReleaserError as error:
-        return _not_yet(ports, rollout_id, str(error))
+    before = before or _taken_over(ports, rollout_id, shown)
+    if before:
+        return _not_yet(ports, rollout_id, f"rollout {before[0]} has not ended")
+    plan = make_plan(
+        ports,
+        product=shown.product,
+        version=shown.version,
+        selector=shown.selector,
+        options=shown.options,
+        only=members,
+    )
+    plan.check()
+    return _begin(ports, rollout_id, replace(plan, newest_target=shown.newest_target), members=members)
 
 
 def _taken_over(ports: Ports, rollout_id: int, plan: Plan) -> Sequence[int]:
@@ -66,12 +71,13 @@ def _taken_over(ports: Ports, rollout_id: int, plan: Plan) -> Sequence[int]:
     return ended_first
 
 
-def _begin(ports: Ports, rollout_id: int, plan: Plan) -> bool:
+def _begin(ports: Ports, rollout_id: int, plan: Plan, *, members: frozenset[int]) -> bool:
     now = ports.clock.now()
     with ports.database.transaction() as session:
         rollout = rollouts.get(session, rollout_id)
         if rollout.state is not RolloutState.SCHEDULED:
             return False  # another worker began it, or a person called it off
+        recheck_plan(session, plan, only=members)
         if rollout.plan_hash != plan.hash:
             keep_again(session, rollout, plan)
             draft_again(session, rollout, plan, now=now)

@@ -12,7 +12,7 @@ from releaser.domain.plan import Plan
 from releaser.domain.rollout import UPDATE_ENDED, RolloutState
 from releaser.errors import InvalidError
 from releaser.flows.finish_work import withdraw
-from releaser.flows.plan_rollout import draft_again
+from releaser.flows.keep_plan import draft_again
 from releaser.flows.ports import Facts, Ports
 from releaser.store import notices, rollouts
 from releaser.store.notices import Notice

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
@@ -10,9 +11,10 @@ from sqlalchemy.orm import Session
 from releaser.domain.plan import Plan, PlannedTarget
 from releaser.domain.rollout import RolloutState
 from releaser.errors import NotFoundError, ReleaserError
+from releaser.flows.keep_plan import draft_again, keep_members, wave_of
 from releaser.flows.make_plan import make_plan
-from releaser.flows.plan_rollout import draft_again, keep_members, wave_of
 from releaser.flows.ports import Ports
+from releaser.flows.recheck_plan import plan_afresh, recheck_plan
 from releaser.store import installations, rollouts
 from releaser.store.plain import dump, load
 
@@ -39,6 +41,10 @@ def join_late(ports: Ports, *, rollout_id: int) -> bool:
     is for the plan that was shown, so those who came late are named instead, and wait for a rollout of their own. Returns
     whether a wave was appended; the reason why not stands with the plan.
     """
+    return plan_afresh(lambda: _joined(ports, rollout_id))
+
+
+def _joined(ports: Ports, rollout_id: int) -> bool:
     with ports.database.reading() as session:
         come = _come(session, rollout_id)
     if come is None:
@@ -57,10 +63,10 @@ def join_late(ports: Ports, *, rollout_id: int) -> bool:
     except NotFoundError:
         return False  # the selector means none of them
     except ReleaserError as error:
-        return _left_out(ports, rollout_id, come.plan, (), str(error))
+        return _left_out(ports, rollout_id, (), str(error))
     if not come.may_join:
-        return _left_out(ports, rollout_id, come.plan, late.targets, "the approval was given without it")
-    return _join(ports, rollout_id, come.plan, late)
+        return _left_out(ports, rollout_id, late.targets, "the approval was given without it")
+    return _join(ports, rollout_id, late, only=come.targets)
 
 
 def _come(session: Session, rollout_id: int) -> _Come | None:
@@ -76,21 +82,22 @@ def _come(session: Session, rollout_id: int) -> _Come | None:
     return _Come(plan=load(Plan, rollout.plan), targets=targets, may_join=not rollout.needs_approval)
 
 
-def _join(ports: Ports, rollout_id: int, plan: Plan, late: Plan) -> bool:
+def _join(ports: Ports, rollout_id: int, late: Plan, *, only: frozenset[int]) -> bool:
     with ports.database.transaction() as session:
         rollout = rollouts.get(session, rollout_id)
         if rollout.state is not RolloutState.RUNNING:
             return False
+        recheck_plan(session, late, only=only)
+        plan = load(Plan, rollout.plan)  # others may have joined since it was read
         number = max((wave.number for wave in rollout.waves), default=0) + 1
         members = {update.target_id for update in rollout.updates}
-        free = [
-            one
-            for one in late.targets
-            if one.target_id not in members and rollouts.holder(session, one.target_id) is None
-        ]
+        come = [one for one in late.targets if one.target_id not in members]
+        free = [one for one in come if rollouts.holder(session, one.target_id) is None]
         joining = tuple(replace(one, wave=number) for one in free)
         whole = replace(plan, targets=(*plan.targets, *joining), newest_target=late.newest_target)
         rollout.plan, rollout.plan_hash = dump(whole), whole.hash
+        if held := [one for one in come if one not in free]:
+            rollout.late = _told(plan, held, "another rollout is at work there")
         for wave, size in Counter(one.wave for one in joining).items():
             session.add(wave_of(rollout, whole, number=wave, size=size))
         keep_members(session, rollout, joining, first=len(rollout.updates), active=True)
@@ -101,12 +108,16 @@ def _join(ports: Ports, rollout_id: int, plan: Plan, late: Plan) -> bool:
     return bool(joining)
 
 
-def _left_out(ports: Ports, rollout_id: int, plan: Plan, late: tuple[PlannedTarget, ...], why: str) -> bool:
+def _left_out(ports: Ports, rollout_id: int, late: tuple[PlannedTarget, ...], why: str) -> bool:
     """Name those who came late beside the plan; the rollout ends without them."""
+    with ports.database.transaction() as session:
+        rollout = rollouts.get(session, rollout_id)
+        rollout.late = _told(load(Plan, rollout.plan), late, why)
+    return False
+
+
+def _told(plan: Plan, late: Sequence[PlannedTarget], why: str) -> str:
     named = sorted({one.installation for one in late})
     who = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if len(named) > 5 else "") if named else "installations"
     advice = f"roll out to it by itself: releaser deploy {plan.product} {plan.version} --to installation=NAME"
-    with ports.database.transaction() as session:
-        rollout = rollouts.get(session, rollout_id)
-        rollout.late = f"{who} came while it ran and did not join: {why}; {advice}"[:2000]
-    return False
+    return f"{who} came while it ran and did not join: {why}; {advice}"[:2000]

@@ -1,6 +1,7 @@
 """Make a rollout's plan: select targets, resolve images, look at every engine, and decide the steps.
 
-Reads and looks only; writing a plan down is `plan_rollout`'s and `start_rollout`'s.
+Reads and looks only; writing a plan down is `plan_rollout`'s and `start_rollout`'s, after `recheck_plan` said that what was read
+still holds.
 """
 
 from __future__ import annotations
@@ -82,6 +83,7 @@ def make_plan(
         passed=selected.passed,
         refusals=_refusals(selected, (one for _, refused in planned for one in refused)),
         newest_target=selected.newest_target,
+        basis=selected.basis,
     )
     return predict_plan(ports, plan)
 

@@ -36,6 +36,13 @@ def check_state(release: Release) -> None:
     )
 
 
+def check_version(session: Session, release: Release) -> None:
+    """That the release may be rolled out, whoever it is for. Raises `RefusedError` (rules `release-state`, `version-blocked`)."""
+    check_state(release)
+    for one in _blocked(session, release):
+        raise RefusedError(one.detail, rule=one.rule, advice=one.advice, field=one.about, **one.facts)
+
+
 def refuse_release(session: Session, release: Release, chosen: Sequence[Installation]) -> Iterator[Refusal]:
     """Every refusal: of the version itself, then by installation. Nothing is raised."""
     yield from _blocked(session, release)

@@ -20,11 +20,13 @@ from releaser.domain.rollout import (
 )
 from releaser.errors import MoveConflictError, RefusedError
 from releaser.flows.give_way import busy
+from releaser.flows.keep_plan import draft_again, plan_update
 from releaser.flows.make_plan import make_plan
 from releaser.flows.move_update import move_update
 from releaser.flows.notice_gate import require_notices
-from releaser.flows.plan_rollout import draft_again, plan_update
 from releaser.flows.ports import Facts, Ports
+from releaser.flows.recheck_plan import PlanStaleError, plan_afresh, recheck_plan
+from releaser.flows.refuse_release import check_version
 from releaser.store import moves, rollouts
 from releaser.store.plain import dump, load
 from releaser.store.rollouts import Rollout, TargetUpdate
@@ -54,40 +56,69 @@ class _Again:
 def retry_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -> Facts:
     """Start a new attempt, planned from what is there now. Targets that are *inconsistent* are left alone: they are for people.
 
-    Whoever was pinned meanwhile, or is not meant any more, is skipped. The work needs a covering notice again: one is drafted
+    Where only a wave fell ill it is watched again. Whoever was pinned meanwhile, or is not meant any more, is skipped. The work needs a covering notice again: one is drafted
     before `RefusedError(rule="notice-required")` asks for it. Raises also `RolloutNotFoundError`, `MoveConflictError`,
-    `TargetBusyError`, what `make_plan` raises, and `RefusedError` for what rules refuse of the plan (`version-blocked`,
+    `TargetBusyError`, `PlanStaleError`, what `make_plan` raises, and `RefusedError` for what rules refuse of the plan (`version-blocked`,
     `release-state` and so on), for targets that something else was rolled out to (`overtaken`), and where what was approved
     would be another plan now (`plan-changed`).
     """
+    facts = plan_afresh(lambda: _retry(ports, rollout_id, by=by, reason=reason))
+    ports.wake()
+    return facts
+
+
+def _retry(ports: Ports, rollout_id: int, *, by: str, reason: str) -> Facts:
     with ports.database.reading() as session:
-        rollout = rollouts.get(session, rollout_id)
-        _check_ended(rollout)
-        _check_consistent(rollout)
-        shown, is_approved = load(Plan, rollout.plan), rollout.needs_approval
-        wave_of = {update.target_id: update.wave for update in rollout.updates if update.state in _AGAIN}
-    again = _plan_again(ports, shown, wave_of) if wave_of else None
+        rollout = _ended(session, rollout_id)
+        shown, is_approved, left = load(Plan, rollout.plan), rollout.needs_approval, _left(rollout)
+    again = _plan_again(ports, shown, left) if left else None
     if again is not None:
         _check_not_overtaken(again)
         if is_approved:
             _check_as_approved(rollout_id, again)
     with ports.database.transaction() as session:
-        rollout = rollouts.get(session, rollout_id)
-        _check_ended(rollout)
+        rollout = _ended(session, rollout_id)
+        _check_holds(session, rollout, again, left)
         if again is not None:
             draft_again(session, rollout, again.now, now=ports.clock.now())
     # The draft is kept even if it is not announced yet: the refusal names it.
     with ports.database.transaction() as session:
-        rollout = rollouts.get(session, rollout_id)
-        _check_ended(rollout)
+        rollout = _ended(session, rollout_id)
+        _check_holds(session, rollout, again, left)
         for holder in rollouts.holders(session, rollout.id, states=_AGAIN):
             raise busy(holder)
         if again is not None:
             _keep(ports, session, rollout, again, by=by, reason=reason)
         _go_on(session, rollout, now=ports.clock.now(), by=by, reason=reason)
-        facts = rollouts.facts(rollout)
-    ports.wake()
-    return facts
+        return rollouts.facts(rollout)
+
+
+def _ended(session: Session, rollout_id: int) -> Rollout:
+    """The rollout, which failed and left nothing unclear. Raises `MoveConflictError`, `RefusedError`."""
+    rollout = rollouts.get(session, rollout_id)
+    _check_ended(rollout)
+    _check_consistent(rollout)
+    return rollout
+
+
+def _left(rollout: Rollout) -> Mapping[int, int]:
+    """Target -> its wave, of all that are not where they should be."""
+    return {update.target_id: update.wave for update in rollout.updates if update.state in _AGAIN}
+
+
+def _check_holds(session: Session, rollout: Rollout, again: _Again | None, left: Mapping[int, int]) -> None:
+    """That nobody tried it meanwhile and all is recorded as it was; where only a wave is watched again, that the version may go.
+
+    Raises `PlanStaleError`, `RefusedError`.
+    """
+    if _left(rollout) != left:
+        raise PlanStaleError(
+            f"What rollout {rollout.id} left changed while it was planned again.", advice="Try it again."
+        )
+    if again is None:
+        check_version(session, rollout.release)
+    else:
+        recheck_plan(session, again.now, only=frozenset(left))
 
 
 def _plan_again(ports: Ports, shown: Plan, wave_of: Mapping[int, int]) -> _Again:

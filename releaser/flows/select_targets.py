@@ -26,7 +26,7 @@ from releaser.errors import InvalidError, NotFoundError, RefusedError
 from releaser.flows.refuse_release import check_state, refuse_release
 from releaser.store import drifts, installations, pins, products, releases, ways
 from releaser.store.installations import Installation, Target
-from releaser.store.plain import load_spec
+from releaser.store.plain import dump, load_spec
 from releaser.store.releases import Release
 
 
@@ -92,6 +92,21 @@ class Selected:
     one_ways: tuple[RequiredStop, ...]
     newest_target: int
 
+    @property
+    def basis(self) -> str:
+        """Names all that is recorded and that a plan is made from; how far a look or a worker came is no part of it."""
+        content = [
+            self.version,
+            self.selector,
+            [_named(one) for one in self.targets],
+            [[one.installation, one.reason] for one in self.passed],
+            [[one.rule, one.installation, one.detail] for one in self.refusals],
+            sorted(self.known.items()),
+            self.one_way,
+            [[one.version.text, one.reason] for one in self.one_ways],
+        ]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
 
 def select_targets(
     session: Session,
@@ -129,6 +144,16 @@ def select_targets(
         one_ways=ways.one_ways(session, row),
         newest_target=installations.newest_target(session),
     )
+
+
+def _named(one: Chosen) -> list[object]:
+    made_of = one.made_of
+    return [
+        [one.target_id, one.wave, one.customer, one.installation, one.module, one.host, one.address, one.driver],
+        [one.running, dump(one.previous) if one.previous is not None else None],
+        [dump(one.spec), one.scaled, one.pin, one.contract],
+        [made_of.module_id, made_of.image, made_of.artifact],
+    ]
 
 
 def _among(target: Target, only: Collection[int] | None) -> bool:

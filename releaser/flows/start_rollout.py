@@ -7,14 +7,16 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from releaser.domain.plan import Plan, RolloutOptions
-from releaser.domain.rollout import NOT_BEGUN, ROLLOUT_MOVES, WAVE_MOVES, RolloutState, UpdateState, WaveState
+from releaser.domain.rollout import ROLLOUT_MOVES, WAVE_MOVES, RolloutState, UpdateState, WaveState
 from releaser.errors import InvalidError
 from releaser.flows.give_way import busy, give_way
+from releaser.flows.keep_plan import body_hash, keep_plan
 from releaser.flows.make_plan import make_plan
 from releaser.flows.move_update import move_update
-from releaser.flows.notice_gate import require_notices
-from releaser.flows.plan_rollout import body_hash, check_options, keep_plan
+from releaser.flows.notice_gate import NoticeRequiredError, require_notices
+from releaser.flows.plan_rollout import check_options
 from releaser.flows.ports import Facts, Ports
+from releaser.flows.recheck_plan import plan_afresh
 from releaser.flows.refuse_release import check_state
 from releaser.store import moves, rollouts
 from releaser.store.plain import load
@@ -41,39 +43,48 @@ def start_rollout(
     """Start (or find) the rollout. The facts carry `unchanged`: everything runs already, nothing was to do.
 
     Idempotent by `key`, and while the same rollout is under way. Raises `TriggerReusedError`, `TargetBusyError`,
-    `RefusedError` (release state, missing notice: the plan and the draft are kept), and what `make_plan` raises.
+    `RefusedError` (release state, missing notice: then the plan and the draft are kept), what `make_plan` raises, and
+    `PlanStaleError` where something changes there all the time.
     """
     check_options(options)
     asked = body_hash(product=product, version=version, selector=selector, options=options)
-    if key is not None and (found := _by_key(ports, key, asked)):
-        return found
-    plan = make_plan(ports, product=product, version=version, selector=selector, options=options)
-    plan.check()
+
+    def attempt() -> Facts:
+        if key is not None and (found := _by_key(ports, key, asked)):
+            return found
+        plan = make_plan(ports, product=product, version=version, selector=selector, options=options)
+        plan.check()
+        return _start(ports, plan, key=key, asked=asked, by=by)
+
+    facts = plan_afresh(attempt)
+    ports.wake()
+    return facts
+
+
+def _start(ports: Ports, plan: Plan, *, key: str | None, asked: str, by: str) -> Facts:
+    """Keep the plan and let it run. What is refused leaves nothing behind, but for what the refusal asks for: the draft to announce."""
+    now = ports.clock.now()
+    untold: NoticeRequiredError | None = None
     with ports.database.transaction() as session:
-        if (again := _again(session, plan, key, asked, now=ports.clock.now())) is not None:
+        if (again := _again(session, plan, key, asked, now=now)) is not None:
             return {**rollouts.facts(again), "unchanged": False, "found": True}
-        rollout = keep_plan(session, plan, by=by, now=ports.clock.now())
-        rollout_id = rollout.id
+        rollout = keep_plan(session, plan, by=by, now=now)
         if not plan.changes:
             rollout.trigger_key, rollout.body_hash = key, asked
             return end_unchanged(ports, session, rollout)
-    # The plan and the draft notice are kept even if a rule refuses the start: the refusal names what to do with them.
-    with ports.database.transaction() as session:
-        rollout = rollouts.get(session, rollout_id)
-        if rollout.state not in NOT_BEGUN or (key is not None and rollouts.by_trigger(session, key) is not None):
-            again = (
-                _again(session, plan, key, asked, now=ports.clock.now()) or rollout
-            )  # the same call, made twice at once
-            return {**rollouts.facts(again), "unchanged": False, "found": True}
-        rollout.trigger_key, rollout.body_hash = key, asked
-        if rollout.needs_approval and not rollout.approved_by:
-            if rollout.state is RolloutState.PLANNED:
-                to = RolloutState.AWAITING_APPROVAL
-                moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=ports.clock.now(), by=by)
-        else:
-            release_rollout(session, rollout, options=options, ports=ports, by=by)
+        try:
+            if rollout.needs_approval and not rollout.approved_by:
+                if rollout.state is RolloutState.PLANNED:
+                    to = RolloutState.AWAITING_APPROVAL
+                    moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=now, by=by)
+            else:
+                release_rollout(session, rollout, options=plan.options, ports=ports, by=by)
+            rollout.trigger_key, rollout.body_hash = key, asked
+        except NoticeRequiredError as error:
+            untold = error
         facts = {**rollouts.facts(rollout), "unchanged": False, "found": False}
-    ports.wake()
+    if untold is not None:
+        raise untold
     return facts
 
 
@@ -89,7 +100,7 @@ def release_rollout(
 ) -> None:
     """Let a planned or approved rollout run, after the last checks: at its time, and behind those that it takes over from.
 
-    `scheduled`: it waited for both already. Raises `RefusedError`, `TargetBusyError`.
+    Its plan was rechecked in this transaction. `scheduled`: it waited for both already. Raises `RefusedError`, `TargetBusyError`.
     """
     now = ports.clock.now()
     check_state(rollout.release)  # once more: it may have been yanked since the plan was made

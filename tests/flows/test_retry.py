@@ -59,10 +59,10 @@ class _NoRegistry:
         return self._driver.apply(step, assignment)
 
 
-def failed(vendor: Vendor, version: str, **options: Any) -> int:  # noqa: ANN401 -- of RolloutOptions
+def failed(vendor: Vendor, version: str, *, to: str = "all", **options: Any) -> int:  # noqa: ANN401 -- of RolloutOptions
     """A rollout of which nothing could be prepared."""
     broken = vendor.with_driver(_NoRegistry(next(iter(vendor.ports.drivers.values()))))
-    rollout: int = broken.start(version, waves=("100%",), **options)["id"]
+    rollout: int = broken.start(version, to=to, waves=("100%",), **options)["id"]
     broken.work()
     assert vendor.show(rollout)["state"] in {"failed", "rolled_back"}
     return rollout

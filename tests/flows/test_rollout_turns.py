@@ -19,7 +19,8 @@ from releaser.flows.approve_rollout import approve_rollout
 from releaser.flows.begin_rollout import begin_rollout
 from releaser.flows.give_way import TargetBusyError
 from releaser.flows.pause_rollout import pause_rollout
-from releaser.flows.plan_rollout import keep_again, plan_rollout
+from releaser.flows.keep_plan import keep_again
+from releaser.flows.plan_rollout import plan_rollout
 from releaser.flows.resume_rollout import resume_rollout
 from releaser.flows.show_notice import show_notice
 from releaser.flows.start_rollout import TriggerReusedError
