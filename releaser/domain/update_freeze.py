@@ -15,6 +15,9 @@ from enum import StrEnum
 
 from releaser.errors import InvalidError
 
+EARLIEST_YEAR, LATEST_YEAR = 2000, 9000
+"""Beyond them an instant of one zone is none in another."""
+
 
 class InvalidUpdateFreezeError(InvalidError):
     """The freeze cannot be: without a reason, or over before it begins."""
@@ -77,6 +80,13 @@ def checked(*, starts_at: datetime, ends_at: datetime, reason: str, now: datetim
         raise InvalidUpdateFreezeError(
             "A time of the freeze has no zone.", advice="Write it like 2026-12-24T00:00+03:00.", field="from"
         )
+    for at, field in ((starts_at, "from"), (ends_at, "until")):
+        if not EARLIEST_YEAR <= at.year <= LATEST_YEAR:
+            raise InvalidUpdateFreezeError(
+                f"A freeze is not in the year {at.year}.",
+                advice="Write the time like 2026-12-24T00:00+03:00.",
+                field=field,
+            )
     if ends_at <= max(starts_at, now):
         raise InvalidUpdateFreezeError(
             f"The freeze would end at {ends_at:%Y-%m-%d %H:%M %Z}, before it begins or before now.",

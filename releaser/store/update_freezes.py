@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, or_, select
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from releaser.domain.update_freeze import FreezeScope, UpdateFreeze
@@ -87,6 +87,28 @@ def newest(session: Session, *, limit: int, offset: int = 0) -> Sequence[UpdateF
     """Freezes, the last to end first."""
     query = select(UpdateFreezeRow).order_by(UpdateFreezeRow.ends_at.desc(), UpdateFreezeRow.id.desc())
     return session.scalars(query.limit(limit).offset(offset)).all()
+
+
+def standing(session: Session, *, now: datetime, limit: int) -> Sequence[UpdateFreezeRow]:
+    """Those that hold or will, the next to begin first."""
+    query = select(UpdateFreezeRow).where(UpdateFreezeRow.ends_at > now, UpdateFreezeRow.lifted_at.is_(None))
+    return session.scalars(query.order_by(UpdateFreezeRow.starts_at, UpdateFreezeRow.id).limit(limit)).all()
+
+
+def over(session: Session, *, now: datetime, limit: int, offset: int = 0) -> Sequence[UpdateFreezeRow]:
+    """Those that ended or were lifted, the last to end first."""
+    query = select(UpdateFreezeRow).where(or_(UpdateFreezeRow.ends_at <= now, UpdateFreezeRow.lifted_at.is_not(None)))
+    ended = func.coalesce(UpdateFreezeRow.lifted_at, UpdateFreezeRow.ends_at)
+    return session.scalars(query.order_by(ended.desc(), UpdateFreezeRow.id.desc()).limit(limit).offset(offset)).all()
+
+
+def overrides_of(session: Session, freeze_ids: Collection[int]) -> dict[int, list[dict[str, Any]]]:
+    """Who let which rollouts through each of these freezes and why, oldest first."""
+    found: dict[int, list[dict[str, Any]]] = {one: [] for one in freeze_ids}
+    query = select(FreezeOverride).where(FreezeOverride.freeze_id.in_(freeze_ids)).order_by(FreezeOverride.id)
+    for row in session.scalars(query):
+        found[row.freeze_id].append({"rollout": row.rollout_id, "at": row.at, "by": row.by, "reason": row.reason})
+    return found
 
 
 def as_domain(row: UpdateFreezeRow) -> UpdateFreeze:

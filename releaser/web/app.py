@@ -19,6 +19,7 @@ from releaser.web.api.described import schemas
 from releaser.web.health import router as health
 from releaser.web.pages import (
     feeds,
+    freezes,
     gate,
     history,
     installations,
@@ -66,7 +67,7 @@ def create_app(ports: Ports, *, language: str = "en", zone: str = "UTC") -> Fast
     problems.install(app)
     app.include_router(health)
     app.include_router(api)
-    for pages in (start, history, upgrade, trains, gate, products, installations, notices, feeds):
+    for pages in (start, history, upgrade, trains, gate, products, installations, notices, feeds, freezes):
         app.include_router(pages.router, include_in_schema=False)
     for pages in (rollouts, rollout_stream, rollout_consent, rollout_steer):
         app.include_router(pages.router, include_in_schema=False)

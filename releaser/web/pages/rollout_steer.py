@@ -26,7 +26,7 @@ from releaser.web.asked import Asked, Id, Text
 router = APIRouter()
 WHO_COOKIE = "who"
 LONGEST_NAME = 200
-_YEAR_S = 365 * 24 * 3600
+YEAR_S = 365 * 24 * 3600
 
 
 class Flow(Protocol):
@@ -64,7 +64,7 @@ def steer_rollout(
     """Carry it out and go back to the page; who asked is remembered for the next time."""
     FLOWS[steer](ports, rollout_id=rollout_id, by=by, reason=reason.strip())
     back = RedirectResponse(f"/rollouts/{rollout_id}", status_code=303)
-    back.set_cookie(WHO_COOKIE, quote(by), max_age=_YEAR_S, samesite="lax", httponly=True)
+    back.set_cookie(WHO_COOKIE, quote(by), max_age=YEAR_S, samesite="lax", httponly=True)
     return back
 
 
