@@ -49,5 +49,8 @@ Reading = Annotated[Reader, Depends(reader_of)]
 Id = Annotated[int, Path(ge=1, le=BIGGEST_ID)]
 """The number of a row."""
 
-Text = Annotated[str, Field(max_length=2_000), AfterValidator(_without_nul)]
+Whole = AfterValidator(_without_nul)
+"""Of a text of a body: nothing stands in it that a database cannot keep. Halves of letters pydantic refuses itself."""
+
+Text = Annotated[str, Field(max_length=2_000), Whole]
 """A text of a body."""

@@ -115,6 +115,12 @@ def test_freeze_is_lifted_and_a_rollout_is_let_through(client: TestClient, ports
     assert "enough" in sections(lifted.text)["past"]
 
 
+def test_form_with_what_no_store_keeps_is_refused(client: TestClient, ports: Ports) -> None:
+    for name in FORM:
+        assert client.post("/freezes", data={**FORM, name: "a\x00b"}).status_code == 422, name
+    assert list_freezes(ports) == []
+
+
 def test_no_page_of_another_site_puts_a_freeze(client: TestClient, ports: Ports) -> None:
     answer = client.post("/freezes", data=FORM, headers={"Origin": "https://evil.example"})
     assert answer.status_code == 403

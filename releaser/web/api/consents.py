@@ -12,10 +12,10 @@ from releaser.domain.consent import LONGEST_NAME, Answer
 from releaser.flows.record_consent import record_consent
 from releaser.web.answers import FactsResponse
 from releaser.web.api.rollout_shapes import AskedConsent, Rollout, answers
-from releaser.web.asked import Actor, Asked, Id, Text
+from releaser.web.asked import Actor, Asked, Id, Text, Whole
 
 router = APIRouter(tags=["rollouts"])
-Name = Annotated[str, Field(max_length=80)]
+Name = Annotated[str, Field(max_length=80), Whole]
 
 
 class Said(BaseModel):
@@ -29,7 +29,7 @@ class Said(BaseModel):
     )
 
     answer: Answer
-    who: Annotated[str, Field(max_length=LONGEST_NAME, description="Who of the customer said it.")]
+    who: Annotated[str, Field(max_length=LONGEST_NAME, description="Who of the customer said it."), Whole]
     customer: Name = Field("", description="Of all its installations; not needed where one customer is asked.")
     installation: Name = Field("", description="Of one installation only.")
     note: Text = Field("", description="How it was said; of a no the reason.")

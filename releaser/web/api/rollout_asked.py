@@ -11,7 +11,7 @@ from releaser.domain.plan import RolloutOptions
 from releaser.domain.waiting import DEFAULT_WAIT_FOR, LONGEST_WAIT_FOR
 from releaser.domain.waves import DEFAULT_SIZES
 from releaser.flows.plan_rollout import LONGEST_SOAK_FOR
-from releaser.web.asked import Text
+from releaser.web.asked import Text, Whole
 
 Percent = Annotated[str, Field(pattern=r"^(?:100|[1-9]?[0-9])%$")]
 SomePercent = Annotated[str, Field(pattern=r"^(?:100|[1-9][0-9]?)%$")]
@@ -69,10 +69,10 @@ class What(BaseModel):
     needs_approval: bool = Field(
         default=False, description="Wait for somebody else than the author to approve the plan."
     )
-    ticket: Annotated[str, Field(max_length=120)] = Field("", description="The request this is done for.")
+    ticket: Annotated[str, Field(max_length=120), Whole] = Field("", description="The request this is done for.")
     starts_at: AwareDatetime | None = Field(None, description="When it begins, with an offset; the notice says so.")
     one_off: bool = Field(default=False, description="A single piece of work at one installation, which it pins.")
-    reason: Annotated[str, Field(max_length=2000)] = Field("", description="Why the one-off is done.")
+    reason: Text = Field("", description="Why the one-off is done.")
     unpin: bool = Field(default=False, description="Take pinned installations along, and unpin them.")
     wait_s: int = Field(
         int(DEFAULT_WAIT_FOR.total_seconds()),

@@ -30,7 +30,7 @@ from releaser.store.customers import Customer
 from releaser.store.installations import Installation
 from releaser.store.products import Product
 from releaser.store.update_freezes import UpdateFreezeRow
-from releaser.web.asked import BIGGEST_ID, Asked, Id, Reading, Text
+from releaser.web.asked import BIGGEST_ID, Asked, Id, Reading, Text, Whole
 from releaser.web.pages.rollout_steer import WHO_COOKIE, YEAR_S, Name, who_asked
 from releaser.web.pages.shown import shown
 from releaser.web.paging import FARTHEST
@@ -49,8 +49,8 @@ _WRONG = {
     "reason": mark("Say why: it is shown to whoever waits for its end."),
 }
 
-Short = Annotated[str, Form(), Field(max_length=80)]
-When = Annotated[str, Form(), Field(max_length=40)]
+Short = Annotated[str, Form(), Field(max_length=80), Whole]
+When = Annotated[str, Form(), Field(max_length=40), Whole]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
