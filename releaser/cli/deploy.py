@@ -20,10 +20,12 @@ from releaser.cli.logs import log_to_stderr
 from releaser.cli.pipeline import Format, FormatOption, job_key, outputs_of, tell_pipeline
 from releaser.cli.plan import (
     MAX_WAIT,
+    OFFLINE,
     WAVES,
     ApprovalOption,
     DryRunOption,
     GateOption,
+    OfflineOption,
     OneOffOption,
     ParallelOption,
     ProductArgument,
@@ -102,6 +104,7 @@ def deploy_command(
     reason: ReasonOption = "",
     unpin: UnpinOption = False,  # noqa: FBT002 -- a flag
     max_wait: WaitOption = MAX_WAIT,
+    offline_for: OfflineOption = OFFLINE,
     wave_soak: SoakOption = "0s",
     gated: GateOption = False,  # noqa: FBT002 -- a flag
     dry_run: DryRunOption = False,  # noqa: FBT002 -- a flag
@@ -113,7 +116,7 @@ def deploy_command(
     if dry_run:
         plan_command(
             product, version, to, waves, max_parallel, threshold, supersede, approval, ticket, starts_at, one_off, reason, unpin,
-            max_wait, wave_soak, gated,
+            max_wait, offline_for, wave_soak, gated,
             dry_run=True, output=output, by=by,
         )  # fmt: skip
         return
@@ -129,7 +132,7 @@ def deploy_command(
         one_off=one_off,
         reason=reason,
         unpin=unpin,
-        times=(max_wait, wave_soak),
+        times=(max_wait, wave_soak, offline_for),
         gated=gated,
     )
     asked = _quorum(quorum, wait)

@@ -13,6 +13,7 @@ from releaser.cli.pipeline import Format, FormatOption, tell_pipeline
 from releaser.cli.run import ByOption, running, who
 from releaser.cli.show import expected, safe, seconds, show, table
 from releaser.domain.plan import RolloutOptions
+from releaser.domain.time_limits import OFFLINE_FOR
 from releaser.domain.waiting import DEFAULT_WAIT_FOR
 from releaser.domain.waves import DEFAULT_SIZES, parse_limit, parse_sizes
 from releaser.flows.plan_rollout import plan_rollout
@@ -51,6 +52,14 @@ MAX_WAIT = f"{DEFAULT_WAIT_FOR.days}d"
 WaitOption = Annotated[
     str, typer.Option("--max-wait", help="How long a target may wait beyond what is known to last, such as 3d.")
 ]
+OFFLINE = f"{OFFLINE_FOR.seconds}s"
+OfflineOption = Annotated[
+    str,
+    typer.Option(
+        "--offline-for",
+        help="How long a host may be away before it counts as failed, such as 12h; others go on meanwhile.",
+    ),
+]
 SoakOption = Annotated[
     str, typer.Option("--wave-soak", help="How long a wave is watched before the next one begins, such as 10m.")
 ]
@@ -79,6 +88,7 @@ def plan_command(
     reason: ReasonOption = "",
     unpin: UnpinOption = False,  # noqa: FBT002 -- a flag
     max_wait: WaitOption = MAX_WAIT,
+    offline_for: OfflineOption = OFFLINE,
     wave_soak: SoakOption = "0s",
     gated: GateOption = False,  # noqa: FBT002 -- a flag
     dry_run: DryRunOption = False,  # noqa: FBT002 -- a flag
@@ -98,7 +108,7 @@ def plan_command(
         one_off=one_off,
         reason=reason,
         unpin=unpin,
-        times=(max_wait, wave_soak),
+        times=(max_wait, wave_soak, offline_for),
         gated=gated,
     )
     with running() as ports:
@@ -125,7 +135,7 @@ def options_of(
     one_off: bool,
     reason: str,
     unpin: bool,
-    times: tuple[str, str],
+    times: tuple[str, str, str],
     gated: bool,
 ) -> RolloutOptions:
     """What was written on the command line. Raises `InvalidError` of one kind or another."""
@@ -143,6 +153,7 @@ def options_of(
         unpin=unpin,
         wait_for=duration(times[0], field="max-wait"),
         wave_soak=duration(times[1], field="wave-soak"),
+        offline_for=duration(times[2], field="offline-for"),
         gated=gated,
     )
 

@@ -16,6 +16,7 @@ from releaser.domain.experience import Prediction, told_stop
 from releaser.domain.operation import Operation
 from releaser.domain.spec import config_hash
 from releaser.domain.target import Desired, Step, Stop, planned_stop
+from releaser.domain.time_limits import OFFLINE_FOR
 from releaser.domain.waiting import DEFAULT_WAIT_FOR
 from releaser.domain.waves import DEFAULT_SIZES
 from releaser.errors import RefusedError
@@ -29,8 +30,8 @@ class RolloutOptions:
     `one_off` is a single piece of work at one installation, for `ticket` and `reason`: it pins the installation. `unpin`
     takes pinned installations along, which are passed over otherwise. `wait_for` is how long a target may wait beyond what is
     known to last, `wave_soak` how long a wave is watched before the next one begins, and with `gated` a person lets it begin.
-    `supersede` takes over from rollouts that are at work there; `rehearse` prepares everywhere, cuts nothing over and puts away
-    what it prepared. `operation` is scaling: the version that runs, of another specification.
+    `offline_for` is how long a host may be away while its target is prepared. `supersede` takes over from rollouts that are at
+    work there; `rehearse` prepares everywhere, cuts nothing over and puts away what it prepared. `operation` is scaling: the version that runs, of another specification.
     """
 
     waves: tuple[str, ...] = DEFAULT_SIZES
@@ -43,6 +44,7 @@ class RolloutOptions:
     reason: str = ""
     unpin: bool = False
     wait_for: timedelta = DEFAULT_WAIT_FOR
+    offline_for: timedelta = OFFLINE_FOR
     wave_soak: timedelta = timedelta(0)
     gated: bool = False
     supersede: bool = False

@@ -117,9 +117,9 @@ WAVE_MOVES: Mapping[WaveState, frozenset[WaveState]] = {
 
 UPDATE_MOVES: Mapping[UpdateState, frozenset[UpdateState]] = {
     _U.PENDING: frozenset({_U.PREPARING, _U.ALREADY_INSTALLED, _U.SKIPPED}),
-    _U.PREPARING: frozenset({_U.PREPARED, _U.ROLLING_BACK}),
+    _U.PREPARING: frozenset({_U.PREPARED, _U.WAITING, _U.ROLLING_BACK}),
     _U.PREPARED: frozenset({_U.WAITING, _U.CUTTING_OVER, _U.ROLLING_BACK}),
-    _U.WAITING: frozenset({_U.CUTTING_OVER, _U.ROLLING_BACK}),
+    _U.WAITING: frozenset({_U.PREPARING, _U.CUTTING_OVER, _U.ROLLING_BACK}),
     _U.CUTTING_OVER: frozenset({_U.VERIFYING, _U.ROLLING_BACK, _U.INCONSISTENT}),
     _U.VERIFYING: frozenset({_U.SOAKING, _U.ROLLING_BACK, _U.INCONSISTENT}),
     _U.SOAKING: frozenset({_U.COMMITTING, _U.ROLLING_BACK, _U.INCONSISTENT}),
@@ -142,3 +142,8 @@ UPDATE_ENDED = UPDATE_FAILED | {_U.SUCCEEDED, _U.ALREADY_INSTALLED, _U.SKIPPED}
 UPDATE_GOOD = frozenset({_U.SUCCEEDED, _U.ALREADY_INSTALLED})
 BEING_CUT_OVER = frozenset({_U.CUTTING_OVER, _U.VERIFYING, _U.SOAKING, _U.COMMITTING})
 AT_WORK = (BEING_CUT_OVER | {_U.PREPARING, _U.ROLLING_BACK}) - UPDATE_ENDED
+
+
+def is_worked_on(state: UpdateState, waits_for: WaitsFor | None) -> bool:
+    """Whether a worker has to see to it: also to one that waits for its host, for somebody has to ask whether it is back."""
+    return state in AT_WORK or (state is _U.WAITING and waits_for is WaitsFor.OFFLINE)

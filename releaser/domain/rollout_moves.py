@@ -22,6 +22,7 @@ from releaser.domain.rollout import (
     WaitsFor,
     WaveState,
 )
+from releaser.domain.time_limits import OFFLINE_FOR
 from releaser.domain.waiting import DEFAULT_WAIT_FOR, Wait, is_over
 
 _U = UpdateState
@@ -56,7 +57,8 @@ class RolloutView:
     `counts` tells how many targets of a wave are in which state. With it `members` may be only those that are being
     touched and those that could move now; without it they are everybody. `soaked` tells whether the wave at hand was watched for
     long enough (`soaks`: whether waves are watched at all), `gated` whether a person lets each next wave begin.
-    `progress_at` is when one of its targets last ended. A `rehearsal` only prepares. One that `gives_way` to another, and a
+    `progress_at` is when one of its targets last ended, `away` since and until when each of those waits whose
+    host does not answer. A `rehearsal` only prepares. One that `gives_way` to another, and a
     `one_way` one that is stopped, let what is being cut over end by itself.
     """
 
@@ -69,6 +71,7 @@ class RolloutView:
     counts: Mapping[int, Mapping[UpdateState, int]] | None = None
     wait_for: timedelta = DEFAULT_WAIT_FOR
     progress_at: datetime | None = None
+    away: Sequence[tuple[datetime, datetime]] = ()
     soaks: bool = False
     soaked: bool = True
     gated: bool = False
@@ -153,7 +156,17 @@ def _running(view: RolloutView) -> Moves:
     wave = [m for m in view.members if m.wave == number]
     if states.get(_U.PENDING, 0) or states.get(_U.PREPARING, 0):
         return Moves(updates=tuple(_admit_to_prepare(wave)))
+    if view.now is not None and holds_up(view.away, now=view.now):
+        return Moves()
     return Moves(updates=tuple(_admit_to_cut_over(view, wave)))
+
+
+def holds_up(away: Sequence[tuple[datetime, datetime]], *, now: datetime) -> bool:
+    """Whether a wave waits for hosts that fell silent while it was prepared: nothing is touched before it is known who is lost.
+
+    Who is waited for longer (since, until) holds the others up no longer than that, but for the last look at its end.
+    """
+    return any(now < since + OFFLINE_FOR or now >= until for since, until in away)
 
 
 def _succeeded(view: RolloutView) -> str:
@@ -196,8 +209,7 @@ def _rehearsing(view: RolloutView) -> Moves:
     wave = [m for m in view.members if m.wave == number]
     if states.get(_U.PENDING, 0) or states.get(_U.PREPARING, 0):
         return Moves(updates=tuple(_admit_to_prepare(wave)))
-    ready = {_U.PREPARED, _U.WAITING}
-    return Moves(updates=tuple(UpdateMove(m.id, _U.ROLLING_BACK, ends_as=_U.SKIPPED) for m in wave if m.state in ready))
+    return Moves(updates=tuple(UpdateMove(m.id, _U.ROLLING_BACK, ends_as=_U.SKIPPED) for m in wave if _is_ready(m)))
 
 
 def _admit_to_prepare(wave: Sequence[Member]) -> Iterator[UpdateMove]:
@@ -210,13 +222,18 @@ def _admit_to_prepare(wave: Sequence[Member]) -> Iterator[UpdateMove]:
             yield UpdateMove(m.id, _U.ALREADY_INSTALLED if m.unchanged else _U.PREPARING)
 
 
+def _is_ready(m: Member) -> bool:
+    """Whether it is prepared; who waits for its host is not."""
+    return m.state is _U.PREPARED or (m.state is _U.WAITING and m.waits_for is not WaitsFor.OFFLINE)
+
+
 def _admit_to_cut_over(view: RolloutView, wave: Sequence[Member]) -> Iterator[UpdateMove]:
     """The whole wave is prepared before its first cutover; then up to `max_parallel`, one per customer."""
     at_it = [m for m in view.members if m.state in BEING_CUT_OVER or m.state is _U.ROLLING_BACK]
     busy = {m.customer for m in at_it}
     free = view.max_parallel - len(at_it)
     for m in sorted(wave, key=lambda member: member.position):
-        if m.state not in {_U.PREPARED, _U.WAITING}:
+        if not _is_ready(m):
             continue
         if m.blocked is not None and m.blocked.never:
             yield UpdateMove(m.id, _U.ROLLING_BACK, ends_as=_U.SKIPPED, reason=m.blocked.told)

@@ -20,7 +20,10 @@ TIDY_FOR = timedelta(minutes=2)
 ROLL_BACK_FOR = timedelta(minutes=10)
 """Going back is tried for so long at least: a host that is away may come back."""
 OFFLINE_FOR = timedelta(seconds=30)
-"""While it is prepared nothing is lost yet: a host that does not answer is not waited for longer."""
+"""While it is prepared nothing is lost yet: so long a host that does not answer is waited for, and the whole wave with it.
+
+A rollout may wait longer for hosts; then the others go on in the meantime.
+"""
 FAILING_PROBES = 3
 MARGIN_FOR = timedelta(seconds=60)
 UNATTENDED_FOR = timedelta(seconds=60)

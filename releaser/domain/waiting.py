@@ -57,6 +57,17 @@ def is_over(
     return not queued
 
 
+def checked_offline(offline_for: timedelta) -> timedelta:
+    """The same, when hosts can be waited for so long. Raises `InvalidWaitError`."""
+    if not timedelta(seconds=1) <= offline_for <= LONGEST_WAIT_FOR:
+        raise InvalidWaitError(
+            "No host is waited for so long, or so shortly.",
+            advice="Give a time such as 30s or 12h, at most 366d.",
+            field="offline-for",
+        )
+    return offline_for
+
+
 def checked_wait(wait_for: timedelta) -> timedelta:
     """The same, when somebody can wait for so long. Raises `InvalidWaitError`."""
     if not timedelta(seconds=1) <= wait_for <= LONGEST_WAIT_FOR:

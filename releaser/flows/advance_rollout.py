@@ -17,9 +17,10 @@ from releaser.domain.rollout import (
     WAVE_MOVES,
     RolloutState,
     UpdateState,
+    WaitsFor,
     WaveState,
 )
-from releaser.domain.rollout_moves import Member, Moves, RolloutView, UpdateMove, current_wave, next_moves
+from releaser.domain.rollout_moves import Member, Moves, RolloutView, UpdateMove, current_wave, holds_up, next_moves
 from releaser.domain.waiting import Wait
 from releaser.errors import MoveConflictError
 from releaser.flows.begin_rollout import begin_rollout
@@ -83,8 +84,10 @@ def _due(session: Session, rollout_id: int, *, now: datetime) -> Moves:
     if rollout.state is RolloutState.SCHEDULED:
         return Moves(begin=rollout.begins_at is None or rollout.begins_at <= now)
     counts = rollout_work.counts(session, rollout_id)
+    some_wait = any(states.get(UpdateState.WAITING, 0) for states in counts.values())
+    away = rollout_work.away(session, rollout_id) if some_wait else ()
     if rollout.state is RolloutState.RUNNING:
-        members = list(_movable(session, rollout_id, rollout, counts, now=now))
+        members = list(_movable(session, rollout_id, rollout, counts, away=away, now=now))
     else:
         unended = frozenset(UpdateState) - UPDATE_ENDED
         members = [_member(row, None) for row in rollout_work.updates(session, rollout_id, unended)]
@@ -103,6 +106,7 @@ def _due(session: Session, rollout_id: int, *, now: datetime) -> Moves:
             counts=counts,
             wait_for=timedelta(seconds=rollout.wait_s),
             progress_at=rollout_work.last_end(session, rollout_id) if late else None,
+            away=away,
             soaks=rollout.wave_soak_s > 0,
             soaked=_is_soaked(rollout, now=now),
             gated=rollout.gated,
@@ -125,6 +129,7 @@ def _movable(
     rollout: RolloutRow,
     counts: Mapping[int, Mapping[UpdateState, int]],
     *,
+    away: Sequence[tuple[datetime, datetime]],
     now: datetime,
 ) -> list[Member]:
     """Who is being touched, and who of the wave at hand could begin to prepare or to cut over."""
@@ -141,6 +146,8 @@ def _movable(
         return [_member(row, refused.get(row.id)) for row in pending]
     if states.get(UpdateState.PREPARING, 0) or not any(states.get(state, 0) for state in _READY):
         return []
+    if holds_up(away, now=now):
+        return []
     touched = [_member(row, None) for row in rollout_work.updates(session, rollout_id, rollout_work.TOUCHED)]
     free = rollout.max_parallel - len(touched)
     busy = {m.customer for m in touched}
@@ -150,19 +157,20 @@ def _movable(
 def _candidates(
     session: Session, rollout_id: int, product: str, wave: int, busy: set[str], *, free: int, now: datetime
 ) -> Iterator[Member]:
-    """The first that are ready, and as many more as it takes to find `free` that can cut over."""
+    """The first that are ready, and as many more as it takes to find `free` that can cut over; who waits for its host is not."""
     after, page = -1, max(_PAGE, 2 * free)
     while True:
-        rows = rollout_work.of_wave(session, rollout_id, _READY, wave=wave, after=after, limit=page)
+        found = rollout_work.of_wave(session, rollout_id, _READY, wave=wave, after=after, limit=page)
+        rows = [row for row in found if row.waits_for is not WaitsFor.OFFLINE]
         waits = find_waits(session, rollout_id=rollout_id, product=product, updates=rows, now=now) if rows else {}
         for row in rows:
             yield _member(row, waits[row.id])
             if waits[row.id] is None and row.customer not in busy:
                 busy.add(row.customer)
                 free -= 1
-        if free <= 0 or len(rows) < page:
+        if free <= 0 or len(found) < page:
             return
-        after = rows[-1].position
+        after = found[-1].position
 
 
 def _member(update: UpdateRow, blocked: Wait | None) -> Member:

@@ -21,6 +21,7 @@ from releaser.domain.plan import Plan, PlannedTarget, Refusal, RolloutOptions
 from releaser.domain.plan_rules import NO_WAY_BACK, crossed, no_way_back, too_short_soak
 from releaser.domain.spec import ContainerSpec, TargetSpec
 from releaser.domain.target import Assignment, Desired, Health, Observation, Step
+from releaser.domain.time_limits import OFFLINE_FOR
 from releaser.domain.version import Scheme, Version, parse
 from releaser.errors import InvalidError, OutsideError, RefusedError
 from releaser.flows.ports import Ports
@@ -70,7 +71,7 @@ def make_plan(
         )
     desired = resolve_images(ports, selected)
     wanted = [_wanted(one, desired[one.target_id]) for one in selected.targets]
-    seen = _look(ports, wanted)
+    seen = _look(ports, wanted, waits=options.offline_for > OFFLINE_FOR)
     planned = [
         _planned(ports.drivers[one.chosen.driver], one, look, selected) for one, look in zip(wanted, seen, strict=True)
     ]
@@ -117,8 +118,8 @@ def _backwards(chosen: Chosen, desired: Desired, scheme: Scheme) -> str:
     return ""
 
 
-def _look(ports: Ports, wanted: Sequence[_Wanted]) -> list[_Seen]:
-    """Look at every target's engine, several at once, each bounded in time. All down: `OutsideError`."""
+def _look(ports: Ports, wanted: Sequence[_Wanted], *, waits: bool) -> list[_Seen]:
+    """Look at every target's engine, several at once, each bounded in time. All down: `OutsideError`, unless hosts are waited for."""
     faults: list[OutsideError] = []
 
     def look(one: _Wanted) -> _Seen:
@@ -131,8 +132,9 @@ def _look(ports: Ports, wanted: Sequence[_Wanted]) -> list[_Seen]:
 
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         seen = list(pool.map(look, wanted))
-    if faults and all(one.fault for one in seen):
-        raise faults[0]
+    lost = [one for one in faults if not (waits and isinstance(one, EngineUnreachableError | EngineTimeoutError))]
+    if lost and all(one.fault for one in seen):
+        raise lost[0]
     return seen
 
 

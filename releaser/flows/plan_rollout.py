@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from releaser.domain.plan import Plan, PlannedTarget, Refusal, RolloutOptions
 from releaser.domain.target import Stop
-from releaser.domain.waiting import checked_wait
+from releaser.domain.waiting import checked_offline, checked_wait
 from releaser.errors import InvalidError
 from releaser.flows.foresee_start import foresee_start
 from releaser.flows.keep_plan import keep_plan, modules_of
@@ -58,6 +58,7 @@ def check_options(options: RolloutOptions) -> None:
             field="supersede",
         )
     checked_wait(options.wait_for)
+    checked_offline(options.offline_for)
     if not timedelta(0) <= options.wave_soak <= LONGEST_SOAK_FOR:
         raise InvalidError(
             "A wave is not watched for so long.", advice="Give a time such as 10m, at most 30d.", field="wave_soak"
@@ -79,6 +80,7 @@ def plan_facts(ports: Ports, plan: Plan) -> Facts:
         "max_parallel": plan.options.max_parallel,
         "threshold": plan.options.threshold,
         "wait_s": plan.options.wait_for.total_seconds(),
+        "offline_s": plan.options.offline_for.total_seconds(),
         "wave_soak_s": plan.options.wave_soak.total_seconds(),
         "gated": plan.options.gated,
         "one_off": plan.options.one_off,

@@ -84,7 +84,7 @@ BEGIN
     PERFORM releaser_wake_rollout(id) FROM rollouts WHERE state IN (@UNDER_WAY@) ORDER BY id;
     PERFORM releaser_wake_target(one.target_id, one.id) FROM target_updates AS one
         WHERE one.active
-            AND one.state IN (@AT_WORK@)
+            AND (one.state IN (@AT_WORK@) OR (one.state = 'waiting' AND one.waits_for = 'offline'))
             AND (one.not_before_at IS NULL OR one.not_before_at <= clock_timestamp())
             AND (one.lease_until_at IS NULL OR one.lease_until_at < clock_timestamp())
             AND NOT EXISTS (

@@ -166,7 +166,7 @@ class Ticks:
         What is being cut over or put back waits for nobody: its deadline does not either.
         """
         address, state = self._whereabouts(update_id)
-        if state is not UpdateState.PREPARING:
+        if state not in {UpdateState.PREPARING, UpdateState.WAITING}:
             return self.target(update_id)
         with self.silence.turn(address) as mine:
             return self.target(update_id) if mine else self.ports.clock.now() + SILENT_REST

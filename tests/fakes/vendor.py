@@ -17,7 +17,7 @@ from sqlalchemy import select
 from releaser.domain.notice import NoticeState
 from releaser.domain.plan import RolloutOptions
 from releaser.domain.release import ReleaseState
-from releaser.domain.rollout import AT_WORK, ENDED, RolloutState, WaveState
+from releaser.domain.rollout import ENDED, RolloutState, WaveState
 from releaser.domain.spec import ContainerSpec, HealthSpec, Order, PortBinding
 from releaser.domain.target import DriverName
 from releaser.domain.version import Scheme, parse
@@ -160,7 +160,7 @@ class Vendor:
         with self.ports.database.reading() as session:
             runnable = rollout_work.runnable(session, now=self.clock.now())
             at_work = session.scalars(
-                select(TargetUpdate.id).where(TargetUpdate.active, TargetUpdate.state.in_(AT_WORK)).limit(1)
+                select(TargetUpdate.id).where(TargetUpdate.active, rollout_work.IS_WORKED_ON).limit(1)
             ).all()
             soaking = session.scalars(select(Wave.id).where(Wave.state == WaveState.SOAKING).limit(1)).all()
         later = [advance_target(self.ports, update_id=update_id, going_on=going_on) for update_id in runnable]

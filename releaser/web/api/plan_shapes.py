@@ -76,6 +76,7 @@ class Plan(Shape):
     max_parallel: int | str
     threshold: int | str
     wait_s: float
+    offline_s: float
     wave_soak_s: float
     gated: bool
     one_off: bool

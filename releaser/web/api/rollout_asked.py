@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from releaser.domain.plan import RolloutOptions
+from releaser.domain.time_limits import OFFLINE_FOR
 from releaser.domain.waiting import DEFAULT_WAIT_FOR, LONGEST_WAIT_FOR
 from releaser.domain.waves import DEFAULT_SIZES
 from releaser.flows.plan_rollout import LONGEST_SOAK_FOR
@@ -80,6 +81,12 @@ class What(BaseModel):
         le=int(LONGEST_WAIT_FOR.total_seconds()),
         description="Seconds a target may wait beyond what is known to last.",
     )
+    offline_s: int = Field(
+        int(OFFLINE_FOR.total_seconds()),
+        ge=1,
+        le=int(LONGEST_WAIT_FOR.total_seconds()),
+        description="Seconds a host may be away while its target is prepared; beyond 30 the others go on meanwhile.",
+    )
     wave_soak_s: int = Field(
         0,
         ge=0,
@@ -103,6 +110,7 @@ class What(BaseModel):
             reason=self.reason,
             unpin=self.unpin,
             wait_for=timedelta(seconds=self.wait_s),
+            offline_for=timedelta(seconds=self.offline_s),
             wave_soak=timedelta(seconds=self.wave_soak_s),
             gated=self.gated,
         )
