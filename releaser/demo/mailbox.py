@@ -22,6 +22,7 @@ from releaser.demo.ports import LOOPBACK, free_port
 
 UNSAFE = re.compile(r"[^A-Za-z0-9@._+-]")
 LONGEST_NAME = 120
+READY_WITHIN_S = 60.0  # a busy machine takes its time
 NAME = "mail.example.org"  # what the server calls itself; looking up the machine's own name may take long
 
 
@@ -76,7 +77,14 @@ class Mailbox:
         """Start serving; stopped and started again it has the same port."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port = self.port or free_port()
-        controller = Controller(self, hostname=LOOPBACK, port=self.port, enable_SMTPUTF8=True, server_hostname=NAME)
+        controller = Controller(
+            self,
+            hostname=LOOPBACK,
+            port=self.port,
+            enable_SMTPUTF8=True,
+            server_hostname=NAME,
+            ready_timeout=READY_WITHIN_S,
+        )
         controller.start()
         self._controller = controller
 

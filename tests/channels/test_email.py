@@ -17,6 +17,7 @@ from aiosmtpd.smtp import AuthResult, Envelope
 from releaser.channels.channel import Attachment, Message
 from releaser.channels.email import EmailChannel, MailAddressError, MailError
 from releaser.demo.mailbox import Mailbox
+from releaser.demo.ports import free_port
 from tests.channels.test_contract import MESSAGE
 
 SENDER = "Releases of Calls <releases@example.com>"
@@ -116,8 +117,7 @@ def test_refused_content_is_final_by_its_code(answer: str, *, permanent: bool) -
 
 
 def test_server_that_is_not_there_may_come_back() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with pytest.raises(MailError) as caught:
         EmailChannel(f"smtp://127.0.0.1:{port}", sender=SENDER, timeout_s=2).send(MESSAGE)
     assert not caught.value.permanent
@@ -126,8 +126,7 @@ def test_server_that_is_not_there_may_come_back() -> None:
 def test_server_can_be_looked_at_without_sending(mailbox: Mailbox) -> None:
     assert channel_to(mailbox).check() == f"{mailbox.host}:{mailbox.port} answers"
     assert mailbox.messages() == []
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with pytest.raises(MailError, match="failed"):
         EmailChannel(f"smtp://127.0.0.1:{port}", sender=SENDER, timeout_s=2).check()
 
@@ -199,10 +198,14 @@ class Sink:
 
 @contextmanager
 def served(*, data: str = "250 OK", sink: Sink | None = None, **options: Any) -> Iterator[int]:  # noqa: ANN401 -- Controller's
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     controller = Controller(
-        sink or Sink(data), hostname="127.0.0.1", port=port, server_hostname="mail.example.org", **options
+        sink or Sink(data),
+        hostname="127.0.0.1",
+        port=port,
+        server_hostname="mail.example.org",
+        ready_timeout=30,
+        **options,
     )
     controller.start()
     try:

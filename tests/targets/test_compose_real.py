@@ -32,7 +32,7 @@ def test_update_and_roll_back_on_a_real_engine_each_is_whole(world: ComposeWorld
     assert observed.others == ()
     sick = replace(world.update_of(assignment.desired, "exits"), rollout=3, generation=3)
     with pytest.raises(GateError) as caught:
-        world.controller(deadline_s=0.3).update(sick)
+        world.controller().update(sick)
     assert caught.value.verdict.health is Health.EXITED
     assert "no configuration" in str(caught.value), "its last words are told"
     world.controller().roll_back(sick)

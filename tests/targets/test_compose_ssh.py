@@ -40,7 +40,7 @@ def test_installed_updated_and_rolled_back_over_one_connection(
     assert world.driver().observe(update).runs(update.desired)
     bad = replace(world.update_of(update.desired, "exits"), rollout=3, generation=3)
     with pytest.raises(GateError) as caught:
-        world.controller(deadline_s=0.3).update(bad)
+        world.controller().update(bad)
     assert caught.value.verdict.health is Health.EXITED
     assert "no configuration" in str(caught.value), "its last words are told"
     world.controller().roll_back(bad)

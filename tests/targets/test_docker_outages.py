@@ -37,7 +37,7 @@ def test_engine_hangs_call_ends_in_time_and_what_was_asked_is_found_later(
     began = time.monotonic()
     with pytest.raises(EngineTimeoutError) as caught:
         driver.apply(create, assignment)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5, "it is waited for much longer than was allowed"
     assert not caught.value.permanent
     fake_engine.release()
     assert "is there already" in driver.apply(create, assignment)
@@ -191,7 +191,7 @@ def test_real_daemon_frozen_and_killed_calls_end_in_time_and_work_afterwards(
     began = time.monotonic()
     with pytest.raises(EngineTimeoutError):
         driver.check(own_engine.address)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5, "it is waited for much longer than was allowed"
     own_engine.thaw()
     assert driver.check(own_engine.address)
     own_engine.kill_daemon()

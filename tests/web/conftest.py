@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Self
 import pytest
 from fastapi.testclient import TestClient
 
+from releaser.demo.ports import free_port
 from releaser.flows.ports import Ports
 from releaser.store.schema import metadata
 from releaser.store.session import Database
@@ -90,9 +90,7 @@ class Served:
     """A service on a socket of its own."""
 
     def __init__(self, ports: Ports) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         self.server = Server(create_app(ports), host="127.0.0.1", port=self.port)
         self.thread = threading.Thread(target=self.server.run, name="served")
 
@@ -103,11 +101,11 @@ class Served:
     def __enter__(self) -> Self:
         self.thread.start()
         waiting = threading.Event()
-        for _ in range(200):
+        for _ in range(800):
             if self.server.started:
                 return self
             waiting.wait(0.05)
-        message = "the server did not start within 10 s"
+        message = "the server did not start within 40 s"
         raise TimeoutError(message)
 
     def __exit__(self, *_: object) -> None:
