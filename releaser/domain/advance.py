@@ -184,21 +184,19 @@ def _soaking(update: UpdateView, *, now: datetime) -> Action:
 
 
 def _rolling_back(update: UpdateView, *, now: datetime) -> Action:
+    """Go back step by step. However late it is, each step is tried once and each gate looked through once: that it failed must be seen."""
     upcoming = _next_of(update, Phase.ROLL_BACK)
-    died = update.verdict is not None and update.verdict.health in _OVER
-    if isinstance(upcoming, Look) and died and update.repeats < MOST_REPEATS:
-        return Repeat(reason=update.verdict.reason if update.verdict else "")
-    if upcoming is None:
-        if update.verdict is None:
-            return Look()
-        if update.verdict.health is Health.HEALTHY:
-            return MoveTo(to=update.ends_as, reason="the state before is back")
-        if died and update.repeats < MOST_REPEATS:
-            return Repeat(reason=update.verdict.reason)
-        upcoming = Look()
+    if isinstance(upcoming, RunStep):
+        return upcoming
+    look, verdict = upcoming or Look(), update.verdict
+    if verdict is None:
+        return look
+    if upcoming is None and verdict.health is Health.HEALTHY:
+        return MoveTo(to=update.ends_as, reason="the state before is back")
+    if verdict.health in _OVER and update.repeats < MOST_REPEATS:
+        return Repeat(reason=verdict.reason)
     if _late(update, now):
-        seen = update.verdict.reason if update.verdict else "the engine did not answer"
         if update.ends_as in UNTOUCHED:
-            return MoveTo(to=update.ends_as, reason=f"could not be tidied up: {seen}")
-        return MoveTo(to=_U.INCONSISTENT, reason=f"could not be rolled back: {seen}")
-    return upcoming
+            return MoveTo(to=update.ends_as, reason=f"could not be tidied up: {verdict.reason}")
+        return MoveTo(to=_U.INCONSISTENT, reason=f"could not be rolled back: {verdict.reason}")
+    return look

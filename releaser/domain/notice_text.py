@@ -140,8 +140,11 @@ def _what(product: str, version: str) -> str:
 
 def _subject(content: NoticeContent, t: Translator, zone: str) -> str:
     if content.kind is DeliveryKind.DONE:
-        good = any(one.outcome is Outcome.SUCCEEDED for one in content.touched)
-        message = mark("Work is done: {what}") if good else mark("Work is over, nothing was changed: {what}")
+        message = (
+            mark("Work is done: {what}")
+            if _brings_something(content)
+            else mark("Work is over, nothing was changed: {what}")
+        )
         return t(message, what=_named(content, t))
     when = t.instant(content.starts_at, zone)
     return t(_SUBJECTS[content.kind], what=_named(content, t), when=when)
@@ -168,10 +171,17 @@ def _parts(content: NoticeContent, t: Translator, zone: str) -> Iterator[Part]:
         yield Part(items=tuple(line for one in content.touched for line in _done(one, content.version, t)))
     elif content.kind is not DeliveryKind.CANCELLED:
         yield Part(items=tuple(_planned(one, t) for one in content.touched))
-    if content.notes_url:
+    if content.notes_url and _brings_something(content):
         yield Part(link=(t("What is new"), content.notes_url))
     if content.page_url:
         yield Part(link=(t("This notice"), content.page_url))
+
+
+def _brings_something(content: NoticeContent) -> bool:
+    """Whether its version comes, or came: where the work was called off or taken back there is nothing new."""
+    if content.kind is DeliveryKind.DONE:
+        return any(one.outcome is Outcome.SUCCEEDED for one in content.touched)
+    return content.kind is not DeliveryKind.CANCELLED
 
 
 def _times(content: NoticeContent, t: Translator, zone: str) -> Iterator[tuple[str, str]]:

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 
 from releaser.domain.plan import Refusal
 from releaser.domain.spec import TargetSpec
-from releaser.domain.version import Version
+from releaser.domain.version import Scheme, Version, parse
 from releaser.domain.way import RequiredStop
+from releaser.errors import InvalidError
 
 NO_WAY_BACK = "no-way-back"
 RETRIES = 3
@@ -56,3 +57,25 @@ def no_way_back(
 def crossed(one_ways: Sequence[RequiredStop], *, newer: Version, older: Version) -> RequiredStop | None:
     """The version that is not safe to roll back and that a way back from the `newer` to the `older` one goes behind, if any."""
     return next((one for one in one_ways if older < one.version <= newer), None)
+
+
+def why_one_way(one_ways: Sequence[RequiredStop], *, desired: str, previous: str | None, scheme: Scheme) -> str:
+    """Why an update must not be rolled back behind its cutover, empty where it may: also where the way back goes behind another one.
+
+    Where the version runs already, what it converted is converted, and the way back leads to itself.
+    """
+    if previous == desired:
+        return ""
+    newer, older = parsed(desired, scheme), parsed(previous, scheme)
+    own = next((one for one in one_ways if one.version == newer), None)
+    passed = crossed(one_ways, newer=newer, older=older) if newer and older else None
+    found = own or passed
+    return found.reason if found is not None else ""
+
+
+def parsed(version: str | None, scheme: Scheme) -> Version | None:
+    """What a container says that it is need not be a version of ours."""
+    try:
+        return parse(version, scheme=scheme) if version else None
+    except InvalidError:
+        return None

@@ -192,13 +192,13 @@ def _apply(ports: Ports, session: Session, rollout_id: int, due: Moves, *, now: 
     rollout = rollout_work.to_move(session, rollout_id)
     wait_for = timedelta(seconds=rollout.wait_s)
     by_id = rollout_work.updates_to_move(session, [move.id for move in due.updates])
-    begun = False
+    begun = []
     for move in _not_crossing(session, rollout_id, due.updates, by_id):
         update = by_id[move.id]
         if update.state is move.to is UpdateState.WAITING and move.wait is not None:
             wait_for_else(session, update, move.wait, wait_for=wait_for, now=now)
             continue
-        begun = begun or move.to is UpdateState.CUTTING_OVER
+        begun += [update] if move.to is UpdateState.CUTTING_OVER else []
         move_update(
             session,
             update,
@@ -212,7 +212,7 @@ def _apply(ports: Ports, session: Session, rollout_id: int, due: Moves, *, now: 
             ends_as=move.ends_as,
         )
     if begun:
-        begin_work(session, rollout=rollout, now=now)
+        begin_work(session, rollout=rollout, begun=begun, now=now)
     _move_waves(session, rollout, due, now=now)
     _move_rollout(session, rollout, due, now=now)
 

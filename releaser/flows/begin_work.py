@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from releaser.domain.notice import MOVES, DeliveryKind, NoticeState
+from releaser.domain.target import Stop
+from releaser.flows.notice_gate import covering, stops
 from releaser.store import moves, notices, outbox
-from releaser.store.rollouts import Rollout
+from releaser.store.notices import Notice
+from releaser.store.rollouts import Rollout, TargetUpdate
 
 
-def begin_work(session: Session, *, rollout: Rollout, now: datetime) -> None:
-    """Begin the rollout's announced notices whose planned start has come. Repeatable; without such a notice nothing is done."""
+def begin_work(session: Session, *, rollout: Rollout, begun: Iterable[TargetUpdate], now: datetime) -> None:
+    """Begin the rollout's announced notices that tell of what was `begun`, whose cutover comes now or came, once their start has come.
+
+    What stops nothing begins only a notice of work without a stop. Repeatable; without such a notice nothing is done.
+    """
+    updates = list(begun)
     for notice in notices.of_rollout(session, rollout.id):
-        if notice.state is NoticeState.ANNOUNCED and notice.starts_at <= now:
+        planned = notice.state is NoticeState.ANNOUNCED and notice.starts_at <= now
+        if planned and any(_tells_of(notice, update) for update in updates):
             moves.move(session, notice, NoticeState.IN_PROGRESS, moves=MOVES, now=now, by="releaser", started_at=now)
             told = outbox.recipients(session, notice)
             outbox.queue(session, notice, kind=DeliveryKind.STARTED, to=told, now=now, by="releaser")
+
+
+def _tells_of(notice: Notice, update: TargetUpdate) -> bool:
+    rows = [row for row in notice.touched if row.installation_id == update.target.installation_id and not row.dropped]
+    if any(row.stop is Stop.NONE for row in rows):
+        return True
+    return stops(update) and covering(rows, now=None, module=update.target.module.name) is not None

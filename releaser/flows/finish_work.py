@@ -33,8 +33,7 @@ def finish_work(session: Session, *, rollout: Rollout, now: datetime) -> None:
     """
     if rollout.started_at is None:
         _skip_all(session, rollout, now=now)
-    if any(update.stopped_at is not None for update in rollout.updates):
-        begin_work(session, rollout=rollout, now=now)
+    begin_work(session, rollout=rollout, begun=[one for one in rollout.updates if one.stopped_at is not None], now=now)
     for notice in notices.of_rollout(session, rollout.id):
         if notice.state is NoticeState.IN_PROGRESS:
             _finish(session, notice, rollout, now=now)

@@ -18,12 +18,12 @@ from releaser.domain.drift import (
     in_words,
 )
 from releaser.domain.plan import Plan, PlannedTarget, Refusal, RolloutOptions
-from releaser.domain.plan_rules import NO_WAY_BACK, crossed, no_way_back, too_short_soak
+from releaser.domain.plan_rules import NO_WAY_BACK, no_way_back, parsed, too_short_soak, why_one_way
 from releaser.domain.spec import ContainerSpec, TargetSpec
 from releaser.domain.target import Assignment, Desired, Health, Observation, Step
 from releaser.domain.time_limits import OFFLINE_FOR
-from releaser.domain.version import Scheme, Version, parse
-from releaser.errors import InvalidError, OutsideError, RefusedError
+from releaser.domain.version import Scheme, parse
+from releaser.errors import OutsideError, RefusedError
 from releaser.flows.ports import Ports
 from releaser.flows.predict_plan import predict_plan
 from releaser.flows.resolve_images import resolve_images
@@ -191,7 +191,12 @@ def _planned(
         seen=not look.fault,
         differences=look.found,
         contract=chosen.contract,
-        one_way=_one_way(desired, previous, selected),
+        one_way=why_one_way(
+            selected.one_ways,
+            desired=desired.version,
+            previous=previous.version if previous is not None else None,
+            scheme=selected.scheme,
+        ),
     )
     return planned, refused
 
@@ -199,32 +204,10 @@ def _planned(
 def _gone_back(one: _Wanted, look: _Seen, selected: Selected) -> Iterator[Refusal]:
     """Whatever is recorded: what was seen to run there may be what must not be gone back behind."""
     serving = look.observation.serving if look.observation is not None else None
-    running = _parsed(serving.version if serving is not None else None, selected.scheme)
+    running = parsed(serving.version if serving is not None else None, selected.scheme)
     if running is not None:
         upto = parse(one.assignment.desired.version, scheme=selected.scheme)
         yield from no_way_back(selected.one_ways, running=running, upto=upto, installation=one.chosen.installation)
-
-
-def _parsed(version: str | None, scheme: Scheme) -> Version | None:
-    """What a container says that it is need not be a version of ours."""
-    try:
-        return parse(version, scheme=scheme) if version else None
-    except InvalidError:
-        return None
-
-
-def _one_way(desired: Desired, previous: Desired | None, selected: Selected) -> str:
-    """Why this update must not be rolled back behind its cutover, empty where it may: also where the way back goes behind another one.
-
-    Where the version runs already, what it converted is converted, and the way back leads to itself.
-    """
-    if previous is None:
-        return selected.one_way
-    if previous.version == desired.version:
-        return ""
-    newer, older = (_parsed(one.version, selected.scheme) for one in (desired, previous))
-    passed = crossed(selected.one_ways, newer=newer, older=older) if newer and older else None
-    return selected.one_way or (passed.reason if passed is not None else "")
 
 
 def _refusal(error: RefusedError, installation: str) -> Refusal:

@@ -84,13 +84,13 @@ def require_notices(session: Session, *, rollout: Rollout, now: datetime) -> Non
     missing = [
         update
         for update in rollout.updates
-        if update.state not in _LEFT_ALONE and _stops(update) and not _covered(session, rollout, update, now=now)
+        if update.state not in _LEFT_ALONE and stops(update) and not _covered(session, rollout, update, now=now)
     ]
     if missing:
         raise _refused(session, rollout, missing)
 
 
-def _stops(update: TargetUpdate) -> bool:
+def stops(update: TargetUpdate) -> bool:
     """Whether the update itself does; how an earlier attempt went back is no work that is planned."""
     steps = (load(Step, step) for step in update.steps)
     return planned_stop(step for step in steps if step.phase is not Phase.ROLL_BACK)[0] is not Stop.NONE

@@ -77,8 +77,7 @@ class Chosen:
 class Selected:
     """What was selected; `known` are the images that the candidate recorded, by module (image with tag, digest).
 
-    `one_way` says why the version is not safe to roll back, where it is not, and `one_ways` are all versions of the product that
-    are not; no target is newer than `newest_target`.
+    `one_ways` are all versions of the product that are not safe to roll back; no target is newer than `newest_target`.
     """
 
     version: str
@@ -88,7 +87,6 @@ class Selected:
     passed: tuple[Passed, ...]
     refusals: tuple[Refusal, ...]
     known: Mapping[int, tuple[str, str]]
-    one_way: str
     one_ways: tuple[RequiredStop, ...]
     newest_target: int
 
@@ -102,7 +100,6 @@ class Selected:
             [[one.installation, one.reason] for one in self.passed],
             [[one.rule, one.installation, one.detail] for one in self.refusals],
             sorted(self.known.items()),
-            self.one_way,
             [[one.version.text, one.reason] for one in self.one_ways],
         ]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
@@ -140,7 +137,6 @@ def select_targets(
         passed=passed,
         refusals=tuple(refuse_release(session, release, chosen)),
         known={image.module_id: (image.image, image.digest) for image in release.images},
-        one_way=release.one_way_reason,
         one_ways=ways.one_ways(session, row),
         newest_target=installations.newest_target(session),
     )

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from releaser.domain.plan_rules import why_one_way
 from releaser.domain.release import ReleaseState
 from releaser.domain.rollout import UPDATE_ENDED, UpdateState
 from releaser.domain.version import parse
@@ -28,19 +29,28 @@ def set_stop(release: Release, *, reason: str, by: str, now: datetime | None) ->
 
 
 def set_one_way(session: Session, release: Release, *, reason: str, by: str, now: datetime) -> None:
-    """Say that the release is not safe to roll back, or with an empty reason that it is; rollouts of it under way hear it too.
+    """Say that the release is not safe to roll back, or with an empty reason that it is.
 
-    Where the version ran before already, as when an installation is scaled, the way back leads to itself and stays open.
+    Rollouts under way hear it too: those of the release, and those whose way back goes behind it.
     """
     release.one_way_reason, release.one_way_by, release.one_way_set_at = reason, by, now
-    of_it = select(Rollout.id).where(Rollout.release_id == release.id)
-    before = func.coalesce(TargetUpdate.previous["version"].as_string(), "")
-    session.execute(
-        update(TargetUpdate)
-        .where(TargetUpdate.rollout_id.in_(of_it), TargetUpdate.state.not_in(UPDATE_ENDED), before != release.version)
-        .values(one_way=bool(reason))
-        .execution_options(synchronize_session=False)
+    session.flush()
+    product = release.product
+    marks = one_ways(session, product)
+    before, upto = TargetUpdate.previous["version"].as_string(), TargetUpdate.desired["version"].as_string()
+    under_way = (
+        TargetUpdate.rollout_id.in_(select(Rollout.id).where(Rollout.product_id == product.id)),
+        TargetUpdate.state.not_in(UPDATE_ENDED),
     )
+    for previous, desired in session.execute(select(before, upto).where(*under_way).distinct()).all():
+        is_one_way = bool(why_one_way(marks, desired=desired, previous=previous, scheme=product.scheme))
+        same = before.is_(None) if previous is None else before == previous
+        session.execute(
+            update(TargetUpdate)
+            .where(*under_way, upto == desired, same)
+            .values(one_way=is_one_way)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def one_ways(session: Session, product: Product) -> tuple[RequiredStop, ...]:

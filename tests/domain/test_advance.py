@@ -120,20 +120,38 @@ def test_update_that_cannot_succeed_is_rolled_back(update: UpdateView, ends_as: 
     assert action.reason
 
 
+def going_back(*done: str, verdict: Verdict | None = None, ends_as: UpdateState = U.ROLLED_BACK) -> UpdateView:
+    """A roll-back whose time is over, of two steps, of which the first waits at its gate."""
+    first = Step(name="start-old", phase=Phase.ROLL_BACK, gate=True)
+    return UpdateView(
+        state=U.ROLLING_BACK,
+        steps=(first, BACK),
+        done=frozenset(done),
+        verdict=verdict,
+        deadline_at=AGO,
+        ends_as=ends_as,
+    )
+
+
 def test_roll_back_that_does_not_end_is_for_a_person() -> None:
     died = view(U.ROLLING_BACK, "restore-old", verdict=DEAD, repeats=MOST_REPEATS)
     assert next_action(died, now=NOW) == Look()
-    late = UpdateView(state=U.ROLLING_BACK, steps=STEPS, deadline_at=AGO, ends_as=U.ROLLED_BACK)
-    assert next_action(late, now=NOW) == MoveTo(
-        to=U.INCONSISTENT, reason="could not be rolled back: the engine did not answer"
+    late = going_back("start-old", verdict=YOUNG)
+    assert next_action(late, now=NOW) == MoveTo(to=U.INCONSISTENT, reason="could not be rolled back: 503")
+
+
+def test_roll_back_that_nobody_looked_at_in_time_is_tried_and_looked_at_before_it_is_given_up() -> None:
+    """Whoever worked at it was restarted when its time passed: what stands there may be whole."""
+    assert isinstance(next_action(going_back(), now=NOW), RunStep), (
+        "a step that is not done is tried once, however late"
     )
+    assert next_action(going_back("start-old"), now=NOW) == Look(gate="start-old"), "its gate may have opened meanwhile"
 
 
 @pytest.mark.parametrize("ends_as", [U.FAILED, U.SKIPPED])
 def test_roll_back_from_before_the_cutover_that_does_not_end_has_touched_nothing(ends_as: UpdateState) -> None:
-    late = UpdateView(state=U.ROLLING_BACK, steps=STEPS, deadline_at=AGO, ends_as=ends_as)
-    action = next_action(late, now=NOW)
-    assert action == MoveTo(to=ends_as, reason="could not be tidied up: the engine did not answer")
+    late = going_back("start-old", verdict=YOUNG, ends_as=ends_as)
+    assert next_action(late, now=NOW) == MoveTo(to=ends_as, reason="could not be tidied up: 503")
 
 
 def member(number: int, state: UpdateState, *, wave: int = 1, customer: str = "", **more: object) -> Member:

@@ -87,6 +87,25 @@ def test_work_that_is_done_shows_both_downtimes() -> None:
     assert "at work. Downtime: 2 minutes planned, not known yet how long it was." in written.text
 
 
+@pytest.mark.parametrize(
+    ("kind", "outcome", "is_told"),
+    [
+        (DeliveryKind.ANNOUNCED, None, True),
+        (DeliveryKind.DONE, Outcome.SUCCEEDED, True),
+        (DeliveryKind.DONE, Outcome.ROLLED_BACK, False),
+        (DeliveryKind.DONE, Outcome.SKIPPED, False),
+        (DeliveryKind.CANCELLED, None, False),
+    ],
+)
+def test_what_is_new_is_told_only_where_something_new_comes(
+    kind: DeliveryKind, outcome: Outcome | None, *, is_told: bool
+) -> None:
+    touched = [replace(CONTENT.touched[0], outcome=outcome)]
+    written = write(replace(CONTENT, kind=kind, touched=touched), language="en", zone="UTC")
+    assert ("What is new" in written.text) is is_told
+    assert ("What is new" in written.html) is is_told
+
+
 def test_work_that_came_to_nothing_is_not_called_done() -> None:
     touched = [replace(CONTENT.touched[0], measured_for=timedelta(0), outcome=Outcome.ROLLED_BACK)]
     written = write(replace(CONTENT, kind=DeliveryKind.DONE, touched=touched), language="en", zone="UTC")

@@ -120,7 +120,7 @@ def test_host_vanishes_while_its_service_soaks_the_soak_comes_to_an_end(vendor: 
     while "soaking" not in away.states(rollout).values():
         assert away.tick()
     gone.append(True)
-    for _ in range(6):
+    for _ in range(12):
         vendor.clock.advance(timedelta(minutes=5))
         away.tick()
     (unclear,) = [t for t in away.show(rollout)["targets"] if t["state"] == "inconsistent"]

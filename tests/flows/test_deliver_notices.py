@@ -150,7 +150,8 @@ def test_order_holds_per_recipient_and_not_across(world: NoticeWorld) -> None:
     world.channel.fail(IT, permanent=False)
     deliver_notices(world.ports)
     with world.database.transaction() as session:
-        begin_work(session, rollout=rollouts.get(session, rollout), now=world.clock.now())
+        row = rollouts.get(session, rollout)
+        begin_work(session, rollout=row, begun=row.updates, now=world.clock.now())
     world.deliver()
     assert len(world.channel.subjects("ops@acme.example")) == 2
     assert world.channel.subjects(IT) == []

@@ -18,8 +18,8 @@ from releaser.flows.announce_notice import announce_notice
 from releaser.flows.approve_rollout import approve_rollout
 from releaser.flows.begin_rollout import begin_rollout
 from releaser.flows.give_way import TargetBusyError
-from releaser.flows.pause_rollout import pause_rollout
 from releaser.flows.keep_plan import keep_again
+from releaser.flows.pause_rollout import pause_rollout
 from releaser.flows.plan_rollout import plan_rollout
 from releaser.flows.resume_rollout import resume_rollout
 from releaser.flows.show_notice import show_notice

@@ -42,7 +42,8 @@ def covered(world: NoticeWorld, rollout: int, installation: str = "acme-1", *, m
 
 def begin(world: NoticeWorld, rollout: int) -> None:
     with world.database.transaction() as session:
-        begin_work(session, rollout=rollouts.get(session, rollout), now=world.clock.now())
+        row = rollouts.get(session, rollout)
+        begin_work(session, rollout=row, begun=row.updates, now=world.clock.now())
 
 
 def finish(world: NoticeWorld, rollout: int) -> None:

@@ -1,0 +1,152 @@
+"""What is said of a version while it is being rolled out, or after only a wave of it fell ill; and when its customers are told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from releaser.domain.spec import ContainerSpec, Order, PortBinding
+from releaser.errors import RefusedError
+from releaser.flows.allow_way_back import allow_way_back
+from releaser.flows.forbid_way_back import forbid_way_back
+from releaser.flows.retry_rollout import retry_rollout
+from releaser.flows.show_notice import show_notice
+from releaser.flows.unblock_release import unblock_release
+from releaser.flows.yank_release import yank_release
+from releaser.store import installations
+from releaser.store.plain import dump, load_spec
+from releaser.store.schema import metadata
+from releaser.store.session import Database
+from tests.fakes.engine import Behaviour, FakeEngine
+from tests.fakes.vendor import KeptVendor, Vendor, kept, vendor_on
+from tests.flows.test_rollout_rules import behave
+
+OWN = "installation=acme-own"
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> KeptVendor:
+    """1.0 runs everywhere; only acme-cloud, which is updated first, is updated without a stop."""
+    folder = tmp_path_factory.mktemp("begun")
+    with FakeEngine() as engine:
+        database = Database(f"sqlite:///{folder / 'store.db'}")
+        metadata.create_all(database.engine)
+        made = vendor_on(database, engine, folder)
+        with database.transaction() as session:
+            target = installations.get(session, "acme-cloud").targets[0]
+            spec = load_spec(target.spec)
+            assert isinstance(spec, ContainerSpec)
+            health = replace(spec.health, http="http://127.0.0.1:{port}/healthz")
+            ports = (PortBinding(container_port=8080, host_port=0),)
+            target.spec = dump(replace(spec, order=Order.START_FIRST, ports=ports, health=health))
+        assert made.deploy("1.0")["state"] == "succeeded"
+        return kept(made, folder / "kept.db")
+
+
+@pytest.fixture
+def vendor(begun: KeptVendor, tmp_path: Path) -> Iterator[Vendor]:
+    with FakeEngine() as engine:
+        made = begun.resumed(engine, tmp_path)
+        yield made
+        made.close()
+
+
+CLOUD = "installation=acme-cloud"
+
+
+def watched(vendor: Vendor) -> int:
+    """A rollout of 1.1 to acme-cloud alone, whose wave fell ill while it was watched."""
+    rollout: int = vendor.start("1.1", to=CLOUD, wave_soak=timedelta(seconds=6))["id"]
+    while vendor.show(rollout)["waves"][0]["state"] != "soaking":
+        assert vendor.tick()
+    behave(vendor, Behaviour.SICK)
+    vendor.work()
+    behave(vendor, Behaviour.GOOD)
+    facts = vendor.show(rollout)
+    assert (facts["state"], facts["blocked"]["version"]) == ("failed", "1.1")
+    return rollout
+
+
+def test_retry_of_a_wave_that_fell_ill_asks_for_the_block_to_be_lifted(vendor: Vendor) -> None:
+    rollout = watched(vendor)
+    with pytest.raises(RefusedError) as refusal:
+        retry_rollout(vendor.ports, rollout_id=rollout, by="rita")
+    assert refusal.value.rule == "version-blocked"
+    unblock_release(vendor.ports, product="shop", version="1.1", reason="it was the database", by="ann")
+    retry_rollout(vendor.ports, rollout_id=rollout, by="rita")
+    vendor.work()
+    assert vendor.show(rollout)["state"] == "succeeded"
+
+
+def test_retry_of_a_wave_of_a_yanked_release_is_refused(vendor: Vendor) -> None:
+    rollout = watched(vendor)
+    unblock_release(vendor.ports, product="shop", version="1.1", reason="it was the database", by="ann")
+    yank_release(vendor.ports, product="shop", version="1.1", reason="it eats data", by="rita")
+    with pytest.raises(RefusedError) as refusal:
+        retry_rollout(vendor.ports, rollout_id=rollout, by="rita")
+    assert refusal.value.rule == "release-state"
+
+
+def cutting_over(vendor: Vendor) -> int:
+    """A rollout to acme-cloud of 1.2, which never becomes healthy, in the middle of its cutover from 1.0."""
+    rollout: int = vendor.start("1.2", to=CLOUD)["id"]
+    while vendor.states(rollout)["acme-cloud"] not in {"cutting_over", "verifying"}:
+        assert vendor.tick()
+    return rollout
+
+
+def test_mark_in_mid_rollout_holds_for_those_that_cross_the_version(vendor: Vendor) -> None:
+    rollout = cutting_over(vendor)
+    forbid_way_back(vendor.ports, product="shop", version="1.1", reason="it converts", by="rita")
+    vendor.work()
+    assert vendor.states(rollout) == {"acme-cloud": "inconsistent"}, (
+        "1.0 would stand on what 1.1 converts on the way to 1.2"
+    )
+
+
+def test_mark_taken_back_in_mid_rollout_leaves_that_of_a_version_between(vendor: Vendor) -> None:
+    rollout = cutting_over(vendor)
+    for version in ("1.1", "1.2"):
+        forbid_way_back(vendor.ports, product="shop", version=version, reason="it converts", by="rita")
+    allow_way_back(vendor.ports, product="shop", version="1.2", by="rita")
+    vendor.work()
+    assert vendor.states(rollout) == {"acme-cloud": "inconsistent"}
+
+
+def test_marks_that_are_all_taken_back_in_mid_rollout_open_the_way_back(vendor: Vendor) -> None:
+    rollout = cutting_over(vendor)
+    forbid_way_back(vendor.ports, product="shop", version="1.1", reason="it converts", by="rita")
+    forbid_way_back(vendor.ports, product="shop", version="1.3", reason="a newer one", by="rita")
+    allow_way_back(vendor.ports, product="shop", version="1.1", by="rita")
+    vendor.work()
+    assert vendor.states(rollout) == {"acme-cloud": "rolled_back"}
+
+
+def test_notice_begins_with_the_first_cutover_that_stops_what_it_tells_of(vendor: Vendor) -> None:
+    vendor.announce("1.1", to="customer=acme")
+    rollout = vendor.start("1.1", to="customer=acme")["id"]
+    (notice,) = vendor.show(rollout)["notices"]
+    while vendor.states(rollout)["acme-cloud"] != "succeeded":
+        assert show_notice(vendor.ports, notice_id=notice)["state"] == "announced", (
+            "nothing of what was announced began"
+        )
+        assert vendor.tick()
+    while vendor.states(rollout)["acme-own"] != "cutting_over":
+        assert show_notice(vendor.ports, notice_id=notice)["state"] == "announced"
+        assert vendor.tick()
+    assert show_notice(vendor.ports, notice_id=notice)["state"] == "in_progress"
+    vendor.work()
+    assert show_notice(vendor.ports, notice_id=notice)["state"] == "completed"
+
+
+def test_notice_of_work_that_ended_before_anything_stopped_is_cancelled(vendor: Vendor) -> None:
+    vendor.announce("1.2", to="customer=acme")
+    rollout = vendor.start("1.2", to="customer=acme")["id"]
+    (notice,) = vendor.show(rollout)["notices"]
+    vendor.work()
+    assert vendor.states(rollout) == {"acme-cloud": "rolled_back", "acme-own": "skipped"}
+    assert show_notice(vendor.ports, notice_id=notice)["state"] == "cancelled", "nothing stopped, so no work was over"
