@@ -5,6 +5,8 @@ mail or sleep. The promises are the same on both databases:
 
 - Writers come one after the other (SQLite: BEGIN IMMEDIATE; PostgreSQL: one advisory lock per transaction), so that nothing
   a writer read is changed by another before it is done: no update is lost, and no flow has to think of `FOR UPDATE`.
+- Who works at one target (`Turn.BESIDE`) reads and writes only what belongs to it, and locks its row first. On PostgreSQL those go
+  beside each other, and still never beside a writer.
 - A reader sees one moment from its first query on, blocks no writer and is blocked by none, and cannot write.
 - What the database's driver raises leaves here as `DatabaseError` (not reachable, full, locked …), `WriteConflictError` (a
   unique or foreign key said no) or `UnstorableError`; only faults of ours leave as they are.
@@ -18,6 +20,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,7 +36,7 @@ from releaser.clock import SystemClock
 from releaser.errors import InvalidError
 from releaser.store.faults import DatabaseError, UnstorableError, WriteConflictError, busy, translated
 
-__all__ = ["Database", "DatabaseAddressError", "DatabaseError", "UnstorableError", "WriteConflictError"]
+__all__ = ["Database", "DatabaseAddressError", "DatabaseError", "Turn", "UnstorableError", "WriteConflictError"]
 
 WAIT_S = 10
 """How long a writer waits for its turn."""
@@ -42,6 +45,16 @@ APPLICATION = "releaser"
 _SWITCHES = 50
 _FRESH_S = 0.2
 _CLOCK = SystemClock()
+
+
+class Turn(StrEnum):
+    """Whom a writer's transaction waits for."""
+
+    ALONE = "alone"
+    """Everybody else who writes."""
+    BESIDE = "beside"
+    """Writers of the other kind. Nothing may be read to write something else by it but what belongs to the row locked first."""
+
 
 WRITERS_LOCK = 0x72656C656173  # "releas": a number nobody else's advisory locks are likely to have
 _ADVICE = "Use sqlite:///FILE or postgresql://USER@HOST/NAME."
@@ -71,14 +84,16 @@ class Database:
             reads |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reader = self.engine.execution_options(**reads)
         self._writer = self.engine.execution_options(writes=True)
+        self._writers = {Turn.ALONE: self._writer, Turn.BESIDE: self.engine.execution_options(writes=True, beside=True)}
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
+    def transaction(self, turn: Turn = Turn.ALONE) -> Iterator[Session]:
         """A writer's transaction: all of it is kept on leaving, or nothing.
 
         Raises `DatabaseError`, `WriteConflictError`, `UnstorableError`; RuntimeError inside another transaction.
         """
-        with self._alone(), translated(), Session(self._writer, expire_on_commit=False) as session:
+        writer = self._writers[turn]
+        with self._alone(), translated(), Session(writer, expire_on_commit=False) as session:
             # The turn is taken before anything is read.
             session.connection()
             yield session
@@ -228,5 +243,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _begin_postgresql(connection: Connection) -> None:
     # READ COMMITTED: what follows the lock sees everything the writers before it kept.
-    if connection.get_execution_options().get("writes", True):
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS_LOCK})")
+    options = connection.get_execution_options()
+    if options.get("writes", True):
+        shared = "_shared" if options.get("beside") else ""
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock{shared}({WRITERS_LOCK})")

@@ -37,7 +37,10 @@ BEGIN
     IF NEW.active AND NEW.state IN (@BEGIN_WORK@) THEN
         PERFORM releaser_wake_target(NEW.target_id, NEW.id);
     END IF;
-    -- A wave cuts over when the last of it is prepared.
+    -- A wave cuts over when the last of it is prepared; of two that are at once, the second one sees the first.
+    IF NEW.state = 'prepared' THEN
+        PERFORM pg_advisory_xact_lock(hashtext('releaser wave'), NEW.rollout_id::integer);
+    END IF;
     IF NEW.state IN (@ARRIVED@) AND NOT (NEW.state = 'prepared' AND EXISTS (
         SELECT FROM target_updates AS other
         WHERE other.rollout_id = NEW.rollout_id AND other.wave = NEW.wave AND other.state IN ('pending', 'preparing')
