@@ -19,12 +19,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from releaser.domain.advance import UNTOUCHED, Look, MoveTo, Repeat, Rest, RunStep, UpdateView, next_action, way_out
-from releaser.domain.rollout import AT_WORK, UPDATE_ENDED, StepState, UpdateState
+from releaser.domain.rollout import UPDATE_ENDED, StepState, UpdateState, is_worked_on
 from releaser.domain.target import Assignment, Desired, Health, Phase, Step, Stop, Verdict
-from releaser.domain.time_limits import OFFLINE_FOR
 from releaser.errors import OutsideError, ReleaserError
 from releaser.flows.measure_stop import end_of_stop, keep_stop, measure_stop
 from releaser.flows.mind_deadline import deadline_after, deadline_of, mind_deadline, mind_gate, mind_soak
+from releaser.flows.mind_silence import is_silence, mind_answer, mind_silence
 from releaser.flows.move_update import move_update, steps_of
 from releaser.flows.ports import Ports
 from releaser.store import journal, rollout_work
@@ -32,7 +32,7 @@ from releaser.store.journal import Entry
 from releaser.store.plain import load
 from releaser.store.rollouts import TargetUpdate
 from releaser.store.session import Turn
-from releaser.targets.target import Driver, EngineUnreachableError, FencedError, InconsistentError
+from releaser.targets.target import Driver, FencedError, InconsistentError
 from releaser.targets.watch import Seen
 
 LEASE_FOR = timedelta(seconds=7)
@@ -93,7 +93,7 @@ def _claimed(ports: Ports, update_id: int) -> _Upcoming:
     now = ports.clock.now()
     with ports.database.transaction(Turn.BESIDE) as session:
         update = rollout_work.update(session, update_id)
-        if update is None or update.state not in AT_WORK or not update.active:
+        if update is None or not is_worked_on(update.state, update.waits_for) or not update.active:
             return None
         due = deadline_of(update, now=now)
         if not rollout_work.claim(session, update, owner=ports.owner, now=now, until=now + LEASE_FOR, deadline_at=due):
@@ -205,13 +205,15 @@ def _view(update: TargetUpdate, held: _Held, verdict: Verdict | None) -> UpdateV
     if held.planned != update.steps:  # a roll-back was added
         held.planned, held.steps = update.steps, steps_of(update)
     done = {name for name, entry in held.journal.items() if entry.state is StepState.DONE}
+    is_away = update.state is UpdateState.WAITING
     return UpdateView(
-        state=update.state,
+        # Who waits for its host is asked for what is to be prepared there next, at least once however late.
+        state=UpdateState.PREPARING if is_away else update.state,
         steps=held.steps,
         done=frozenset(done),
         passed=frozenset(name.removesuffix(_PASSED) for name in done if name.endswith(_PASSED)),
         verdict=verdict,
-        deadline_at=update.deadline_at,
+        deadline_at=None if is_away else update.deadline_at,
         soak_until_at=update.soak_until_at,
         ends_as=update.ends_as,
         repeats=update.repeats,
@@ -255,9 +257,10 @@ def _done(session: Session, update: TargetUpdate, at_hand: _AtHand, now: datetim
     assert isinstance(at_hand.action, RunStep)  # noqa: S101 -- nothing else is carried out
     step = at_hand.action.step
     _finish(session, update, at_hand.held, step.name, detail, now=now)
+    mind_answer(session, update, at_hand.state, driver=at_hand.held.driver, now=now)
     changes: dict[str, object] = {}
     if update.not_before_at is not None:
-        changes = {"not_before_at": None, "waiting_since_at": None}
+        changes = {"not_before_at": None}
     if update.state is at_hand.state:
         due = deadline_after(update, step, assignment=at_hand.held.assignment, now=now)
         changes |= {"deadline_at": due} if due != update.deadline_at else {}
@@ -301,19 +304,21 @@ def _failed(
     """A passing fault rests and tries again until the deadline; a lasting one ends the attempt by the rules."""
     if update.state is not at_hand.state:
         return None
+    if is_silence(update, error):
+        rests_until = mind_silence(session, update, driver=at_hand.held.driver, error=error, now=now)
+        if rests_until is None:
+            _move(session, update, at_hand.held, _after_failure(update, error), now=now)
+        return rests_until
+    mind_answer(session, update, at_hand.state, driver=at_hand.held.driver, now=now)
     mind_soak(session, update, assignment=at_hand.held.assignment, verdict=None, now=now)
     late = update.deadline_at is not None and now >= update.deadline_at
-    silent_since: datetime | None = None
-    if isinstance(error, EngineUnreachableError) and update.state is UpdateState.PREPARING:
-        silent_since = update.waiting_since_at or now
-        late = late or now >= silent_since + OFFLINE_FOR
     permanent = not isinstance(error, OutsideError) or error.permanent
     # Going back is worth trying again whatever stood in the way: until the deadline nobody else will.
     goes_back = update.state is UpdateState.ROLLING_BACK and not isinstance(error, InconsistentError | FencedError)
     if (not permanent or goes_back) and not late:
         rests_until = now + _rest_for(at_hand)
         reason = f"trying again: {error}"[:2000]
-        rollout_work.write(session, update, reason=reason, not_before_at=rests_until, waiting_since_at=silent_since)
+        rollout_work.write(session, update, reason=reason, not_before_at=rests_until)
         return rests_until
     _move(session, update, at_hand.held, _after_failure(update, error), now=now)
     return None

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, Interval, Table, Update, bindparam, func, or_, select
+from sqlalchemy import Engine, Interval, Table, Update, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session, defer, joinedload, lazyload
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -262,6 +262,19 @@ def last_end(session: Session, rollout_id: int) -> datetime | None:
     return session.scalar(select(func.max(TargetUpdate.finished_at)).where(TargetUpdate.rollout_id == rollout_id))
 
 
+_AWAY = select(TargetUpdate.waiting_since_at, TargetUpdate.deadline_at).where(
+    TargetUpdate.rollout_id == bindparam("rollout_id"),
+    TargetUpdate.state == UpdateState.WAITING,
+    TargetUpdate.waits_for == WaitsFor.OFFLINE,
+)
+
+
+def away(session: Session, rollout_id: int) -> Sequence[tuple[datetime, datetime]]:
+    """Since when and until when at most each target of the rollout waits whose host does not answer."""
+    found = session.execute(_AWAY, {"rollout_id": rollout_id})
+    return [(since, until) for since, until in found if since is not None and until is not None]
+
+
 def to_move(session: Session, rollout_id: int) -> Rollout:
     """The rollout itself, without its plan, which is as long as the rollout is large."""
     return session.get_one(Rollout, rollout_id, options=[defer(Rollout.plan)])
@@ -331,11 +344,16 @@ def named(session: Session, update: TargetUpdate) -> NamedTarget:
     return NamedTarget(*session.connection().execute(_NAMED, {"target_id": update.target_id}).one())
 
 
+IS_WORKED_ON = or_(
+    TargetUpdate.state.in_(AT_WORK),
+    and_(TargetUpdate.state == UpdateState.WAITING, TargetUpdate.waits_for == WaitsFor.OFFLINE),
+)
+"""As `domain.rollout.is_worked_on`."""
 _RUNNABLE = (
     select(TargetUpdate.id)
     .where(
         TargetUpdate.active,
-        TargetUpdate.state.in_(AT_WORK),
+        IS_WORKED_ON,
         or_(TargetUpdate.not_before_at.is_(None), TargetUpdate.not_before_at <= bindparam("now")),
     )
     .order_by(TargetUpdate.id)
@@ -343,7 +361,7 @@ _RUNNABLE = (
 
 
 def runnable(session: Session, *, now: datetime) -> Sequence[int]:
-    """Ids of the updates that a worker may work on now: active, in a state of work, and not rested until later."""
+    """Ids of the updates that a worker may work on now: active, in a state of work or waiting for the host, not rested until later."""
     return session.scalars(_RUNNABLE, {"now": now}).all()
 
 
