@@ -59,7 +59,12 @@ class Service:
     log: list[str] = field(default_factory=list)
 
     def start(self) -> None:
-        environment = {**os.environ, "RELEASER_HOME": str(self.home), "RELEASER_PORT": str(self.port)}
+        environment = {
+            **os.environ,
+            "RELEASER_HOME": str(self.home),
+            "RELEASER_PORT": str(self.port),
+            "PYTHONFAULTHANDLER": "1",
+        }
         with (self.home / "service.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "releaser", "serve"], env=environment, stdout=log, stderr=log
@@ -71,8 +76,15 @@ class Service:
                     return
             except OSError:
                 assert self.process.poll() is None, (self.home / "service.log").read_text()
-                assert time.monotonic() < ends, "the service does not become ready"
+                assert time.monotonic() < ends, f"the service does not become ready; {self.stuck()}"
                 time.sleep(0.05)  # nothing tells when a process begins to listen
+
+    def stuck(self) -> str:
+        """End it, and tell where each of its threads stood."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGABRT)
+        self.process.wait()
+        return (self.home / "service.log").read_text()
 
     def kill(self) -> None:
         assert self.process is not None
@@ -84,7 +96,10 @@ class Service:
         assert self.process is not None
         begun = time.monotonic()
         self.process.terminate()
-        self.process.wait(timeout=DEADLINE_S)
+        try:
+            self.process.wait(timeout=DEADLINE_S)
+        except subprocess.TimeoutExpired as error:
+            raise AssertionError(f"the service does not end; {self.stuck()}") from error
         return time.monotonic() - begun
 
     def get(self, path: str) -> Any:  # noqa: ANN401 -- JSON
@@ -193,7 +208,7 @@ def ended(service: Service, rollout: int) -> dict[str, Any]:
         facts: dict[str, Any] = service.get(f"/v1/rollouts/{rollout}?wait=5")
         if facts["state"] in {"succeeded", "failed", "rolled_back", "aborted"}:
             return facts
-    raise AssertionError(f"rollout {rollout} does not end: {service.get(f'/v1/rollouts/{rollout}')}")
+    raise AssertionError(f"rollout {rollout} does not end: {service.get(f'/v1/rollouts/{rollout}')}; {service.stuck()}")
 
 
 def containers(address: str, names: list[str]) -> dict[str, list[tuple[str, str]]]:
