@@ -11,6 +11,7 @@ import typer
 
 from releaser.assembly import configured
 from releaser.bell import Bell
+from releaser.cli.address import rollout_url
 from releaser.cli.exits import Exit
 from releaser.cli.following import Otherwise, follow, interruptible, is_over, let_go, of_rollout, rollout_text
 from releaser.cli.given import duration
@@ -146,7 +147,7 @@ def deploy_command(
         code = of_rollout(RolloutState(facts["state"])) if is_over(facts) else Exit.DONE
         if wait is Wait.HEALTHY and not is_over(facts):
             code = _wait(ports, bell, facts["id"], wait_for=wait_for, by=actor, on=(on_timeout, on_interrupt))
-        told = {"unchanged": facts["unchanged"], "url": f"{ports.address}/rollouts/{facts['id']}"}
+        told = {"unchanged": facts["unchanged"], "url": rollout_url(configured(), facts["id"])}
         facts = {**show_rollout(ports, rollout_id=facts["id"]), **told}
     if asked is not None:
         counted = quorum_of(facts, asked=asked)

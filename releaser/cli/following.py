@@ -120,7 +120,7 @@ def rollout_text(facts: Any) -> str:  # noqa: ANN401 -- facts
     reason = f" ({facts['reason']})" if facts["reason"] else ""
     passed = [safe(f"Passed over: {one['installation']}, {one['reason']}") for one in facts["passed"]]
     further = [safe(f"Next: {facts['next']}")] if facts.get("next") else []
-    url = [facts["url"]] if "url" in facts else []
+    url = [facts["url"]] if facts.get("url") else []
     shown = _rehearsed(facts) or [targets_text(facts["targets"])]
     told = (_begins(facts), shown, passed, further, _late(facts), _counted(facts), url)
     return "\n".join([safe(title + reason), *chain.from_iterable(told)])

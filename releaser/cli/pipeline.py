@@ -62,7 +62,7 @@ def outputs_of(facts: Facts) -> dict[str, object]:
         "good": sum(state in UPDATE_GOOD for state in states),
         "failed": sum(state in UPDATE_FAILED for state in states),
     }
-    found = {"id": facts["id"], "status": facts["state"], "url": facts["url"], "total": len(states), **counts}
+    found = {"id": facts["id"], "status": facts["state"], "url": facts["url"] or "", "total": len(states), **counts}
     if "quorum" in facts:
         found["quorum"] = "reached" if facts["quorum"]["reached"] else "missed"
     return found

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from releaser.assembly import configured
+from releaser.cli.address import rollout_url
 from releaser.cli.following import rollout_text
 from releaser.cli.given import PairError, instant
 from releaser.cli.group import commands
@@ -95,6 +97,6 @@ def _scale(
             key=key or None,
         )
         if not dry_run:
-            url = f"{ports.address}/rollouts/{facts['id']}"
+            url = rollout_url(configured(), facts["id"])
             facts = {**show_rollout(ports, rollout_id=facts["id"]), "unchanged": facts["unchanged"], "url": url}
     show(facts, output, plan_text if dry_run else rollout_text)

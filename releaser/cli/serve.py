@@ -13,6 +13,7 @@ import typer
 
 from releaser.assembly import assembled, configured
 from releaser.bell import Bell
+from releaser.cli.address import announced
 from releaser.cli.exits import TerminatedError
 from releaser.cli.group import commands
 from releaser.cli.logs import log_to_stderr
@@ -110,8 +111,9 @@ def serve_command(
             text = f"releaser serves on {ready['address']} (database: {ready['database']})"
             tell(as_json(ready) if output is Output.JSON else text)
             try:
-                # Told of the signal first, it ends the live streams; uvicorn alone would wait for them.
-                Server(web, host=chosen.host, port=chosen.port).run(sockets=[listening])
+                with announced(ports.home, ports.address, host=chosen.host, port=chosen.port):
+                    # Told of the signal first, it ends the live streams; uvicorn alone would wait for them.
+                    Server(web, host=chosen.host, port=chosen.port).run(sockets=[listening])
             except (KeyboardInterrupt, TerminatedError):
                 # Everything has ended in order by now; uvicorn only passes the signal on.
                 pass

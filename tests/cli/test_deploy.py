@@ -24,10 +24,10 @@ def test_plan_names_targets_and_keeps_nothing_on_a_dry_run(vendor: Cli) -> None:
 
 def test_deploying_until_healthy_ends_with_0_and_again_is_unchanged(vendor: Cli, engine: FakeEngine) -> None:
     deploy = ("deploy", "shop", "1.0", "--to", "ring=canary,ring=wide", "--wait", "healthy", "--timeout", "60s")
-    first = vendor.facts(*deploy)
+    first = vendor.facts(*deploy, RELEASER_PUBLIC_URL="https://releases.example/")
     assert (first["state"], first["unchanged"]) == ("succeeded", False)
     assert running(engine) == {"acme-shop": "1.0", "globex-shop": "1.0"}
-    assert first["url"].endswith(f"/rollouts/{first['id']}")
+    assert first["url"] == f"https://releases.example/rollouts/{first['id']}"
     again = vendor.facts(*deploy)
     assert (again["state"], again["unchanged"]) == ("succeeded", True)
     assert vendor("rollout", "follow", str(first["id"])).code == 0
@@ -204,6 +204,7 @@ def test_a_key_that_was_used_for_something_else_is_refused_with_2(vendor: Cli) -
 def test_github_output_tells_later_steps_and_the_summary(vendor: Cli, tmp_path: Path) -> None:
     outputs, summary = tmp_path / "outputs", tmp_path / "summary"
     files = {"GITHUB_OUTPUT": str(outputs), "GITHUB_STEP_SUMMARY": str(summary)}
+    files["RELEASER_PUBLIC_URL"] = "https://releases.example"
     words = ("--to", "ring=canary", "--wait", "healthy", "-o", "github")
     ran = vendor("deploy", "shop", "1.0", *words, **files)
     assert ran.code == 0
@@ -211,7 +212,7 @@ def test_github_output_tells_later_steps_and_the_summary(vendor: Cli, tmp_path: 
     assert told == {
         "id": "1",
         "status": "succeeded",
-        "url": "http://127.0.0.1:8080/rollouts/1",
+        "url": "https://releases.example/rollouts/1",
         "total": "1",
         "good": "1",
         "failed": "0",
