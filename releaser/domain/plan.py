@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from releaser.domain.drift import Difference
 from releaser.domain.experience import Prediction, told_stop
@@ -126,7 +127,7 @@ class InstallationStop:
     stop_for: timedelta
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: its hash is worked out once, which takes long for thousands of targets
 class Plan:
     """Everything a rollout will do, in order. One with `refusals` can be shown, and is neither kept nor started.
 
@@ -157,7 +158,7 @@ class Plan:
                 one.detail, rule=one.rule, advice=one.advice + more, field=one.about or None, **named, **one.facts
             )
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """Names everything that an approver agrees to.
 
