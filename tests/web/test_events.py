@@ -119,6 +119,14 @@ def test_nonsense_as_last_event_begins_anew(follow: Callable[..., Stream], seen:
     assert [one["event"] for one in stream.events()][-2:] == ["state", "end"]
 
 
+def test_state_and_end_come_without_targets_when_asked(served: Served) -> None:
+    stream = Stream(served.port, "/v1/rollouts/1/events?targets=false")
+    state, end = list(stream.events())
+    stream.close()
+    assert [(one["event"], "targets" in one["data"]) for one in (state, end)] == [("state", False), ("end", False)]
+    assert end["data"]["counts"]
+
+
 def test_step_of_the_journal_is_told(follow: Callable[..., Stream], ports: Ports) -> None:
     events = follow(3).events()
     next(events)

@@ -9,14 +9,15 @@ service stops, the stream closes without `end`: the reader's client connects aga
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
 import anyio
-from fastapi import APIRouter, FastAPI, Header, Request
+from fastapi import APIRouter, FastAPI, Header, Query, Request
 from starlette.responses import StreamingResponse
 
-from releaser.flows.ports import Ports
+from releaser.flows.count_targets import count_targets
+from releaser.flows.ports import Facts, Ports
 from releaser.flows.show_rollout import show_rollout
 from releaser.web.answers import as_json
 from releaser.web.api.following import LOOK_EVERY_S, News, Watch, followed, is_over, moves_since
@@ -26,6 +27,7 @@ router = APIRouter(tags=["rollouts"])
 HEARTBEAT_S = 15.0
 RETRY_MS = 1_000
 HEARTBEAT = ": still here\n\n"
+EXAMPLE = 'id: 41\nevent: move\ndata: {"id":41,"of":"rollout","from":"running","to":"paused","by":"olga","reason":"a look"}\n\n'
 NO_PROXY_BUFFER = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -33,17 +35,29 @@ NO_PROXY_BUFFER = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     "/rollouts/{rollout_id}/events",
     summary="Follow a rollout live (server-sent events)",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}, "description": "Events `state`, `move`, `step` and `end`."}},
+    responses={
+        200: {
+            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE}},
+            "description": "`state`, the rollout as it stands; `move` and `step` as they happen; at last `end`, the rollout as it "
+            "ended. Of a `move` the id grows and can be given as `Last-Event-ID`. A comment every 15 s.",
+        }
+    },
 )
 async def events(
     request: Request,
     ports: Asked,
     rollout_id: Id,
     last_event_id: Annotated[str, Header(max_length=40, description="The id of the last event that was seen.")] = "",
+    *,
+    targets: Annotated[
+        bool, Query(description="Whether `state` and `end` tell its targets; else their `counts`.")
+    ] = True,
 ) -> StreamingResponse:
     """What is not there is refused before the stream begins."""
     await anyio.to_thread.run_sync(is_over, ports, rollout_id)
-    stream = _stream(request.app, ports, rollout_id, seen=number_of(last_event_id))
+    stream = _stream(
+        request.app, ports, rollout_id, seen=number_of(last_event_id), facts=show_rollout if targets else count_targets
+    )
     return StreamingResponse(stream, media_type="text/event-stream", headers=NO_PROXY_BUFFER)
 
 
@@ -54,7 +68,12 @@ def number_of(last_event_id: str) -> int | None:
     )
 
 
-async def _stream(app: FastAPI, ports: Ports, rollout_id: int, *, seen: int | None) -> AsyncIterator[str]:
+async def _stream(
+    app: FastAPI, ports: Ports, rollout_id: int, *, seen: int | None, facts: Callable[..., Facts]
+) -> AsyncIterator[str]:
+    def told_now() -> Facts:
+        return facts(ports, rollout_id=rollout_id)
+
     with followed(app, ports, rollout_id) as watch:
         await anyio.to_thread.run_sync(lambda: watch.look(now=True))
         told, newest = watch.number, watch.newest
@@ -62,7 +81,7 @@ async def _stream(app: FastAPI, ports: Ports, rollout_id: int, *, seen: int | No
         if seen is not None:
             for one in await anyio.to_thread.run_sync(lambda: moves_since(ports, rollout_id, seen, until=newest)):
                 yield event("move", one, number=one["id"])
-        yield event("state", await _facts(ports, rollout_id), number=newest)
+        yield event("state", await anyio.to_thread.run_sync(told_now), number=newest)
         async for news in after(watch, told, app.state.stopping):
             if news is None:
                 yield HEARTBEAT
@@ -73,7 +92,7 @@ async def _stream(app: FastAPI, ports: Ports, rollout_id: int, *, seen: int | No
             for one in news.moves:
                 yield event("move", one, number=one["id"])
         if watch.is_end and told == watch.number:
-            yield event("end", await _facts(ports, rollout_id), number=watch.newest)
+            yield event("end", await anyio.to_thread.run_sync(told_now), number=watch.newest)
 
 
 async def after(watch: Watch, told: int, stopping: threading.Event) -> AsyncIterator[News | None]:
@@ -99,10 +118,6 @@ async def after(watch: Watch, told: int, stopping: threading.Event) -> AsyncIter
         if quiet_s >= HEARTBEAT_S:
             quiet_s = 0.0
             yield None
-
-
-async def _facts(ports: Ports, rollout_id: int) -> dict[str, Any]:
-    return await anyio.to_thread.run_sync(lambda: show_rollout(ports, rollout_id=rollout_id))
 
 
 def event(kind: str, data: dict[str, Any], *, number: int | None = None) -> str:
