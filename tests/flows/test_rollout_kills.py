@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +15,7 @@ from releaser.flows.unblock_release import unblock_release
 from releaser.store.schema import metadata
 from releaser.store.session import Database
 from releaser.targets.target import Capabilities, Driver
+from tests import sampled
 from tests.fakes.engine import FakeEngine
 from tests.fakes.vendor import KeptVendor, Vendor, kept, vendor_on
 
@@ -93,11 +92,9 @@ def vendor(begun: KeptVendor, tmp_path: Path) -> Iterator[Vendor]:
 
 def _chosen_steps() -> Sequence[int]:
     """Every step in the full run (`make test-all`); otherwise a sample of the first ones by a seed that is printed."""
-    if os.environ.get("HYPOTHESIS_PROFILE") == "thorough":
+    if sampled.IS_THOROUGH:
         return range(40)
-    seed = int(os.environ.get("KILL_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
-    print(f"KILL_SEED={seed}")  # noqa: T201 -- shown with a failure, to have it again
-    return sorted(random.Random(seed).sample(range(FEWEST_STEPS), 2))  # noqa: S311 -- a sample of tests
+    return sorted(sampled.chance().sample(range(FEWEST_STEPS), 2))
 
 
 def _rollout_killed_at(vendor: Vendor, version: str, nth: int, *, after: bool) -> tuple[int, bool]:

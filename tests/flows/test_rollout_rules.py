@@ -280,7 +280,7 @@ def test_container_touched_by_hand_in_between_ends_in_a_named_state(vendor: Vend
     """Somebody stops or removes the container that serves while the rollout is at it."""
     with vendor.ports.database.transaction() as session:
         row = installations.get(session, "globex-own").targets[0]
-        row.spec = dump(replace(load_spec(row.spec), soak_s=60.0))
+        row.spec = dump(replace(load_spec(row.spec), soak_s=6.0))
     rollout = vendor.start("1.1", to="installation=globex-own")["id"]
     for _ in range(200):
         if vendor.states(rollout)["globex-own"] == at or not vendor.tick():

@@ -6,11 +6,9 @@ a seed that is printed (`KILL_SEED=…` has it again): whatever git they began g
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +26,7 @@ from releaser.flows.publish_release import publish_release
 from releaser.flows.yank_release import yank_release
 from releaser.store import products, releases
 from releaser.store.session import Database
+from tests import sampled
 from tests.cli.conftest import Cli
 from tests.fakes.deadly import DeadlyDatabase, Killed
 from tests.fakes.git_world import GitWorld
@@ -113,9 +112,7 @@ def killed_somewhere(cli: Cli, chance: random.Random, *words: str) -> int | None
 
 def test_real_processes_killed_at_random_moments_make_one_release(tmp_path: Path) -> None:
     cli = Cli(home=tmp_path / "home")
-    seed = int(os.environ.get("KILL_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
-    print(f"KILL_SEED={seed}", file=sys.stderr)  # noqa: T201 -- shown with a failure, to have it again
-    chance = random.Random(seed)  # noqa: S311 -- moments of a test
+    chance = sampled.chance()
     remote = GitWorld(tmp_path / "remote.git")
     first = remote.commit("SHOP-1: begin", branch="main")
     remote.tag("v1.0", first, annotated=True)

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import random
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -25,11 +23,12 @@ from releaser.domain.spec import ContainerSpec, FrontKind, FrontSpec, HealthSpec
 from releaser.domain.target import Assignment, Desired
 from releaser.targets.docker.client import Engine
 from releaser.targets.docker.driver import DockerDriver
+from tests import sampled
 from tests.fakes.controller import Controller
 from tests.fakes.load import Load
 from tests.targets.fronts import front_world
 
-KILLS = 25 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 4
+KILLS = 25 if sampled.IS_THOROUGH else 4
 REPLICAS = 3
 LONGEST_S = 1.5
 
@@ -116,9 +115,7 @@ def killed_after(assignment: Assignment, seconds: float) -> bool:
 
 
 def test_controller_killed_again_and_again_all_converges_and_no_request_fails(bench: Bench) -> None:
-    seed = int(os.environ.get("KILL_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
-    print(f"KILL_SEED={seed}", file=sys.stderr)  # noqa: T201 -- shown with a failure, to have it again
-    chance = random.Random(seed)  # noqa: S311 -- moments of a test
+    chance = sampled.chance()
     update(bench.assignment("1.0", None, rollout=1, generation=1))
     installed, rollout, generation = bench.desired("1.0"), 1, 1
     loads: dict[str, dict[str, Any]] = {}

@@ -6,8 +6,6 @@ left over, every step of the journal is done, and no request failed. The seed is
 
 from __future__ import annotations
 
-import os
-import random
 import sys
 import time
 from collections.abc import Iterator
@@ -25,6 +23,7 @@ from releaser.demo.registry import Registry
 from releaser.domain.plan import RolloutOptions
 from releaser.flows.start_rollout import start_rollout
 from releaser.targets.docker.client import Engine
+from tests import sampled
 from tests.fakes import fronted_world
 from tests.fakes.git_world import GitWorld
 from tests.fakes.load import Load
@@ -33,7 +32,7 @@ from tests.targets.fronts import front_world
 
 pytestmark = pytest.mark.timeout(900)
 
-KILLS = 25 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 3
+KILLS = 25 if sampled.IS_THOROUGH else 3
 LONGEST_S = 2.0
 SPEC = """\
 name: looped
@@ -109,9 +108,7 @@ def _clear(address: str) -> None:
 
 
 def test_service_killed_again_and_again_under_load_all_converges_and_no_request_fails(loop: Loop) -> None:
-    seed = int(os.environ.get("KILL_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
-    print(f"KILL_SEED={seed}", file=sys.stderr)  # noqa: T201 -- shown with a failure, to have it again
-    chance = random.Random(seed)  # noqa: S311 -- moments of a test
+    chance = sampled.chance()
     killed, rollouts, version = 0, 0, "1.0"
     with (
         Load(loop.front.port, rate=100, keep_alive=True, connections=4) as kept,

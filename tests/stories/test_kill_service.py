@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -41,7 +40,7 @@ from releaser.store.installations import Host, Installation, Target
 from releaser.store.plain import dump, load_spec
 from releaser.store.products import Module, Product
 from releaser.store.releases import Release
-from tests import needs
+from tests import needs, sampled
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -237,9 +236,7 @@ def remove(address: str, names: list[str]) -> None:
 def test_killed_service_finishes_the_rollout_after_its_restart(
     service: Service, engine: PrivateEngine, names: list[str], version: str, runs: str, end: str
 ) -> None:
-    seed = int(os.environ.get("KILL_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
-    print(f"KILL_SEED={seed}")  # noqa: T201 -- shown with a failure, to have it again
-    chance = random.Random(seed)  # noqa: S311 -- moments of a test
+    chance = sampled.chance()
     if end == "rolled_back":
         give_less_time(service, 3.0)
     rollout = begin(service, version)

@@ -7,21 +7,18 @@ is printed (KILL_SEED repeats one); all of it with HYPOTHESIS_PROFILE=thorough.
 
 from __future__ import annotations
 
-import os
-import random
-import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from releaser.domain.target import Assignment
 from releaser.errors import OutsideError
+from tests import sampled
 from tests.fakes.controller import Controller, GateError
 from tests.targets.files_world import DeadlyShells, FilesWorld, Killed
 
 FORWARD, BACK = 8, 5
 MOST_LINES = 12
 SAMPLES = 6
-IS_THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +91,7 @@ def carry_out(world: FilesWorld, death: Death) -> bool:
         met = True
     committed = not (root / ".releaser" / "backup-2-1").exists() and world.running(spec) == ("1.1", "new")
     goes_back = death.back or not (death.ends_forward or committed)
-    persist(world.controller(deadline_s=1), assignment, back=goes_back)
+    persist(world.controller(), assignment, back=goes_back)
     if goes_back:
         assert world.running(spec) == ("1.0", "old"), f"{death}: the old version with the old configuration runs again"
         assert not (root / "conf" / "more.conf").exists(), f"{death}: a file that was not there is gone again"
@@ -119,11 +116,9 @@ def by_hand(world: FilesWorld, root: str) -> None:
 
 
 def test_killed_anywhere_target_ends_whole(files_world: FilesWorld) -> None:
-    if IS_THOROUGH:
+    if sampled.IS_THOROUGH:
         met = sum(carry_out(files_world, death) for death in all_deaths())
         assert met > 150, "most moments are met"
         return
-    seed = int(os.environ.get("KILL_SEED", "0")) or secrets.randbelow(10**9)
-    print(f"KILL_SEED={seed}")  # noqa: T201 -- shown when it fails
-    for death in random.Random(seed).sample(all_deaths(), SAMPLES):  # noqa: S311 -- no secret
+    for death in sampled.chance().sample(all_deaths(), SAMPLES):
         carry_out(files_world, death)

@@ -123,7 +123,7 @@ class BedVendor:
         ends = time.monotonic() + within_s
         while not until(facts := self.show(rollout)):
             assert time.monotonic() < ends, rollout_text(facts)
-            time.sleep(0.02)  # the rows are looked at, as every reader does
+            time.sleep(0.05)  # the rows are looked at, as every reader does
         return facts
 
     def ended(self, rollout: int, *, within_s: float = WAITS_S) -> Facts:
