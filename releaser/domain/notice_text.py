@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from html import escape
 
+from releaser.domain.consent import Agreement
 from releaser.domain.notice import DeliveryKind, Outcome
 from releaser.domain.operation import Work
 from releaser.domain.target import Stop
@@ -22,8 +23,20 @@ MAX_SUBJECT = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskedConsent:
+    """Who agrees to the work by the contract, how that stands, and who answered, once somebody did."""
+
+    by: str
+    stands: Agreement
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TouchedWork:
-    """One installation of the recipient: what stops there, as planned, and what came of it once that is known."""
+    """One installation of the recipient: what stops there, as planned, and what came of it once that is known.
+
+    `consent` is None where nobody is asked.
+    """
 
     installation: str
     stop: Stop
@@ -31,6 +44,7 @@ class TouchedWork:
     planned_for: timedelta = timedelta(0)
     measured_for: timedelta | None = None
     outcome: Outcome | None = None
+    consent: AskedConsent | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,8 +206,21 @@ def _times(content: NoticeContent, t: Translator, zone: str) -> Iterator[tuple[s
         yield t("Before"), f"{t.instant(content.was[0], zone)} – {t.instant(content.was[1], zone)}"
 
 
+_CONSENTS = {
+    Agreement.AGREED: mark("{who} agreed to it."),
+    Agreement.MISSING: mark("Nothing is changed there before {by} has agreed."),
+    Agreement.REFUSED: mark("Nothing is changed there: {who} did not agree."),
+}
+
+
 def _planned(one: TouchedWork, t: Translator) -> str:
-    """What stops at one installation."""
+    """What stops at one installation, and how it stands with the consent that it needs."""
+    if one.consent is None or one.consent.stands not in _CONSENTS:
+        return _stops(one, t)
+    return f"{_stops(one, t)} {t(_CONSENTS[one.consent.stands], by=one.consent.by, who=one.consent.who)}"
+
+
+def _stops(one: TouchedWork, t: Translator) -> str:
     length = t.duration(one.planned_for)
     if one.stop is Stop.NONE:
         return t("{installation}: nothing stops.", installation=one.installation)

@@ -7,15 +7,20 @@ letter with the error, which a person can replay.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy.orm import Session
+
 from releaser.channels.channel import Attachment, Message
+from releaser.domain.consent import Agreement
 from releaser.domain.maintnote import as_ics
 from releaser.domain.notice import DELIVERY_MOVES, DeliveryKind, DeliveryState, NoticeTopic, retry_after
-from releaser.domain.notice_text import Written, write
+from releaser.domain.notice_text import AskedConsent, Written, write
 from releaser.domain.support_text import write_support_end
 from releaser.errors import OutsideError
+from releaser.flows.find_consents import find_consents
 from releaser.flows.ports import Ports
 from releaser.store import moves, notice_views, outbox
 from releaser.store.notices import Delivery
@@ -67,7 +72,7 @@ def _claim(ports: Ports, delivery_id: int) -> _Claimed | None:
             told = notice_views.support_end(session, delivery, address=ports.address, now=now)
             message = _on_support(delivery, write_support_end(told, language=delivery.language), in_reply_to=reply_to)
         else:
-            message = _message(ports, delivery, in_reply_to=reply_to)
+            message = _message(ports, delivery, _consents(session, delivery), in_reply_to=reply_to)
         return _Claimed(delivery_id=delivery.id, attempt=delivery.attempts, channel=delivery.channel, message=message)
 
 
@@ -85,8 +90,19 @@ def _on_support(delivery: Delivery, written: Written, *, in_reply_to: str) -> Me
     )
 
 
-def _message(ports: Ports, delivery: Delivery, *, in_reply_to: str) -> Message:
-    content = notice_views.content(delivery, address=ports.address)
+def _consents(session: Session, delivery: Delivery) -> dict[int, AskedConsent]:
+    """Whom of the customer the work of the notice is agreed with, by the installation's number."""
+    rollout_id = delivery.notice.rollout_id
+    asked = find_consents(session, rollout_id=rollout_id) if rollout_id is not None else []
+    return {
+        one["installation_id"]: AskedConsent(by=one["by"], stands=Agreement(one["stands"]), who=one["who"] or "")
+        for one in asked
+        if one["customer"] == delivery.customer.name
+    }
+
+
+def _message(ports: Ports, delivery: Delivery, consents: Mapping[int, AskedConsent], *, in_reply_to: str) -> Message:
+    content = notice_views.content(delivery, address=ports.address, consents=consents)
     written = write(content, language=delivery.language, zone=delivery.zone)
     entry = notice_views.entry(
         delivery.notice,

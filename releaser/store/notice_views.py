@@ -5,14 +5,16 @@ Nobody is told of another customer's installations. Pages and feeds of one custo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
+from types import MappingProxyType
 
 from sqlalchemy.orm import Session
 
 from releaser.domain.maintnote import Entry
 from releaser.domain.notice import DeliveryKind, NoticeState, Outcome, impact_of
-from releaser.domain.notice_text import NoticeContent, TouchedWork
+from releaser.domain.notice_text import AskedConsent, NoticeContent, TouchedWork
 from releaser.domain.operation import Operation, Work, work_of
 from releaser.domain.support_text import SupportEnd
 from releaser.domain.target import Stop
@@ -31,8 +33,10 @@ def told_of(notice: Notice, customer_id: int) -> list[NoticeInstallation]:
     ]
 
 
-def content(delivery: Delivery, *, address: str) -> NoticeContent:
-    """What a delivery says. `address` is where readers find the pages."""
+def content(
+    delivery: Delivery, *, address: str, consents: Mapping[int, AskedConsent] = MappingProxyType({})
+) -> NoticeContent:
+    """What a delivery says. `address` is where readers find the pages, `consents` who is asked at which installation."""
     notice = delivery.notice
     text = texts(notice).get(delivery.language)
     return NoticeContent(
@@ -41,7 +45,7 @@ def content(delivery: Delivery, *, address: str) -> NoticeContent:
         version=notice.version,
         starts_at=notice.starts_at,
         ends_at=notice.ends_at,
-        touched=[_work(row) for row in told_of(notice, delivery.customer_id)],
+        touched=[_work(row, consents.get(row.installation_id)) for row in told_of(notice, delivery.customer_id)],
         opening=text.body if text and delivery.kind in {DeliveryKind.ANNOUNCED, DeliveryKind.REVISED} else "",
         was=_was(notice) if delivery.kind is DeliveryKind.REVISED else None,
         reason=notice.reason if delivery.kind is DeliveryKind.CANCELLED else "",
@@ -83,7 +87,7 @@ def _was(notice: Notice) -> tuple[datetime, datetime] | None:
     return notice.told_starts_at, notice.told_ends_at
 
 
-def _work(row: NoticeInstallation) -> TouchedWork:
+def _work(row: NoticeInstallation, consent: AskedConsent | None) -> TouchedWork:
     return TouchedWork(
         installation=row.installation.title or row.installation.name,
         stop=row.stop,
@@ -91,6 +95,7 @@ def _work(row: NoticeInstallation) -> TouchedWork:
         planned_for=timedelta(seconds=row.planned_stop_s),
         measured_for=None if row.measured_stop_s is None else timedelta(seconds=row.measured_stop_s),
         outcome=Outcome(row.outcome) if row.outcome else None,
+        consent=consent,
     )
 
 

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from releaser.domain.consent import Agreement
 from releaser.domain.notice import DeliveryKind, Outcome
-from releaser.domain.notice_text import MAX_SUBJECT, NoticeContent, TouchedWork, opening, write
+from releaser.domain.notice_text import MAX_SUBJECT, AskedConsent, NoticeContent, TouchedWork, opening, write
 from releaser.domain.target import Stop
 
 START = datetime(2026, 11, 21, 7, tzinfo=UTC)
@@ -149,6 +150,27 @@ def test_text_from_people_is_inert() -> None:
     assert "<script>" not in written.html
     assert 'href="javascript' not in written.html
     assert 'x/"onclick' not in written.html
+
+
+@pytest.mark.parametrize(
+    ("stands", "english", "russian"),
+    [
+        (Agreement.AGREED, "nothing stops. Ann agreed to it.", "Ann: согласие есть."),
+        (
+            Agreement.MISSING,
+            "nothing stops. Nothing is changed there before the CTO has agreed.",
+            "Без согласия (the CTO)",
+        ),
+        (Agreement.REFUSED, "nothing stops. Nothing is changed there: Ann did not agree.", "согласия нет (Ann)"),
+    ],
+)
+def test_consent_that_the_contract_asks_for_is_told(stands: Agreement, english: str, russian: str) -> None:
+    asked = AskedConsent(by="the CTO", stands=stands, who="Ann")
+    content = replace(CONTENT, touched=[TouchedWork(installation="Acme 3", stop=Stop.NONE, consent=asked)])
+    assert f"- Acme 3: {english}\n" in write(content, language="en", zone="UTC").text
+    assert russian in write(content, language="ru", zone="UTC").text
+    done = write(replace(content, kind=DeliveryKind.DONE), language="en", zone="UTC").text
+    assert "agree" not in done, "what was done needs none"
 
 
 def test_long_subject_is_cut() -> None:
