@@ -129,6 +129,8 @@ class FakeEngine:
         self.history: list[Mapping[str, frozenset[str]]] = []
         self.alive = True
         self.registry_down = False
+        self.hears: int | None = None
+        """So many changes it carries out yet, and none after: whoever asks is as good as dead. None: all of them."""
         self._made = 0
         self._lock = threading.RLock()
         self._released = threading.Event()
@@ -255,8 +257,10 @@ class FakeEngine:
 
     def _guarded(self, kind: str, call: Callable[[], tuple[int, Any]]) -> tuple[int, Any]:
         with self._lock:
-            if not self.alive:
+            if not self.alive or (kind in CHANGING and self.hears == 0):
                 raise Lost
+            if kind in CHANGING and self.hears is not None:
+                self.hears -= 1
             fault = self._due(kind)
             result: tuple[int, Any] = (204, None)
             if fault is None or fault.when is When.AFTER:
@@ -527,8 +531,9 @@ def _listed(container: Container) -> dict[str, Any]:
 
 def _fits(container: Container, filters: Mapping[str, list[str]]) -> bool:
     for wanted in filters.get("label", ()):
-        key, _, value = wanted.partition("=")
-        if (container.raw.get("Labels") or {}).get(key) != value:
+        key, equals, value = wanted.partition("=")
+        labels = container.raw.get("Labels") or {}
+        if key not in labels or (equals and labels[key] != value):
             return False
     names = filters.get("name")
     return names is None or any(

@@ -20,7 +20,7 @@ from releaser.errors import OutsideError
 from releaser.targets.docker.client import Engine
 from releaser.targets.docker.container import Label, Made, new_name
 from releaser.targets.docker.kept_front import KeptFront
-from releaser.targets.docker.scene import Found, Scene, look_at_all, made_by
+from releaser.targets.docker.scene import Found, Scene, look_at_all, made_by, strays
 from releaser.targets.docker.slots import PLAIN, Slots, Slotted, of_slot, slots_of
 from releaser.targets.docker.steps import StepName
 from releaser.targets.docker.work import Work
@@ -42,7 +42,7 @@ class Fronted:
         self._opener = opener
         self._clock = clock
         self.update = Slotted.of(assignment.desired, assignment.previous, found_plain=assignment.previous is None)
-        self._kept = KeptFront(engine, assignment, clock=clock)
+        self._kept = KeptFront(engine, assignment, clock=clock, opener=opener)
         self._networks: set[str] = set()
         self._opened: dict[FrontSpec, Front] = {}
 
@@ -59,12 +59,16 @@ class Fronted:
         }
         if step.name in own:
             return own[step.name](step.slots)
+        if step.name in {StepName.START_NEW, StepName.START_OLD}:
+            self._free_ports()
         return self._work(step.slots, step.name)
 
     def carry_out_whole(self, name: StepName) -> str:
         """A step that is for no slot: about the front as a whole."""
         if name is StepName.FRONT_CHECK:
             return f"reached {self._open(self.update.spec.front).check()}" if self.update.spec.front else "no front"
+        if name is StepName.FRONT_START:
+            self._free_ports()
         done = {
             StepName.FRONT_CREATE: self._kept.create,
             StepName.FRONT_START: self._kept.start,
@@ -93,8 +97,10 @@ class Fronted:
 
     def scenes(self, slots: Sequence[int]) -> dict[int, Scene]:
         """What is there for these slots."""
-        found = look_at_all(self._engine, [of_slot(self._assignment, slot) for slot in slots])
-        return dict(zip(slots, found, strict=True))
+        slotted = [of_slot(self._assignment, slot) for slot in slots]
+        known = self._assignment.previous is not None
+        fresh = {one.target for one in slotted if known and one.previous is None}
+        return dict(zip(slots, look_at_all(self._engine, slotted, fresh=fresh), strict=True))
 
     def made(self, slots: Sequence[int]) -> dict[int, str]:
         """The ids of what this attempt made for these slots; it is not looked at."""
@@ -119,6 +125,12 @@ class Fronted:
         found = Found(raw) if raw is not None else None
         is_it = found is not None and found.labels.get(Label.TARGET) == one.target and found.is_from(one, Made.RELEASE)
         return found if is_it else None
+
+    @property
+    def has_kept_front(self) -> bool:
+        """Whether a front of our own is there; nobody looks where none is declared."""
+        fronts = (spec.front for spec in (self.update.spec, self.update.before) if spec is not None)
+        return any(front is not None and front.image for front in fronts) and self._kept.found() is not None
 
     def busy(self, slots: Sequence[int], *, new: bool) -> int | None:
         """With how much the servers that are drained are still busy; None where a front does not tell."""
@@ -225,7 +237,7 @@ class Fronted:
                 return self._at(slot, scenes[slot]).carry_out(StepName.REMOVE_OLD)
             return self._remove_given_up(scenes[slot]) if slot in self.update.given_up else f"slot {slot} is not ours"
 
-        return self.each(slots, remove)
+        return self.each(slots, remove) + self._clear_strays()
 
     def _remove_given_up(self, scene: Scene) -> str:
         gone = [found for found in scene.all() if not found.is_up]
@@ -261,7 +273,39 @@ class Fronted:
         before = self.update.before.front if self.update.before is not None else None
         if self.update.spec.front is not None and self.update.spec.front.image and not (before and before.image):
             self._kept.remove()
-        return told
+        return told + self._clear_strays()
+
+    # What attempts with another specification left over
+
+    def _strays(self) -> tuple[Found, ...]:
+        known = {of_slot(self._assignment, slot).target for slot in self.update.all}
+        fronts = (spec.front for spec in (self.update.spec, self.update.before) if spec is not None)
+        if any(front is not None and front.image for front in fronts):
+            known.add(self._kept.target)
+        return strays(self._engine, self._assignment, known=known)
+
+    def _free_ports(self) -> None:
+        """A single container, or a front of its own, may hold the target's fixed ports."""
+        slot = re.compile(re.escape(self._assignment.target) + "#[0-9]+")
+        for stray in self._strays():
+            if stray.is_up and not slot.fullmatch(stray.labels[Label.TARGET]):
+                self._stop_stray(stray)
+
+    def _clear_strays(self) -> str:
+        gone = []
+        for stray in self._strays():
+            for _, front in self._fronts():
+                for name in front.servers():
+                    if name.endswith(f"-{stray.id[:12]}"):
+                        front.remove(name)
+            if stray.is_up:
+                self._stop_stray(stray)
+            self._engine.remove(stray.id, volumes=False)
+            gone.append(stray.name)
+        return f"; removed {', '.join(gone)}, left over by another attempt" if gone else ""
+
+    def _stop_stray(self, stray: Found) -> None:
+        self._engine.stop(stray.id, grace_s=round(self.update.grace.total_seconds()))
 
     # Parts
 
@@ -271,7 +315,7 @@ class Fronted:
         return self.each(slots, lambda slot: self._at(slot, scenes[slot]).carry_out(name))
 
     def _at(self, slot: int, scene: Scene) -> Work:
-        return Work(self._engine, of_slot(self._assignment, slot), scene=scene, networks=self._networks)
+        return Work(self._engine, of_slot(self._assignment, slot), scene=scene, networks=self._networks, alone=False)
 
     def _forget(self, slot: int, *, keep: Found | None) -> None:
         """Take every server of the slot out but that of one container."""
@@ -287,7 +331,7 @@ class Fronted:
         for spec in dict.fromkeys(one for one in (self.update.spec.front, before) if one is not None):
             if spec in self._opened:
                 yield spec, self._opened[spec]
-            elif spec.kind is not FrontKind.TRAEFIK and not (spec.image and self._kept.found() is None):
+            elif spec.kind is not FrontKind.TRAEFIK and (not spec.image or self._kept.is_up):
                 try:
                     yield spec, self._open(spec)
                 except FrontUnreachableError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from releaser.domain.spec import HealthSpec
 from releaser.domain.target import Assignment, Desired, Health, Verdict
@@ -19,9 +19,12 @@ from releaser.targets.docker.client import Engine
 from releaser.targets.docker.container import Label, Made
 from releaser.targets.docker.faults import one_line
 from releaser.targets.docker.scene import Found, Scene, engine_time, look
+from releaser.targets.docker.steps import StepName
 from releaser.targets.probe import Probe
 
 _LAST_LINES = 5
+BEHIND_OLD: Final = frozenset({StepName.START_OLD, StepName.SWAP_BACK, StepName.FRONT_BACK})
+"""The steps of a way back with a gate. Where the same was to be made anew, what is wanted does not tell which way it goes."""
 
 
 def verify(
@@ -96,9 +99,10 @@ def _concerned(scene: Scene, assignment: Assignment, wanted: Desired | None) -> 
     """After a cutover the new one (whatever it is called yet), after a roll-back the old one."""
     if wanted is None:
         return scene.old
-    first, second = (scene.new, scene.old) if wanted == assignment.desired else (scene.old, scene.new)
+    forward = wanted == assignment.desired and assignment.gate.partition("#")[0] not in BEHIND_OLD
+    first, second = (scene.new, scene.old) if forward else (scene.old, scene.new)
     exact = [found for found in (first, second) if found is not None and found.runs(wanted)]
-    if wanted == assignment.desired:
+    if forward:
         # The same version again: the old one may run exactly what is wanted too, but is not what was started.
         return first or next((found for found in exact if found.is_up), None)
     return next((found for found in exact if found.is_up), first)

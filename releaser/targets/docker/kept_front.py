@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from releaser.clock import Clock
-from releaser.domain.spec import ContainerSpec, FrontSpec, of_kind
+from releaser.domain.spec import ContainerSpec, FrontKind, FrontSpec, of_kind
 from releaser.domain.target import Assignment
 from releaser.targets.docker.client import Engine
 from releaser.targets.docker.container import Label, create_payload
 from releaser.targets.docker.faults import image_not_found
 from releaser.targets.docker.scene import Found
 from releaser.targets.front import Front, FrontUnreachableError
-from releaser.targets.fronts.haproxy import HAProxy
+from releaser.targets.fronts.opening import Opener, open_front
 from releaser.targets.target import NameTakenError, PortTakenError
 
 BACKEND: Final = "app"
@@ -67,12 +67,13 @@ backend app
 class KeptFront:
     """The front of one target on one engine."""
 
-    def __init__(self, engine: Engine, assignment: Assignment, *, clock: Clock) -> None:
+    def __init__(self, engine: Engine, assignment: Assignment, *, clock: Clock, opener: Opener = open_front) -> None:
         self._engine = engine
         self._assignment = assignment
         self._spec = of_kind(assignment.desired.spec, ContainerSpec)
         self._clock = clock
-        self._target = f"{assignment.target}#front"
+        self._opener = opener
+        self.target = f"{assignment.target}#front"
 
     @property
     def name(self) -> str:
@@ -85,13 +86,19 @@ class KeptFront:
         if raw is None:
             return None
         found = Found(raw)
-        if found.labels.get(Label.TARGET) != self._target:
+        if found.labels.get(Label.TARGET) != self.target:
             raise NameTakenError(
                 f"The name {self.name} is held on {self._assignment.host} by a container that is no front of ours.",
                 advice="Rename or remove it.",
                 container=found.id,
             )
         return found
+
+    @property
+    def is_up(self) -> bool:
+        """Whether there is anybody to be steered."""
+        found = self.found()
+        return found is not None and found.is_up
 
     def create(self) -> str:
         """Made beforehand; it is started when the port is free."""
@@ -149,7 +156,8 @@ class KeptFront:
                 permanent=False,
                 advice=f"Look why: docker logs {self.name}",
             )
-        return HAProxy(address=f"tcp://{address}:{API_PORT}", backend=BACKEND, clock=self._clock)
+        api = f"tcp://{address}:{API_PORT}"
+        return self._opener(FrontSpec(kind=FrontKind.HAPROXY, group=BACKEND, port=API_PORT, address=api))
 
     def _await_answer(self) -> None:
         ends = self._clock.monotonic() + _ANSWERS_IN_S
@@ -172,7 +180,7 @@ class KeptFront:
             restart="always",
         )
         labels = {
-            Label.TARGET: self._target,
+            Label.TARGET: self.target,
             Label.ROLLOUT: str(self._assignment.rollout),
             Label.GENERATION: str(self._assignment.generation),
             Label.ROLE: _ROLE,

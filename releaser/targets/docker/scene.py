@@ -8,7 +8,7 @@ intruder. Everything is looked at afresh for every step: after a crash or a call
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -152,7 +152,8 @@ class Scene:
 
     `holder` has the target's name, whatever else it is. `leftovers` are of the target but of other attempts.
     `intruder` holds the name and belongs to another target. `joined` are the ids of containers in whose network others of the
-    engine live; None where nobody looked.
+    engine live; None where nobody looked. `is_fresh`: before the update there was no place for it at all, so that whatever of
+    ours is there was left over.
     """
 
     new: Found | None
@@ -161,6 +162,7 @@ class Scene:
     leftovers: tuple[Found, ...] = ()
     intruder: Found | None = None
     joined: frozenset[str] | None = None
+    is_fresh: bool = False
 
     def is_joined(self, *container_ids: str) -> bool:
         """Whether others may live in the network of one of these."""
@@ -184,12 +186,15 @@ class Scene:
         return Role.NEW if self.new is not None and found.id == self.new.id else Role.OLD
 
 
-def look(engine: Engine, assignment: Assignment) -> Scene:
-    """Everything of the target; raises `FencedError` if anything was made under a younger lock."""
-    return arranged(tuple(_candidates(engine, assignment)), assignment)
+def look(engine: Engine, assignment: Assignment, *, alone: bool = True, is_fresh: bool = False) -> Scene:
+    """Everything of the target; raises `FencedError` if anything was made under a younger lock.
+
+    `alone`: the target has no slots, so what is there of any was left over by an attempt with another specification.
+    """
+    return arranged(tuple(_candidates(engine, assignment, alone=alone)), assignment, is_fresh=is_fresh)
 
 
-def look_at_all(engine: Engine, assignments: Sequence[Assignment]) -> tuple[Scene, ...]:
+def look_at_all(engine: Engine, assignments: Sequence[Assignment], *, fresh: Collection[str] = ()) -> tuple[Scene, ...]:
     """The same of several targets of one engine; one list is enough for all of them, and tells who is joined, too."""
     listed = engine.containers()
     ids = [_fitting(listed, assignment) for assignment in assignments]
@@ -197,7 +202,12 @@ def look_at_all(engine: Engine, assignments: Sequence[Assignment]) -> tuple[Scen
     modes = [str((entry.get("HostConfig") or {}).get("NetworkMode") or "") for entry in listed]
     joined = frozenset(mode.removeprefix(JOINED) for mode in modes if mode.startswith(JOINED))
     return tuple(
-        arranged(tuple(found[one] for one in some if one in found), assignment, joined=joined)
+        arranged(
+            tuple(found[one] for one in some if one in found),
+            assignment,
+            joined=joined,
+            is_fresh=assignment.target in fresh,
+        )
         for some, assignment in zip(ids, assignments, strict=True)
     )
 
@@ -210,7 +220,7 @@ def made_by(engine: Engine, assignments: Sequence[Assignment]) -> Mapping[str, s
     for assignment in assignments:
         seen = [glimpsed[one] for one in _fitting(entries, assignment)]
         mine = [one for one in seen if one.labels.get(Label.TARGET) in {None, assignment.target}]
-        _check_fence(mine, assignment)
+        check_fence(mine, assignment)
         new = next((one for one in mine if one.is_from(assignment, Made.RELEASE)), None)
         if new is not None:
             found[assignment.target] = new.id
@@ -222,27 +232,38 @@ def _glimpsed(entry: Mapping[str, Any]) -> Found:
     return Found({"Id": entry["Id"], "Config": {"Labels": entry.get("Labels")}})
 
 
-def arranged(candidates: Sequence[Found], assignment: Assignment, *, joined: frozenset[str] | None = None) -> Scene:
+def arranged(
+    candidates: Sequence[Found],
+    assignment: Assignment,
+    *,
+    joined: frozenset[str] | None = None,
+    is_fresh: bool = False,
+) -> Scene:
     """Who of them plays which part; raises `FencedError` as `look` does."""
     name = assignment.desired.spec.name
-    mine, intruder = [], None
+    mine: list[Found] = []
+    strays: list[Found] = []
+    intruder = None
     for found in candidates:
         owner = found.labels.get(Label.TARGET)
         if owner in {None, assignment.target}:
             mine.append(found)
+        elif is_of_slot(owner, assignment.target):
+            strays.append(found)
         elif found.name == name:
             intruder = found
-    _check_fence(mine, assignment)
+    check_fence([*mine, *strays], assignment)
     new = next((found for found in mine if found.is_from(assignment, Made.RELEASE)), None)
     rest = [found for found in mine if found is not new]
-    old = _choose_old(rest, assignment)
+    old = _choose_old([one for one in rest if not (is_fresh and one.labels.get(Label.TARGET))], assignment)
     return Scene(
         new=new,
         old=old,
-        holder=next((found for found in mine if found.name == name), None),
-        leftovers=tuple(found for found in rest if found is not old),
+        holder=next((found for found in (*mine, *strays) if found.name == name), None),
+        leftovers=tuple(found for found in (*rest, *strays) if found is not old),
         intruder=intruder,
         joined=joined,
+        is_fresh=is_fresh,
     )
 
 
@@ -274,12 +295,34 @@ def engine_time(text: str) -> datetime:
     return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
 
 
-def _candidates(engine: Engine, assignment: Assignment) -> Iterator[Found]:
-    """By our label, and by the names a container from before us can have."""
-    listed = [
-        *engine.containers(label=f"{Label.TARGET.value}={assignment.target}"),
-        *engine.containers(name=_names(assignment)),
+def strays(engine: Engine, assignment: Assignment, *, known: Collection[str]) -> tuple[Found, ...]:
+    """What attempts with another specification left over: of the target, of its slots or its front, but of none that is `known`."""
+    listed = engine.containers(label=Label.TARGET.value)
+    owners = {str(one["Id"]): (one.get("Labels") or {}).get(Label.TARGET) for one in listed}
+    target = assignment.target
+    ids = [
+        one for one, owner in owners.items() if owner not in known and (owner == target or is_of_slot(owner, target))
     ]
+    found = tuple(_described(engine, ids).values())
+    check_fence(found, assignment)
+    return found
+
+
+def is_of_slot(owner: str | None, target: str) -> bool:
+    """Whether a label of a target names a slot of this one, or its front."""
+    return owner is not None and owner.startswith(f"{target}#")
+
+
+def _candidates(engine: Engine, assignment: Assignment, *, alone: bool) -> Iterator[Found]:
+    """By our label, and by the names a container from before us can have."""
+    target = assignment.target
+    if alone:
+        ours = engine.containers(label=Label.TARGET.value)
+        owners = [(one, (one.get("Labels") or {}).get(Label.TARGET)) for one in ours]
+        labelled = [one for one, owner in owners if owner == target or is_of_slot(owner, target)]
+    else:
+        labelled = engine.containers(label=f"{Label.TARGET.value}={target}")
+    listed = [*labelled, *engine.containers(name=_names(assignment))]
     for container_id in dict.fromkeys(str(entry["Id"]) for entry in listed):
         raw = engine.container(container_id)
         if raw is not None:
@@ -308,7 +351,8 @@ def _described(engine: Engine, container_ids: Sequence[str]) -> dict[str, Found]
     return {one: Found(raw) for one, raw in zip(container_ids, raws, strict=True) if raw is not None}
 
 
-def _check_fence(mine: list[Found], assignment: Assignment) -> None:
+def check_fence(mine: Sequence[Found], assignment: Assignment) -> None:
+    """Raise `FencedError` if anything of it was made under a younger lock."""
     youngest = max((found.number(Label.GENERATION) or 0 for found in mine), default=0)
     if youngest > assignment.generation:
         raise FencedError(
@@ -321,7 +365,10 @@ def _check_fence(mine: list[Found], assignment: Assignment) -> None:
 
 
 def _choose_old(rest: list[Found], assignment: Assignment) -> Found | None:
-    """The one to go back to: what this attempt set aside, else what is recorded as running, else what has the name."""
+    """The one to go back to: what this attempt set aside, else what is recorded as running, else what has the name.
+
+    What was there before us goes before what an attempt that broke off has put in its place.
+    """
 
     def recorded(found: Found) -> bool:
         return assignment.previous is not None and found.runs(assignment.previous)
@@ -330,7 +377,9 @@ def _choose_old(rest: list[Found], assignment: Assignment) -> Found | None:
         return (
             found.name == old_name(assignment),
             found.is_from(assignment, Made.RESTORED),
+            recorded(found) and not is_unfinished(found.name),
             recorded(found),
+            Label.TARGET not in found.labels,
             found.name == assignment.desired.spec.name,
             found.is_up,
         )

@@ -53,7 +53,7 @@ def verify(
     step = Slots.parse(assignment.gate)
     if step is not None and step.name in _DRAINS:
         return _drained(assignment, fronted, step, waits)
-    forward = wanted == assignment.desired
+    forward = wanted == assignment.desired and (step is None or step.name not in gate.BEHIND_OLD)
     slots = fronted.update.filled if forward else fronted.update.all
     chosen = [slot for slot in (step.slots if step is not None else slots) if slot in slots]
 
@@ -116,7 +116,7 @@ def observe(engine: Engine, assignment: Assignment, fronted: Fronted, *, clock: 
                 others.append(one)
     return Observation(
         at=clock.now(),
-        serving=_as_one(assignment, described),
+        serving=_as_one(assignment, described, has_kept_front=fronted.has_kept_front),
         others=tuple(others),
         detail="; ".join(_intruders(scenes)),
     )
@@ -127,7 +127,7 @@ def _intruders(scenes: Mapping[int, Scene]) -> list[str]:
     return [f"{one.name} belongs to another target" for one in found if one is not None]
 
 
-def _as_one(assignment: Assignment, described: Mapping[int, Running]) -> Running | None:
+def _as_one(assignment: Assignment, described: Mapping[int, Running], *, has_kept_front: bool) -> Running | None:
     """Under the target's name and configuration when all slots of a specification, and no others, run what it says."""
     if not described:
         return None
@@ -135,6 +135,8 @@ def _as_one(assignment: Assignment, described: Mapping[int, Running]) -> Running
         if wanted is None:
             continue
         spec = of_kind(wanted.spec, ContainerSpec)
+        if spec.front is not None and spec.front.image and not has_kept_front:
+            continue
         slots = slots_of(spec)
         other = [slot for slot in described if slot not in slots or not _is_as(described[slot], wanted, spec, slot)]
         if not other and set(slots) == set(described):

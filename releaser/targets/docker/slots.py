@@ -248,6 +248,15 @@ def _check(update: Slotted) -> None:
             field="cutover",
             target=update.spec.name,
         )
+    if update.before is not None and update.before.name != update.spec.name:
+        raise RefusedError(
+            f"Target '{update.before.name}' cannot be called '{update.spec.name}' in an update: "
+            "its front knows its containers by their names.",
+            rule="name-stays",
+            advice="Keep the name, or declare a new target and remove the old one when it is no longer needed.",
+            field="name",
+            target=update.spec.name,
+        )
     if update.spec.front is not None and update.spec.front.image and not update.spec.networks:
         raise InvalidError(
             f"Target '{update.spec.name}' has no network on which its front finds the containers.",

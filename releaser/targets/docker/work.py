@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 from releaser.domain.spec import ContainerSpec, Cutover, Order, of_kind
 from releaser.domain.target import Assignment, Desired
@@ -40,17 +42,30 @@ from releaser.targets.target import (
     InconsistentError,
     NameTakenError,
     NetworkNotFoundError,
+    PortTakenError,
 )
+
+Told = TypeVar("Told")
 
 
 class Work:
     """One assignment on one engine."""
 
     def __init__(
-        self, engine: Engine, assignment: Assignment, *, scene: Scene | None = None, networks: set[str] | None = None
+        self,
+        engine: Engine,
+        assignment: Assignment,
+        *,
+        scene: Scene | None = None,
+        networks: set[str] | None = None,
+        alone: bool = True,
     ) -> None:
-        """`scene` is what was seen a moment ago; `networks` are known to be there, and those that are found are added."""
+        """`scene` is what was seen a moment ago; `networks` are known to be there, and those that are found are added.
+
+        Not `alone`, it is one of several slots.
+        """
         self._engine = engine
+        self._alone = alone
         self._assignment = assignment
         self._scene = scene
         self._networks = networks if networks is not None else set()
@@ -65,7 +80,7 @@ class Work:
 
         There is one look for all of them: what a step stopped, renamed or removed is known to the next one.
         """
-        scene = self._scene or look(self._engine, self._assignment)
+        scene = self._scene or self._look()
         told = []
         for name in names:
             told.append(self._act(name, scene))
@@ -78,7 +93,8 @@ class Work:
             return scene
         seen = [*scene.all(), *([scene.intruder] if scene.intruder is not None else [])]
         now = [self._changed.get(found.id, found) for found in seen]
-        return arranged([found for found in now if found is not None], self._assignment, joined=scene.joined)
+        left = [found for found in now if found is not None]
+        return arranged(left, self._assignment, joined=scene.joined, is_fresh=scene.is_fresh)
 
     def _act(self, name: StepName, scene: Scene) -> str:
         actions: Mapping[StepName, Callable[[Scene], str]] = {
@@ -152,9 +168,7 @@ class Work:
         try:
             container_id = cloning.create(self._engine, name, replace(made, payload=payload))
         except NameTakenError:
-            ours = next(
-                (f for f in look(self._engine, self._assignment).all() if f.name == name and f.runs(wanted)), None
-            )
+            ours = next((f for f in self._look().all() if f.name == name and f.runs(wanted)), None)
             if ours is None or not ours.is_from(self._assignment, why):
                 raise
             container_id = ours.id
@@ -220,10 +234,9 @@ class Work:
         return _about(scene.old, "does not restart by itself now")
 
     def _stop_old(self, scene: Scene) -> str:
-        grace = max(self._spec.stop_grace_s, self._spec_before.stop_grace_s if self._spec_before else 0)
-        for found in (scene.old, *scene.leftovers):
-            if found is not None and found.is_up:
-                self._stop(found, grace_s=grace)
+        if scene.old is not None and scene.old.is_up:
+            self._stop(scene.old, grace_s=self._grace_s)
+        self._stop_leftovers(scene)
         return _about(scene.old, "stopped")
 
     def _rename_old(self, scene: Scene) -> str:
@@ -256,7 +269,7 @@ class Work:
         if self._swaps and scene.old is not None:
             return cutover.warm_up(self._engine, new)
         if not new.is_up:
-            self._engine.start(new.id)
+            self._with_room(scene, partial(self._engine.start, new.id))
         return f"{new.name} runs{self._follow(scene)}"
 
     def _follow(self, scene: Scene) -> str:
@@ -278,6 +291,7 @@ class Work:
         new = self._need_new(scene)
         wanted = self._service_networks(new)
         told: dict[str, dict[str, object]] = {network: {"Aliases": list(names)} for network, names in wanted.items()}
+        self._stop_leftovers(scene)
         swapped = cutover.swap_in(self._engine, new, scene.old, told or {cutover.DEFAULT: {}})
         return swapped + self._follow(scene)
 
@@ -285,12 +299,13 @@ class Work:
         """The port first; then the old one is started or put on its networks again."""
         if scene.old is None:
             return self._start_old(scene)
+        self._stop_leftovers(scene)
         cutover.swap_out(self._engine, scene.new)
         told = self._start_old(scene)
-        scene = look(self._engine, self._assignment)
+        scene = self._look()
         if scene.old is not None and not scene.old.networks and not self._old_networks(scene, scene.old):
             self._engine.connect(cutover.DEFAULT, scene.old.id, {})
-        return f"{told}; {self._attach_old(look(self._engine, self._assignment))}"
+        return f"{told}; {self._attach_old(self._look())}"
 
     def _attach_alias(self, scene: Scene) -> str:
         new = self._need_new(scene)
@@ -354,29 +369,46 @@ class Work:
         old = scene.old
         if old is None:
             found = self._restore_old(scene)
-            scene = look(self._engine, self._assignment)
+            scene = self._look()
             if (old := scene.old) is None:
                 return found
         policy = self._old_restart(scene, old)
         if old.restart != policy:
             self._engine.set_restart(old.id, policy)
-        if old.is_up:
-            # Taken off its networks but not stopped yet: it served a moment ago and may be found again at once.
-            self._attach(old, self._old_networks(scene, old))
-        else:
-            self._engine.start(old.id)
+        if old.is_up or self._spec.order is not Order.START_FIRST:
+            # Taken off its networks, be it by an attempt that broke off: it served there and may be found again. Start-first,
+            # one that has to start first is found when it is healthy.
+            self._return(scene, old)
+        if not old.is_up:
+            self._with_room(scene, partial(self._engine.start, old.id))
         if scene.new is not None and scene.is_joined(old.id, scene.new.id):
             self._dependants.return_to(self._present(old.id), later=scene.new.id)
         return f"{old.name} runs, restart policy {policy['Name']}"
 
+    def _with_room(self, scene: Scene, act: Callable[[], Told]) -> Told:
+        """A fixed port may be held by what an attempt that broke off had put in place."""
+        try:
+            return act()
+        except PortTakenError:
+            if not any(leftover.is_up for leftover in scene.leftovers):
+                raise
+            self._stop_leftovers(scene)
+            return act()
+
     def _attach_old(self, scene: Scene) -> str:
         if scene.old is None:
             return "nothing was there before"
-        return f"{scene.old.name} {self._attach(scene.old, self._old_networks(scene, scene.old))}"
+        return f"{scene.old.name} {self._return(scene, scene.old)}"
+
+    def _return(self, scene: Scene, old: Found) -> str:
+        """Onto the networks where it was found before."""
+        wanted = self._old_networks(scene, old)
+        return self._with_room(scene, lambda: self._attach(self._present(old.id), wanted))
 
     def _stop_new(self, scene: Scene) -> str:
         if scene.new is not None and scene.new.is_up:
             self._stop(scene.new, grace_s=self._spec.stop_grace_s)
+        self._stop_leftovers(scene)
         return _about(scene.new, "stopped")
 
     def _rename_back(self, scene: Scene) -> str:
@@ -384,19 +416,47 @@ class Work:
             self._rename(scene.new, new_name(self._assignment))
         if scene.old is None:
             return "nothing was there before"
-        replaced = _replaced(scene, scene.old)
-        name = replaced.name if replaced is not None else plain_name(scene.old.name)
+        name = self._old_name(scene, scene.old)
         if scene.old.name != name:
+            for leftover in scene.leftovers:
+                if leftover.name == name and not leftover.is_up and leftover.labels.get(Label.TARGET):
+                    self._remove(leftover)
             self._rename(scene.old, name)
         return f"{scene.old.name} is called {name}"
+
+    def _old_name(self, scene: Scene, old: Found) -> str:
+        """What it was called: remembered, else declared."""
+        replaced = _replaced(scene, old)
+        if replaced is not None:
+            return replaced.name
+        previous = self._assignment.previous
+        return previous.spec.name if previous is not None and old.runs(previous) else plain_name(old.name)
 
     def _remove_new(self, scene: Scene) -> str:
         if scene.new is not None:
             self._engine.remove(scene.new.id, volumes=True)
         self._remove_unfinished(scene)
+        for leftover in scene.leftovers:
+            # What is down by now is no part of what was there before.
+            if not leftover.is_up and not is_unfinished(leftover.name) and leftover.labels.get(Label.TARGET):
+                self._remove(leftover)
         return _about(scene.new, "removed")
 
     # Parts
+
+    def _look(self) -> Scene:
+        is_fresh = self._scene is not None and self._scene.is_fresh
+        return look(self._engine, self._assignment, alone=self._alone, is_fresh=is_fresh)
+
+    def _stop_leftovers(self, scene: Scene) -> None:
+        """What attempts that broke off have left running makes room."""
+        for leftover in scene.leftovers:
+            if leftover.is_up:
+                self._stop(leftover, grace_s=self._grace_s)
+
+    @property
+    def _grace_s(self) -> int:
+        return max(self._spec.stop_grace_s, self._spec_before.stop_grace_s if self._spec_before else 0)
 
     def _stop(self, found: Found, *, grace_s: int) -> None:
         """Stopped for good: neither the engine nor its restart brings it back."""
@@ -485,9 +545,8 @@ def _remember(scene: Scene) -> Replaced | None:
     old = scene.old
     if old is None:
         return None
-    for other in scene.leftovers:
-        if other.replaces is not None and other.replaces.container_id == old.id:
-            return other.replaces
+    if (remembered := _replaced(scene, old)) is not None:
+        return remembered
     return Replaced(
         container_id=old.id,
         name=plain_name(old.name),
@@ -497,9 +556,9 @@ def _remember(scene: Scene) -> Replaced | None:
 
 
 def _replaced(scene: Scene, old: Found) -> Replaced | None:
-    """What the new one remembers about this old one."""
-    replaced = scene.new.replaces if scene.new is not None else None
-    return replaced if replaced is not None and replaced.container_id == old.id else None
+    """What the new one remembers about this old one, or one of an attempt that broke off."""
+    remembered = (found.replaces for found in (scene.new, *scene.leftovers) if found is not None)
+    return next((one for one in remembered if one is not None and one.container_id == old.id), None)
 
 
 def _about(found: Found | None, done: str) -> str:
