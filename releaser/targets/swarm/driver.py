@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from releaser.clock import Clock
 from releaser.domain.adoption import Adoptable
@@ -14,7 +15,7 @@ from releaser.targets.docker.credentials import Credentials
 from releaser.targets.docker.pool import Pool
 from releaser.targets.hosts.shell import SshAccess
 from releaser.targets.probe import Probe, http_probe
-from releaser.targets.swarm import adopting, gate, kernel, steps
+from releaser.targets.swarm import adopting, gate, kernel, proxy, steps
 from releaser.targets.swarm.client import Manager, NotAManagerError, Swarm
 from releaser.targets.swarm.scene import describe, describe_outdated, in_words, look
 from releaser.targets.swarm.steps import StepName
@@ -88,9 +89,13 @@ class SwarmDriver:
         """The service as its swarm knows it, and tasks of what was before; the HTTP probe belongs to `verify`."""
         with self._swarm(assignment) as swarm:
             scene = look(swarm, assignment)
+            before = proxy.seen(swarm, assignment, of_kind(assignment.desired.spec, SwarmSpec))
+        serving = describe(scene, scene.service, assignment) if scene.service is not None else None
+        if serving is not None and before is not None:
+            serving = replace(serving, configuration={**serving.configuration, steps.PROXY: before})
         return Observation(
             at=self._clock.now(),
-            serving=describe(scene, scene.service, assignment) if scene.service is not None else None,
+            serving=serving,
             others=describe_outdated(scene),
             detail=in_words(scene),
         )

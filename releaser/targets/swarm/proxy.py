@@ -8,8 +8,8 @@ a task that swarm takes away leaves the DNS first. Its configuration is one of s
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, Final
 
 from releaser.domain.spec import SwarmSpec, of_kind
@@ -20,9 +20,11 @@ from releaser.targets.docker.credentials import Credentials
 from releaser.targets.docker.faults import one_line
 from releaser.targets.swarm.client import Swarm
 from releaser.targets.swarm.scene import BEGUN, Service, Task
-from releaser.targets.swarm.steps import proxy_of, room_of
+from releaser.targets.swarm.steps import is_other_proxy, proxy_text, room_of
 from releaser.targets.target import NameTakenError
 
+MADE_FROM: Final = "releaser.proxy"
+"""The label that says what a proxy was made from."""
 _PATH: Final = "/haproxy.cfg"
 _SECOND_NS: Final = 1_000_000_000
 _MOST_NAME: Final = 40
@@ -76,25 +78,31 @@ def configuration(spec: SwarmSpec) -> str:
     return "".join([_HEAD, *frontends, *backends])
 
 
-def ensure(
-    swarm: Swarm, assignment: Assignment, wanted: Desired, *, credentials: Credentials, only_missing: bool = False
-) -> str:
-    """Make it as `wanted` declares it, or remove it where nothing of it is declared; one line for the journal.
+class Change(StrEnum):
+    """What may be done to a proxy that is there: to change one stops what it serves."""
 
-    With `only_missing` one that is there is left alone, whatever it is like: to change it stops what it serves.
-    """
+    NONE = "none"
+    OTHER = "other"
+    """Only where it is known to be another one than is wanted."""
+    ANY = "any"
+    """Unless it is told exactly what is wanted."""
+
+
+def ensure(swarm: Swarm, assignment: Assignment, wanted: Desired, *, credentials: Credentials, change: Change) -> str:
+    """Make it as `wanted` declares it, or remove it where nothing of it is declared; one line for the journal."""
     spec = of_kind(wanted.spec, SwarmSpec)
     if spec.proxy is None:
         return remove(swarm, assignment, spec)
     text = configuration(spec)
-    made = _hash(json.dumps(proxy_of(spec)))
     there = _found(swarm, assignment, spec)
-    if there is not None and there.labels.get(Label.CONFIG) == made:
-        return f"{there.name} is there as declared"
-    if there is not None and only_missing:
-        return f"{there.name} is there, not as declared; it serves, so it is left alone"
+    if there is not None:
+        said = there.labels.get(MADE_FROM)
+        if said == proxy_text(spec) or (change is not Change.ANY and not is_other_proxy(said, spec)):
+            return f"{there.name} is there as declared"
+        if change is Change.NONE:
+            return f"{there.name} is there, not as declared; it serves, so it is left alone"
     config = f"{spec.name[:_MOST_NAME]}-proxy-{_hash(text)}"
-    ours = {Label.TARGET.value: f"{assignment.target}#proxy", Label.CONFIG.value: made}
+    ours = {Label.TARGET.value: f"{assignment.target}#proxy", MADE_FROM: proxy_text(spec)}
     swarm.ask(lambda manager: manager.create_config(config, text, ours))
     kept = swarm.ask(lambda manager: manager.configs(label=f"{Label.TARGET.value}={assignment.target}#proxy"))
     config_id = next((str(one["ID"]) for one in kept if one["Spec"]["Name"] == config), None)
@@ -124,6 +132,13 @@ def remove(swarm: Swarm, assignment: Assignment, spec: SwarmSpec) -> str:
         swarm.ask(lambda manager: manager.remove_service(there.id))
     _tidy(swarm, assignment, keep="")
     return f"removed {there.name}" if there is not None else "there is no proxy"
+
+
+def seen(swarm: Swarm, assignment: Assignment, spec: SwarmSpec) -> str | None:
+    """What the one that is there was made from, by its label; nothing where there is none of this target."""
+    raw = swarm.ask(lambda manager: manager.service(name_of(spec)))
+    labels = Service(raw).labels if raw is not None else {}
+    return labels.get(MADE_FROM, "") if labels.get(Label.TARGET) == f"{assignment.target}#proxy" else None
 
 
 def lacking(swarm: Swarm, spec: SwarmSpec) -> Verdict | None:

@@ -5,15 +5,20 @@ The names are shown to people and kept in journals: they stay as they are. How a
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from enum import StrEnum
+from typing import Final
 
 from releaser.domain.declaration.swarm_rules import expected_time
 from releaser.domain.spec import Order, SwarmSpec, of_kind
 from releaser.domain.target import Desired, Observation, Phase, Step, Stop
 
+PROXY: Final = "proxy"
+"""Under which name an observation tells what the proxy before the service was made from."""
 _MOMENT = timedelta(milliseconds=50)
 _A_START = timedelta(seconds=2)
+_WHY_PROXY = "the proxy before the service is made anew, and only one can hold its ports"
 _ROOM = 64
 _SPARE = 4
 
@@ -46,15 +51,14 @@ def plan(*, desired: Desired, previous: Desired | None, observed: Observation | 
         prepare.append(_step(StepName.CLAIM, Phase.PREPARE))
         stops, why, takes = stopped_by(spec, before)
         cut = [_step(StepName.UPDATE, Phase.CUT_OVER, takes=takes, stops=stops, why=why, gate=True)]
-    if spec.proxy is None:
-        changes = before is not None and before.proxy is not None
-    else:
-        changes = not is_first and (before is None or proxy_of(before) != proxy_of(spec))
-        if not changes:
-            prepare.append(_step(StepName.PROXY_CREATE, Phase.PREPARE))
-    if changes:
-        why = "the proxy before the service is made anew, and only one can hold its ports"
-        cut.append(_step(StepName.PROXY_CHANGE, Phase.CUT_OVER, takes=_A_START, stops=Stop.FULL, why=why, gate=True))
+    declared = not is_first and proxy_of(spec) != (proxy_of(before) if before is not None else {})
+    if declared or (not is_first and is_other_proxy(_proxy_seen(observed), spec)):
+        # One that nobody had declared was left over by an attempt that broke off.
+        stops = Stop.FULL if spec.proxy is not None or declared else Stop.NONE
+        why = _WHY_PROXY if stops is Stop.FULL else ""
+        cut.append(_step(StepName.PROXY_CHANGE, Phase.CUT_OVER, takes=_A_START, stops=stops, why=why, gate=True))
+    elif spec.proxy is not None:
+        prepare.append(_step(StepName.PROXY_CREATE, Phase.PREPARE))
     return (*prepare, *cut, commit)
 
 
@@ -65,7 +69,9 @@ def plan_back(*, desired: Desired, previous: Desired | None) -> tuple[Step, ...]
     stops, why, takes = stopped_by(before, spec) if before is not None else (Stop.NONE, "", _A_START)
     steps = [_step(StepName.RESTORE, Phase.ROLL_BACK, takes=takes, stops=stops, why=why, gate=True)]
     if spec.proxy is not None or (before is not None and before.proxy is not None):
-        steps.append(_step(StepName.PROXY_BACK, Phase.ROLL_BACK, takes=_A_START))
+        changed = before is not None and proxy_of(before) != proxy_of(spec)
+        stops, why = (Stop.FULL, _WHY_PROXY) if changed else (Stop.NONE, "")
+        steps.append(_step(StepName.PROXY_BACK, Phase.ROLL_BACK, takes=_A_START, stops=stops, why=why))
     return (*steps, _step(StepName.LET_GO, Phase.ROLL_BACK))
 
 
@@ -84,16 +90,44 @@ def stopped_by(spec: SwarmSpec, before: SwarmSpec | None) -> tuple[Stop, str, ti
     return Stop.FULL, why, grace + _A_START
 
 
-def proxy_of(spec: SwarmSpec) -> tuple[object, ...]:
-    """All that the proxy is made from, as plain data; two that are equal need no change of it.
+def proxy_of(spec: SwarmSpec) -> dict[str, object]:
+    """All that the proxy is made from, as plain data by name; two that are equal need no change of it.
 
     The words of its configuration do not belong to it: where a newer release of ours writes them otherwise, a proxy that serves
     keeps the older ones until it is made anew for a reason that was planned.
     """
     if spec.proxy is None:
-        return ()
-    ports = tuple((port.published, port.target) for port in spec.ports)
-    return (spec.proxy.image, spec.proxy.constraints, spec.name, ports, spec.networks, room_of(spec))
+        return {}
+    return {
+        "image": spec.proxy.image,
+        "constraints": list(spec.proxy.constraints),
+        "service": spec.name,
+        "ports": [[port.published, port.target] for port in spec.ports],
+        "networks": list(spec.networks),
+        "room": room_of(spec),
+    }
+
+
+def proxy_text(spec: SwarmSpec) -> str:
+    """The same as it stands in the proxy's label."""
+    return json.dumps(proxy_of(spec), sort_keys=True)
+
+
+def is_other_proxy(text: str | None, spec: SwarmSpec) -> bool:
+    """Whether a proxy with this label is another one than is declared; of what another release wrote only what is known counts."""
+    if text is None:
+        return False
+    wanted = proxy_of(spec)
+    try:
+        there = dict(json.loads(text))
+    except (ValueError, TypeError):
+        return not wanted
+    return not wanted or any(there[key] != wanted[key] for key in there.keys() & wanted.keys())
+
+
+def _proxy_seen(observed: Observation | None) -> str | None:
+    serving = observed.serving if observed is not None else None
+    return serving.configuration.get(PROXY) if serving is not None else None
 
 
 def room_of(spec: SwarmSpec) -> int:

@@ -22,8 +22,9 @@ from releaser.targets.docker.credentials import Credentials
 from releaser.targets.swarm import proxy
 from releaser.targets.swarm.client import OutOfDateError, Swarm
 from releaser.targets.swarm.payload import Before, labels, payload, users_labels, with_labels
+from releaser.targets.swarm.proxy import Change
 from releaser.targets.swarm.scene import Scene, Service, look
-from releaser.targets.swarm.steps import StepName
+from releaser.targets.swarm.steps import StepName, proxy_of
 from releaser.targets.target import NameTakenError, NetworkNotFoundError
 
 _TRIES: Final = 4
@@ -192,17 +193,14 @@ class Work:
 
     def _create_proxy(self, _: Scene) -> str:
         """In preparing nothing may stop: only where the target is new does nobody use what is there."""
-        assignment = self._assignment
-        return proxy.ensure(
-            self._swarm,
-            assignment,
-            assignment.desired,
-            credentials=self._credentials,
-            only_missing=assignment.previous is not None,
-        )
+        first = self._assignment.previous is None
+        return self._ensure_proxy(self._assignment.desired, Change.OTHER if first else Change.NONE)
 
     def _set_proxy(self, _: Scene) -> str:
-        return proxy.ensure(self._swarm, self._assignment, self._assignment.desired, credentials=self._credentials)
+        return self._ensure_proxy(self._assignment.desired, Change.ANY)
+
+    def _ensure_proxy(self, wanted: Desired, change: Change) -> str:
+        return proxy.ensure(self._swarm, self._assignment, wanted, credentials=self._credentials, change=change)
 
     # Commit, and what ends a way back
 
@@ -246,7 +244,8 @@ class Work:
         previous = self._assignment.previous
         if previous is None:
             return proxy.remove(self._swarm, self._assignment, self._spec)
-        return proxy.ensure(self._swarm, self._assignment, previous, credentials=self._credentials)
+        planned = proxy_of(of_kind(previous.spec, SwarmSpec)) != proxy_of(self._spec)
+        return self._ensure_proxy(previous, Change.ANY if planned else Change.OTHER)
 
     def _post(self, service: Service, made: Mapping[str, Any], *, image: str = "") -> None:
         self._swarm.ask(
