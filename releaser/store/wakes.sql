@@ -62,6 +62,13 @@ BEGIN
 END;
 $$;
 
+CREATE OR REPLACE FUNCTION releaser_consent_given() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM releaser_wake_rollout(NEW.rollout_id);
+    RETURN NULL;
+END;
+$$;
+
 CREATE OR REPLACE FUNCTION releaser_delivery_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM releaser_wake('looks', 'outbox', 'outbox', '{}');
@@ -107,6 +114,9 @@ CREATE TRIGGER releaser_update_changed AFTER UPDATE OF state ON target_updates
 DROP TRIGGER IF EXISTS releaser_rollout_changed ON rollouts;
 CREATE TRIGGER releaser_rollout_changed AFTER INSERT OR UPDATE OF state ON rollouts
     FOR EACH ROW WHEN (NEW.state IN (@UNDER_WAY@)) EXECUTE FUNCTION releaser_rollout_changed();
+DROP TRIGGER IF EXISTS releaser_consent_given ON consents;
+CREATE TRIGGER releaser_consent_given AFTER INSERT ON consents
+    FOR EACH ROW EXECUTE FUNCTION releaser_consent_given();
 DROP TRIGGER IF EXISTS releaser_delivery_changed ON deliveries;
 CREATE TRIGGER releaser_delivery_changed AFTER INSERT ON deliveries
     FOR EACH STATEMENT EXECUTE FUNCTION releaser_delivery_changed();
