@@ -114,6 +114,7 @@ def deploy_command(
     by: ByOption = "",
 ) -> None:
     """Roll a version out to the installations that the selector names, wave by wave, and wait for the end if asked to."""
+    asked = _quorum(quorum, wait)
     if dry_run:
         plan_command(
             product, version, to, waves, max_parallel, threshold, supersede, approval, ticket, starts_at, one_off, reason, unpin,
@@ -136,7 +137,6 @@ def deploy_command(
         times=(max_wait, wave_soak, offline_for),
         gated=gated,
     )
-    asked = _quorum(quorum, wait)
     wait_for, actor, bell = duration(timeout), who(by), Bell()
     log_to_stderr(level=logging.WARNING)
     with running(bell=bell) as ports:
@@ -147,7 +147,7 @@ def deploy_command(
         code = of_rollout(RolloutState(facts["state"])) if is_over(facts) else Exit.DONE
         if wait is Wait.HEALTHY and not is_over(facts):
             code = _wait(ports, bell, facts["id"], wait_for=wait_for, by=actor, on=(on_timeout, on_interrupt))
-        told = {"unchanged": facts["unchanged"], "url": rollout_url(configured(), facts["id"])}
+        told = {"unchanged": facts["unchanged"], "found": facts["found"], "url": rollout_url(configured(), facts["id"])}
         facts = {**show_rollout(ports, rollout_id=facts["id"]), **told}
     if asked is not None:
         counted = quorum_of(facts, asked=asked)

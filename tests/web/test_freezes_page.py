@@ -98,7 +98,7 @@ def test_what_is_wrong_is_said_and_what_was_written_stays(
     assert answer.status_code == 422
     assert said in answer.text
     written = {**FORM, **wrong}
-    for name in ("name", "starts_at", "ends_at", "reason"):
+    for name in ("name", "starts_at", "ends_at", "reason", "by"):
         assert re.search(rf'name="{name}"[^>]*value="{re.escape(written[name])}"', answer.text), name
     assert list_freezes(ports) == []
 

@@ -52,6 +52,7 @@ PAGES = [
     "/rollouts/2/targets/5",
     "/rollouts/3/log",
     "/rollouts?state=open&q=1.1",
+    "/freezes",
     "/notices",
     "/notices/1",
     "/notices/2",

@@ -62,6 +62,7 @@ class Written:
     starts_at: str = ""
     ends_at: str = ""
     reason: str = ""
+    by: str = ""
     wrong: str = ""
 
 
@@ -97,7 +98,7 @@ def _shown(request: Request, ports: Ports, reader: Reader, written: Written, *, 
         scopes=list(FreezeScope),
         written=written,
         wrong=reader.t(_WRONG[written.wrong]) if written.wrong else "",
-        who=who_asked(request),
+        who=written.by or who_asked(request),
     )
 
 
@@ -147,7 +148,7 @@ def freeze(
         if field not in _WRONG:
             raise
         written = Written(
-            scope=scope.value, name=name, starts_at=starts_at, ends_at=ends_at, reason=reason, wrong=field
+            scope=scope.value, name=name, starts_at=starts_at, ends_at=ends_at, reason=reason, by=by, wrong=field
         )
         return _shown(request, ports, reader, written)
     return _back(facts["id"], by)
