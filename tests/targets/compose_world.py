@@ -152,7 +152,7 @@ exec /usr/bin/docker-compose "$@"
         """What lies in the project's folder and belongs to an update in flight."""
         own = Path(spec.folder) / ".releaser" / "web"
         found = [one for name in ("new-*", "backup-*", "*.new", "*.part", "output") for one in own.glob(name)]
-        return sorted(str(one.relative_to(spec.folder)) for one in (*found, *Path(spec.folder).rglob(".releaser-new")))
+        return sorted(str(one.relative_to(spec.folder)) for one in (*found, *Path(spec.folder).rglob(".releaser-new*")))
 
     def close(self) -> None:
         """Let go of every connection."""

@@ -169,7 +169,7 @@ class FilesWorld:
         """What lies below the root and belongs to an update in flight."""
         own = Path(spec.root) / ".releaser"
         names = ("new-*", "unpack-*", "backup-*", "trash", "*.new", "*.part")
-        found = [*(one for name in names for one in own.glob(name)), *Path(spec.root).rglob(".releaser-new")]
+        found = [*(one for name in names for one in own.glob(name)), *Path(spec.root).rglob(".releaser-new*")]
         return sorted(str(one.relative_to(spec.root)) for one in (*found, *Path(spec.root).glob(".current.new")))
 
     def releases(self, spec: FilesSpec) -> list[str]:

@@ -18,9 +18,7 @@ from releaser.targets.files.daemon import Service
 from releaser.targets.hosts.faults import NOT_DONE
 from releaser.targets.hosts.fencing import GROUND, PUT, fence, q, settled
 
-TOOLS: Final = (
-    "cat chmod chown cp cut date env flock head ln ls mkdir mv printf readlink rm sha256sum sync tail tar timeout tr"
-)
+TOOLS: Final = "cat chmod chown cp cut date env flock head ln ls mkdir mktemp mv printf readlink rm sha256sum sync tail tar timeout tr"
 _NOT_WHOLE: Final = "did not arrive whole"
 
 

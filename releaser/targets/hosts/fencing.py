@@ -20,15 +20,17 @@ GROUND: Final = (
     "LC_ALL=C; export LC_ALL",
     'say() { printf "%s\\t%s\\n" "$1" "$2"; }',
 )
-# A file takes its place by a rename, after it is on the disk, under its old owner; a link is followed to what it names.
+# A file takes its place by a rename, after it is on the disk, under its old owner; a link is followed to what it names. Others may put
+# files into the same folder, so the name it has until then is nobody else's; it is written down first, for `fence` to clear up.
 PUT: Final = (
     "put() {",
     '  target=$2; [ ! -L "$target" ] || target=$(readlink -f "$target")',
     '  folder=${target%/*}; mkdir -p "$folder"',
-    '  cp -p "$1" "$folder/.releaser-new"',
-    '  [ -z "$3" ] || chmod "$3" "$folder/.releaser-new"',
-    '  [ -z "$3" ] || [ ! -e "$target" ] || chown --reference="$target" "$folder/.releaser-new" 2>/dev/null || :',
-    '  sync "$folder/.releaser-new"; mv -fT "$folder/.releaser-new" "$target"; sync "$folder"',
+    '  fresh=$(mktemp -u "$folder/.releaser-new-XXXXXXXXXX"); keep "$own/putting" "$fresh"',
+    '  cp -p "$1" "$fresh"',
+    '  [ -z "$3" ] || chmod "$3" "$fresh"',
+    '  [ -z "$3" ] || [ ! -e "$target" ] || chown --reference="$target" "$fresh" 2>/dev/null || :',
+    '  sync "$fresh"; mv -fT "$fresh" "$target"; sync "$folder"',
     "}",
     'keep() { printf "%s\\n" "$2" >"$1.new"; sync "$1.new"; mv -fT "$1.new" "$1"; sync "$own"; }',
 )
@@ -37,7 +39,10 @@ q = shlex.quote
 
 
 def fence(generation: int, *, lock_wait_s: int) -> list[str]:
-    """Take the lock in `$own`, which is made, and pass the fence or leave it to the younger one."""
+    """Take the lock in `$own`, which is made, and pass the fence or leave it to the younger one.
+
+    What a script before that broke off while it put a file in place left beside that file is cleared up.
+    """
     return [
         'mkdir -p "$own"; chmod 700 "$own"',
         'exec 9>>"$own/lock"',
@@ -45,6 +50,7 @@ def fence(generation: int, *, lock_wait_s: int) -> list[str]:
         'found=$(cat "$own/generation" 2>/dev/null || echo 0)',
         f'[ "$found" -le {generation} ] || {{ say generation "$found"; exit {FENCED}; }}',
         f'[ "$found" -ge {generation} ] || keep "$own/generation" {generation}',
+        '[ ! -f "$own/putting" ] || { rm -f "$(cat "$own/putting")" && rm -f "$own/putting"; } 2>/dev/null || :',
     ]
 
 
