@@ -11,7 +11,7 @@ from releaser.cli.given import duration, instant
 from releaser.cli.group import commands
 from releaser.cli.pipeline import Format, FormatOption, tell_pipeline
 from releaser.cli.run import ByOption, running, who
-from releaser.cli.show import expected, safe, seconds, show, table
+from releaser.cli.show import expected, moment, safe, seconds, show, table
 from releaser.domain.plan import RolloutOptions
 from releaser.domain.time_limits import OFFLINE_FOR
 from releaser.domain.waiting import DEFAULT_WAIT_FOR
@@ -167,6 +167,16 @@ def _numbered(advice: str, plan: Any) -> str:  # noqa: ANN401 -- facts
     return advice.replace("NUMBER", str(plan["rollout"])) if "rollout" in plan else advice
 
 
+def _told_of(notice: Any) -> str:  # noqa: ANN401 -- facts
+    """What customers are told, or would be once the plan is kept."""
+    number, what = notice["notice"], f"{notice['stop']} stop, {moment(notice['starts_at'])}"
+    if number is None:
+        return f"Keeping it drafts a notice: {what}."
+    if notice["state"] == "draft":
+        return f"Notice {number} is drafted: releaser notice announce {number}"
+    return f"Notice {number} is announced: {what}."
+
+
 def plan_text(plan: Any) -> str:  # noqa: ANN401 -- facts
     """A plan for people."""
     rows = [
@@ -216,5 +226,6 @@ def plan_text(plan: Any) -> str:  # noqa: ANN401 -- facts
     ]
     if "rollout" in plan:
         lines.append(f"Kept as rollout {plan['rollout']}.")
-    lines += [f"Notice {n} is drafted: releaser notice announce {n}" for n in plan.get("notices", [])]
+    if plan["notice"] is not None:
+        lines.append(_told_of(plan["notice"]))
     return "\n".join(lines)

@@ -47,14 +47,21 @@ def deadline(wait: Wait, *, wait_for: timedelta, now: datetime) -> datetime:
     return max(now, wait.until or now) + wait_for
 
 
+def last_moment(
+    what: WaitsFor | None, deadline_at: datetime | None, *, wait_for: timedelta, progress_at: datetime | None
+) -> datetime | None:
+    """Until when a target may wait at all; `progress_at` is when a target of the rollout last ended. None: for ever."""
+    if deadline_at is None or what not in QUEUED or progress_at is None:
+        return deadline_at
+    return max(deadline_at, progress_at + wait_for)
+
+
 def is_over(
     what: WaitsFor, deadline_at: datetime | None, *, now: datetime, wait_for: timedelta, progress_at: datetime | None
 ) -> bool:
     """Whether a wait lasted too long; `progress_at` is when a target of the rollout last ended."""
-    if deadline_at is None or now < deadline_at:
-        return False
-    queued = what in QUEUED and progress_at is not None and now < progress_at + wait_for
-    return not queued
+    last = last_moment(what, deadline_at, wait_for=wait_for, progress_at=progress_at)
+    return last is not None and now >= last
 
 
 def checked_offline(offline_for: timedelta) -> timedelta:

@@ -13,6 +13,7 @@ from releaser.flows.finish_work import finish_work
 from releaser.flows.give_way import give_way
 from releaser.flows.keep_plan import draft_again, keep_again
 from releaser.flows.make_plan import make_plan
+from releaser.flows.notice_gate import require_notices
 from releaser.flows.ports import Ports
 from releaser.flows.recheck_plan import plan_afresh, recheck_plan
 from releaser.flows.start_rollout import BEGIN_WITHIN, end_unchanged, release_rollout
@@ -42,11 +43,10 @@ def _tried(ports: Ports, rollout_id: int) -> bool:
         rollout = rollouts.get(session, rollout_id)
         if rollout.state is not RolloutState.SCHEDULED:
             return False
-        shown, before = load(Plan, rollout.plan), rollouts.giving_way(session, rollout_id)
+        shown, ending = load(Plan, rollout.plan), rollouts.giving_way(session, rollout_id)
         members = frozenset(update.target_id for update in rollout.updates)
-    before = before or _taken_over(ports, rollout_id, shown)
-    if before:
-        return _not_yet(ports, rollout_id, f"rollout {before[0]} has not ended")
+    if ending:
+        return _not_yet(ports, rollout_id, f"rollout {ending[0]} has not ended")
     plan = make_plan(
         ports,
         product=shown.product,
@@ -56,16 +56,23 @@ def _tried(ports: Ports, rollout_id: int) -> bool:
         only=members,
     )
     plan.check()
+    if ending := _taken_over(ports, rollout_id, plan):
+        return _not_yet(ports, rollout_id, f"rollout {ending[0]} has not ended")
     return _begin(ports, rollout_id, replace(plan, newest_target=shown.newest_target), members=members)
 
 
 def _taken_over(ports: Ports, rollout_id: int, plan: Plan) -> Sequence[int]:
-    """Who came to be at work there since it was scheduled, told to end now where it takes over."""
+    """Who came to be at work there since it was scheduled, told to end now where it takes over and nothing else stands in its way."""
     if not plan.options.supersede:
         return ()
+    now = ports.clock.now()
     with ports.database.transaction() as session:
         rollout = rollouts.get(session, rollout_id)
-        give_way(session, rollout, options=plan.options, now=ports.clock.now(), by="releaser")
+        if rollout.state is not RolloutState.SCHEDULED:
+            return ()  # a person called it off
+        if rollouts.holders(session, rollout_id):
+            require_notices(session, rollout=rollout, now=now)
+        give_way(session, rollout, options=plan.options, now=now, by="releaser")
         ended_first = [holder.id for holder in rollouts.holders(session, rollout_id)]
     ports.wake()
     return ended_first

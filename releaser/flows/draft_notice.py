@@ -52,7 +52,7 @@ def draft_notice(
     they all allow.
     """
     wanted = {one.installation_id: one for one in touched if one.stop is not Stop.NONE or operation}
-    notice = _open(session, rollout.id)
+    notice = open_notice(session, rollout.id)
     if notice is None and not wanted:
         return None
     if notice is None:
@@ -63,13 +63,16 @@ def draft_notice(
         return None
     _keep_touched(session, notice, wanted)
     if notice.state is NoticeState.DRAFT:
-        _keep_times(notice, _contracts(session, wanted.values()), starts_at=starts_at, now=now)
+        notice.starts_at, notice.ends_at = planned_times(
+            session, wanted.values(), starts_at=starts_at, earlier=notice.starts_at, now=now
+        )
     session.flush()
     session.refresh(notice)
     return notice
 
 
-def _open(session: Session, rollout_id: int) -> Notice | None:
+def open_notice(session: Session, rollout_id: int) -> Notice | None:
+    """The rollout's notice that is a draft or stands, the newest of several; None without one."""
     unended = [
         n for n in notices.of_rollout(session, rollout_id) if n.state is NoticeState.DRAFT or n.state in STANDING
     ]
@@ -129,17 +132,23 @@ def _keep_row(row: NoticeInstallation, one: Touched) -> None:
     row.stop, row.modules, row.planned_stop_s = one.stop, list(one.modules), one.stop_for.total_seconds()
 
 
+def planned_times(
+    session: Session, touched: Iterable[Touched], *, starts_at: datetime | None, earlier: datetime, now: datetime
+) -> tuple[datetime, datetime]:
+    """When the work begins and ends as a draft says: at `starts_at`, else when all contracts allow it and not before `earlier`.
+
+    Of a rollout that is tried again the start that it was asked for has passed, and says nothing any more.
+    """
+    contracts = _contracts(session, touched)
+    asked = starts_at if starts_at is not None and starts_at >= now else None
+    begins_at = asked or max(earlier, _earliest(contracts, now=now))
+    return begins_at, planned_end(begins_at, [one.stop_for for _, one in contracts])
+
+
 def _contracts(session: Session, touched: Iterable[Touched]) -> list[tuple[Regulation, Touched]]:
     by_id = {one.installation_id: one for one in touched}
     found = session.scalars(select(Installation).where(Installation.id.in_(by_id))).unique()
     return [(from_mapping(row.customer.regulation, zone=row.customer.zone), by_id[row.id]) for row in found]
-
-
-def _keep_times(
-    notice: Notice, contracts: Sequence[tuple[Regulation, Touched]], *, starts_at: datetime | None, now: datetime
-) -> None:
-    notice.starts_at = starts_at or max(notice.starts_at, _earliest(contracts, now=now))
-    notice.ends_at = planned_end(notice.starts_at, [one.stop_for for _, one in contracts])
 
 
 def _earliest(contracts: Sequence[tuple[Regulation, Touched]], *, now: datetime) -> datetime:

@@ -8,16 +8,19 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from releaser.domain.consent import Agreement, agreement, refusal_told
-from releaser.domain.plan import Plan
+from releaser.domain.plan import Plan, RolloutOptions
 from releaser.domain.regulation import from_mapping
 from releaser.domain.target import Stop
 from releaser.domain.update_freeze import Place, holding
+from releaser.flows.draft_notice import open_notice
 from releaser.flows.find_consents import stops
 from releaser.flows.give_way import busy
+from releaser.flows.keep_plan import is_same_work
 from releaser.flows.notice_gate import covering, standing_notices
 from releaser.flows.ports import Facts
 from releaser.store import consents, products, releases, rollouts, update_freezes
-from releaser.store.notices import NoticeInstallation
+from releaser.store.notices import Notice
+from releaser.store.plain import load
 
 _SHOWN = 5
 
@@ -55,7 +58,8 @@ def _approval(plan: Plan) -> Iterator[Facts]:
 def _notice(session: Session, plan: Plan, *, now: datetime) -> Iterator[Facts]:
     if plan.options.rehearse:
         return
-    told = _told(session, plan)
+    planned = planned_like(session, plan)
+    told = standing_notices(session, rollout_id=planned) if planned is not None else ()
     missing = sorted(
         {
             one.installation
@@ -74,22 +78,23 @@ def _notice(session: Session, plan: Plan, *, now: datetime) -> Iterator[Facts]:
         yield _need(
             "notice-required",
             f"It stops {', '.join(missing[:_SHOWN])}{more}, and no announced notice covers that.",
-            "Plan it without --dry-run, which drafts the notice; then announce that.",
+            _announce(open_notice(session, planned) if planned is not None else None),
         )
 
 
-def _told(session: Session, plan: Plan) -> list[NoticeInstallation]:
-    """What is announced of the rollout that is planned like this already, if there is one."""
-    planned = _planned(session, plan)
-    return list(standing_notices(session, rollout_id=planned)) if planned is not None else []
+def _announce(notice: Notice | None) -> str:
+    if notice is None:
+        return "Keep the plan, which drafts the notice (without --dry-run, or with save=true over HTTP); then announce that."
+    return f"Announce notice {notice.id}: releaser notice announce {notice.id}."
 
 
-def _planned(session: Session, plan: Plan) -> int | None:
+def planned_like(session: Session, plan: Plan) -> int | None:
     """The number of the rollout that is planned like this already, if there is one."""
     product = products.get(session, plan.product)
     release = releases.get(session, product, plan.version)
     for planned in rollouts.not_begun(session, release.id):
-        if planned.selector == plan.selector and not planned.rehearsal:
+        alike = planned.selector == plan.selector and not planned.rehearsal
+        if alike and is_same_work(load(RolloutOptions, planned.plan["options"]), plan.options):
             return planned.id
     return None
 
@@ -135,7 +140,7 @@ def _frozen(session: Session, plan: Plan, *, now: datetime) -> Iterator[Facts]:
     freezes = update_freezes.holding(session, now=at)
     if plan.options.rehearse or not freezes:
         return
-    planned = _planned(session, plan)
+    planned = planned_like(session, plan)
     overridden = update_freezes.overridden(session, planned) if planned is not None else frozenset()
     held: dict[int, set[str]] = {}
     for one in plan.changes:

@@ -169,19 +169,23 @@ def draft_again(session: Session, rollout: Rollout, plan: Plan, *, now: datetime
     """Draft the notice of what stops; a rehearsal stops nothing. Of one that is announced already, what changed counts as not told until it is revised."""
     if plan.options.rehearse:
         return
-    touched = [
-        Touched(installation_id=s.installation_id, stop=s.stop, modules=s.modules, stop_for=s.stop_for)
-        for s in plan.stops(modules_of(session, plan))
-        if s.stop is not Stop.NONE or plan.options.operation is not None
-    ]
     draft_notice(
         session,
         rollout=rollout,
-        touched=touched,
+        touched=touched_by(session, plan),
         starts_at=plan.options.starts_at,
         now=now,
         operation=plan.options.operation,
     )
+
+
+def touched_by(session: Session, plan: Plan) -> list[Touched]:
+    """What the notice of a plan tells of: what stops, and all that is scaled."""
+    return [
+        Touched(installation_id=s.installation_id, stop=s.stop, modules=s.modules, stop_for=s.stop_for)
+        for s in plan.stops(modules_of(session, plan))
+        if s.stop is not Stop.NONE or plan.options.operation is not None
+    ]
 
 
 def body_hash(*, product: str, version: str, selector: str, options: RolloutOptions) -> str:

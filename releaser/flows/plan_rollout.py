@@ -8,12 +8,13 @@ from releaser.domain.plan import Plan, PlannedTarget, Refusal, RolloutOptions
 from releaser.domain.target import Stop
 from releaser.domain.waiting import checked_offline, checked_wait
 from releaser.errors import InvalidError
-from releaser.flows.foresee_start import foresee_start
+from releaser.flows.draft_notice import open_notice
+from releaser.flows.foresee_notice import foresee_notice
+from releaser.flows.foresee_start import foresee_start, planned_like
 from releaser.flows.keep_plan import keep_plan, modules_of
 from releaser.flows.make_plan import make_plan
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.recheck_plan import plan_afresh
-from releaser.store import notices
 from releaser.store.experience import prediction_facts
 
 LONGEST_SOAK_FOR = timedelta(days=30)
@@ -31,14 +32,14 @@ def plan_rollout(
 
     def attempt() -> Facts:
         plan = make_plan(ports, product=product, version=version, selector=selector, options=options)
-        facts = plan_facts(ports, plan)
-        if save:
-            plan.check()
-            with ports.database.transaction() as session:
-                rollout = keep_plan(session, plan, by=by, now=ports.clock.now())
-                facts["rollout"] = rollout.id
-                facts["notices"] = [notice.id for notice in notices.of_rollout(session, rollout.id)]
-        return facts
+        if not save:
+            return plan_facts(ports, plan)
+        plan.check()
+        with ports.database.transaction() as session:
+            rollout = keep_plan(session, plan, by=by, now=ports.clock.now())
+            notice = open_notice(session, rollout.id)
+            kept = {"rollout": rollout.id, "notices": [notice.id] if notice is not None else []}
+        return {**plan_facts(ports, plan), **kept}
 
     return plan_afresh(attempt)
 
@@ -70,6 +71,8 @@ def plan_facts(ports: Ports, plan: Plan) -> Facts:
     with ports.database.reading() as session:
         stops = plan.stops(modules_of(session, plan))
         needs = foresee_start(session, plan, now=ports.clock.now())
+        planned = planned_like(session, plan)
+        notice = foresee_notice(session, plan, planned=planned, now=ports.clock.now())
     stated = {t.installation_id for t in plan.changes if t.stop[0] is not Stop.NONE and not t.predicted.stop.samples}
     return {
         "product": plan.product,
@@ -87,6 +90,7 @@ def plan_facts(ports: Ports, plan: Plan) -> Facts:
         "rehearsal": plan.options.rehearse,
         "operation": str(plan.options.operation) if plan.options.operation is not None else None,
         "needs": needs,
+        "notice": notice,
         "refusals": [refusal_facts(one) for one in plan.refusals],
         "passed": [{"installation": p.installation, "customer": p.customer, "reason": p.reason} for p in plan.passed],
         "targets": [_target_facts(target) for target in plan.targets],

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from releaser.domain.release import ReleaseState
 from releaser.domain.rollout import ROLLOUT_MOVES, WAVE_MOVES, RolloutState, UpdateState, WaveState
+from releaser.domain.waiting import last_moment
 from releaser.errors import MoveConflictError, RefusedError
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.yank_release import rolls_out
@@ -61,8 +62,12 @@ def _check_not_yanked(rollout: Rollout) -> None:
 def _go_on(session: Session, rollout: Rollout, *, paused_for: timedelta, now: datetime, by: str) -> None:
     """Deadlines of what waits and of what is watched stood still; a wave at its gate has passed it."""
     waiting = [row.id for row in rollout_work.updates(session, rollout.id, [UpdateState.WAITING])]
+    progress_at = rollout_work.last_end(session, rollout.id) if waiting else None
     for update in rollout_work.updates_to_move(session, waiting).values():
-        update.deadline_at = update.deadline_at + paused_for if update.deadline_at is not None else None
+        due = last_moment(
+            update.waits_for, update.deadline_at, wait_for=timedelta(seconds=rollout.wait_s), progress_at=progress_at
+        )
+        update.deadline_at = due + paused_for if due is not None else None
     for wave in rollout.waves:
         if wave.state is WaveState.SOAKING and wave.soak_until_at is not None:
             wave.soak_until_at += paused_for

@@ -9,15 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from releaser.domain.plan import RolloutOptions
+from releaser.domain.rollout import UpdateState, WaitsFor
 from releaser.domain.spec import ContainerSpec, Order, PortBinding
 from releaser.errors import RefusedError
 from releaser.flows.allow_way_back import allow_way_back
 from releaser.flows.forbid_way_back import forbid_way_back
+from releaser.flows.pause_rollout import pause_rollout
+from releaser.flows.plan_rollout import plan_rollout
+from releaser.flows.ports import Facts
+from releaser.flows.resume_rollout import resume_rollout
 from releaser.flows.retry_rollout import retry_rollout
 from releaser.flows.show_notice import show_notice
 from releaser.flows.unblock_release import unblock_release
 from releaser.flows.yank_release import yank_release
-from releaser.store import installations
+from releaser.store import installations, rollouts
 from releaser.store.plain import dump, load_spec
 from releaser.store.schema import metadata
 from releaser.store.session import Database
@@ -150,3 +156,63 @@ def test_notice_of_work_that_ended_before_anything_stopped_is_cancelled(vendor: 
     vendor.work()
     assert vendor.states(rollout) == {"acme-cloud": "rolled_back", "acme-own": "skipped"}
     assert show_notice(vendor.ports, notice_id=notice)["state"] == "cancelled", "nothing stopped, so no work was over"
+
+
+def test_plan_that_is_only_shown_tells_of_the_notice_that_keeping_it_drafts(vendor: Vendor) -> None:
+    def shown() -> Facts:
+        facts: Facts = plan_rollout(
+            vendor.ports,
+            product="shop",
+            version="1.1",
+            selector="all",
+            by="rita",
+            options=RolloutOptions(),
+            save=False,
+        )
+        return facts
+
+    foreseen = shown()["notice"]
+    assert (foreseen["notice"], foreseen["installations"]) == (None, ["acme-own", "globex-own"])
+    kept_plan = vendor.plan("1.1")
+    (number,) = kept_plan["notices"]
+    drafted = show_notice(vendor.ports, notice_id=number)
+    assert kept_plan["notice"] == {**foreseen, "notice": number, "state": "draft"}
+    for told in ("stop", "impact", "starts_at", "ends_at"):
+        assert foreseen[told] == drafted[told], "what is shown is what is drafted"
+    (need,) = [one for one in kept_plan["needs"] if one["rule"] == "notice-required"]
+    assert f"releaser notice announce {number}" in need["advice"], (
+        "it is drafted already, so it need not be kept for that"
+    )
+    vendor.announce_drafts(kept_plan["rollout"])
+    assert shown()["notice"]["state"] == "announced"
+    assert vendor.plan("1.1", to=CLOUD)["notice"] is None, "nothing stops there"
+
+
+def test_pause_stops_the_clock_of_a_queue_too(vendor: Vendor) -> None:
+    """Who queues may wait for so long after another one's turn ended, and a pause is nobody's turn."""
+    rollout = vendor.start("1.1", to=CLOUD, wait_for=timedelta(hours=1))["id"]
+    now = vendor.clock.now()
+    with vendor.ports.database.transaction() as session:
+        (update,) = rollouts.get(session, rollout).updates
+        update.state, update.waits_for, update.deadline_at = UpdateState.WAITING, WaitsFor.WINDOW, now
+        update.finished_at = now  # the turn that ended last, of whichever target
+    pause_rollout(vendor.ports, rollout_id=rollout, by="rita", reason="lunch")
+    vendor.clock.advance(timedelta(hours=9))
+    resume_rollout(vendor.ports, rollout_id=rollout, by="rita")
+    (waiting,) = vendor.show(rollout)["targets"]
+    assert waiting["deadline_at"] == now + timedelta(hours=1 + 9), "an hour was left when it was paused"
+
+
+def test_retry_of_what_was_meant_for_a_time_that_has_passed_drafts_a_notice_for_one_that_comes(vendor: Vendor) -> None:
+    starts_at = vendor.clock.now() + timedelta(hours=1)
+    vendor.announce("1.2", to="installation=globex-own", starts_at=starts_at)
+    rollout = vendor.start("1.2", to="installation=globex-own", starts_at=starts_at)["id"]
+    vendor.work()
+    assert vendor.show(rollout)["state"] == "rolled_back"
+    unblock_release(vendor.ports, product="shop", version="1.2", reason="it was the database", by="ann")
+    vendor.clock.advance(timedelta(days=1))
+    with pytest.raises(RefusedError) as refusal:
+        retry_rollout(vendor.ports, rollout_id=rollout, by="rita")
+    drafted = show_notice(vendor.ports, notice_id=vendor.show(rollout)["notices"][-1])
+    assert (refusal.value.rule, drafted["state"]) == ("notice-required", "draft")
+    assert drafted["starts_at"] >= vendor.clock.now(), "nobody can be told of work that was yesterday"

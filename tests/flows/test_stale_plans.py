@@ -16,6 +16,7 @@ from releaser.domain.rollout import RolloutState
 from releaser.domain.spec import ContainerSpec, Order
 from releaser.domain.target import Assignment, Desired
 from releaser.errors import ReleaserError
+from releaser.flows.abort_rollout import abort_rollout
 from releaser.flows.advance_rollout import advance_rollout
 from releaser.flows.advance_target import advance_target
 from releaser.flows.approve_rollout import approve_rollout
@@ -25,6 +26,7 @@ from releaser.flows.recheck_plan import PlanStaleError
 from releaser.flows.retry_rollout import retry_rollout
 from releaser.flows.yank_release import yank_release
 from releaser.store import installations, rollouts
+from releaser.store.blocks import Block
 from releaser.store.plain import dump, load, load_spec
 from releaser.store.schema import metadata
 from releaser.store.session import Database
@@ -235,6 +237,39 @@ def test_late_installation_that_is_served_by_another_rollout_meanwhile_is_planne
     meanwhile(vendor, lambda: alone(vendor, "1.0", to="installation=globex-new")).work()
     assert vendor.show(rollout)["state"] == "succeeded"
     assert come_from(vendor, rollout)["globex-new"] == "1.0"
+
+
+def soaking_and_scheduled(vendor: Vendor) -> tuple[int, int]:
+    """A rollout that is at work, and a newer one that is to take over from it now."""
+    declare(vendor, soak_s=7200.0)
+    first = vendor.start("1.1", to=OWN)["id"]
+    while vendor.states(first)["acme-own"] != "soaking":
+        assert vendor.tick()
+    later = vendor.clock.now() + timedelta(hours=1)
+    newer = vendor.start("1.1.1", to=OWN, starts_at=later, supersede=True)["id"]
+    vendor.clock.set(later)
+    return first, newer
+
+
+def test_one_that_takes_over_is_called_off_in_that_moment_and_ends_nobody(vendor: Vendor) -> None:
+    first, newer = soaking_and_scheduled(vendor)
+    call_off = lambda: abort_rollout(vendor.ports, rollout_id=newer, by="rita")  # noqa: E731
+    begin_rollout(meanwhile(vendor, call_off).ports, rollout_id=newer)
+    assert (vendor.show(first)["state"], vendor.show(first)["superseded_by"]) == ("running", None)
+
+
+def test_one_that_cannot_begin_takes_over_from_nobody(vendor: Vendor) -> None:
+    first, newer = soaking_and_scheduled(vendor)
+    yanked = "it eats data"
+    with vendor.ports.database.transaction() as session:
+        release = rollouts.get(session, newer).release
+        blocked = Block(
+            release_id=release.id, line=release.line, rollout_id=newer, reason=yanked, at=vendor.clock.now()
+        )
+        session.add(blocked)
+    begin_rollout(vendor.ports, rollout_id=newer)
+    assert vendor.show(first)["state"] == "running", "the other would have ended for one that is refused"
+    assert yanked in vendor.show(newer)["reason"]
 
 
 def test_plans_hold_when_they_are_kept_on_postgresql(postgres_url: str, tmp_path: Path) -> None:

@@ -65,6 +65,20 @@ class PlanNeed(Shape):
     until: AwareDatetime | None = None
 
 
+class PlannedNotice(Shape):
+    """What the customers would be told."""
+
+    notice: int | None = Field(
+        description="The number of the one that is there already; None: keeping the plan drafts it."
+    )
+    state: str | None
+    stop: Stop
+    impact: str
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    installations: list[str]
+
+
 class Plan(Shape):
     """What a rollout would do, stop and be refused for."""
 
@@ -83,9 +97,10 @@ class Plan(Shape):
     rehearsal: bool
     operation: str | None
     needs: list[PlanNeed]
+    notice: PlannedNotice | None = Field(description="None where nobody has to be told.")
     refusals: list[PlanRefusal]
     passed: list[PassedOver]
     targets: list[PlannedTarget]
     stops: list[PlannedStop]
     rollout: int | None = Field(None, description="With `save`: the planned rollout.")
-    notices: list[int] | None = Field(None, description="With `save`: the drafted notices.")
+    notices: list[int] | None = Field(None, description="With `save`: its notice, drafted or brought up to date.")
