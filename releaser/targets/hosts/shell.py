@@ -47,6 +47,7 @@ _PASSED_ON: Final = (
     "DOCKER_CERT_PATH",
 )
 _LONGEST_SOCKET: Final = 100
+_SOON_S: Final = 3
 
 Feed = Callable[[IO[bytes]], None]
 """Writes what a script reads from its standard input."""
@@ -117,16 +118,35 @@ class Shell:
 
     def close(self) -> None:
         """End the kept connection, if there is one."""
-        if self._target and any(option.startswith("ControlPath") for option in self._options):
-            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-                subprocess.run(  # noqa: S603  # nosec B603 B607
-                    ["ssh", *self._options, "-O", "exit", *self._target],  # noqa: S607
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    timeout=3,
-                    check=False,
-                )
+        if self._is_kept:
+            self._ssh("-O", "exit", *self._target)
+
+    @property
+    def _is_kept(self) -> bool:
+        return any(option.startswith("ControlPath") for option in self._options)
+
+    def _mind_connection(self) -> None:
+        """After a script took too long: a connection that hangs would hang the next call as well, so that one gets a fresh one.
+
+        Scripts of others run over the same connection. They are left to come to their end: a dead one ends by itself.
+        """
+        if self._is_kept and self._ssh("-O", "check", *self._target) and not self._ssh(*self._target, "true"):
+            self._ssh("-O", "stop", *self._target)
+
+    def _ssh(self, *words: str) -> bool:
+        """Whether ssh did that, soon."""
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            done = subprocess.run(  # noqa: S603  # nosec B603 B607
+                ["ssh", *self._options, *words],  # noqa: S607
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=_SOON_S,
+                check=False,
+                env=handed_down(),
+            )
+            return done.returncode == 0
+        return False
 
     def _awaited(self, process: subprocess.Popen[bytes], feed: Feed | None, timeout_s: float) -> int:
         feeding = _Feeding(process, feed) if feed else None
@@ -135,7 +155,7 @@ class Shell:
         except subprocess.TimeoutExpired as error:
             process.kill()
             process.wait()
-            self.close()  # a connection that hangs would hang the next call as well
+            self._mind_connection()
             raise EngineTimeoutError(
                 f"The host at {self.address} did not answer within {timeout_s:g} s.",
                 permanent=False,
