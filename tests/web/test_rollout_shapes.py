@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -14,6 +16,7 @@ from releaser.domain.spec import Order
 from releaser.store.schema import metadata
 from releaser.store.session import Database
 from releaser.web.api import plan_shapes, rollout_shapes
+from releaser.web.api.rollout_asked import What
 from tests.fakes.engine import FakeEngine
 from tests.fakes.shared_app import AppOver
 from tests.fakes.vendor import Vendor, vendor_on
@@ -136,3 +139,10 @@ def test_rollout_is_told_without_its_targets_when_asked(api: TestClient, vendor:
     assert ("targets" in answer.json(), answer.json()["counts"]) == (False, {"succeeded": 3})
     assert answer.json() == api.get("/v1/rollouts").json()["items"][0]
     assert answer.headers["etag"] == api.get(f"/v1/rollouts/{number}").headers["etag"]
+
+
+def test_documented_body_is_whole_and_taken() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "rollouts.md").read_text("utf-8")
+    (body,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    assert set(json.loads(body)) == set(What.model_fields), "the example in docs/rollouts.md tells every key"
+    What.model_validate_json(body)
