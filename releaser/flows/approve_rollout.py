@@ -46,7 +46,7 @@ def _approve(ports: Ports, rollout_id: int, *, by: str, reason: str) -> Facts:
     with ports.database.transaction() as session:
         if _shown(session, rollout_id, by=by) != (shown, members):
             raise _changed(rollout_id)  # somebody planned it anew in this moment
-        recheck_plan(session, plan, only=members)
+        recheck_plan(session, plan)
         rollout = rollouts.get(session, rollout_id)
         if plan.hash == shown.hash:
             rollout.approved_by = by

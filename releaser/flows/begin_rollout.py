@@ -58,7 +58,7 @@ def _tried(ports: Ports, rollout_id: int) -> bool:
     plan.check()
     if ending := _taken_over(ports, rollout_id, plan):
         return _not_yet(ports, rollout_id, f"rollout {ending[0]} has not ended")
-    return _begin(ports, rollout_id, replace(plan, newest_target=shown.newest_target), members=members)
+    return _begin(ports, rollout_id, replace(plan, newest_target=shown.newest_target))
 
 
 def _taken_over(ports: Ports, rollout_id: int, plan: Plan) -> Sequence[int]:
@@ -78,13 +78,13 @@ def _taken_over(ports: Ports, rollout_id: int, plan: Plan) -> Sequence[int]:
     return ended_first
 
 
-def _begin(ports: Ports, rollout_id: int, plan: Plan, *, members: frozenset[int]) -> bool:
+def _begin(ports: Ports, rollout_id: int, plan: Plan) -> bool:
     now = ports.clock.now()
     with ports.database.transaction() as session:
         rollout = rollouts.get(session, rollout_id)
         if rollout.state is not RolloutState.SCHEDULED:
             return False  # another worker began it, or a person called it off
-        recheck_plan(session, plan, only=members)
+        recheck_plan(session, plan)
         if rollout.plan_hash != plan.hash:
             keep_again(session, rollout, plan)
             draft_again(session, rollout, plan, now=now)

@@ -66,7 +66,7 @@ def _joined(ports: Ports, rollout_id: int) -> bool:
         return _left_out(ports, rollout_id, (), str(error))
     if not come.may_join:
         return _left_out(ports, rollout_id, late.targets, "the approval was given without it")
-    return _join(ports, rollout_id, late, only=come.targets)
+    return _join(ports, rollout_id, late)
 
 
 def _come(session: Session, rollout_id: int) -> _Come | None:
@@ -82,12 +82,12 @@ def _come(session: Session, rollout_id: int) -> _Come | None:
     return _Come(plan=load(Plan, rollout.plan), targets=targets, may_join=not rollout.needs_approval)
 
 
-def _join(ports: Ports, rollout_id: int, late: Plan, *, only: frozenset[int]) -> bool:
+def _join(ports: Ports, rollout_id: int, late: Plan) -> bool:
     with ports.database.transaction() as session:
         rollout = rollouts.get(session, rollout_id)
         if rollout.state is not RolloutState.RUNNING:
             return False
-        recheck_plan(session, late, only=only)
+        recheck_plan(session, late)
         plan = load(Plan, rollout.plan)  # others may have joined since it was read
         number = max((wave.number for wave in rollout.waves), default=0) + 1
         members = {update.target_id for update in rollout.updates}

@@ -28,7 +28,7 @@ def keep_plan(session: Session, plan: Plan, *, by: str, now: datetime) -> Rollou
     """Write the plan down as a planned rollout. One of the same release and selector that has not begun is re-planned.
 
     Whoever plans something else than before is one of its authors; once it needs an approval it does until it is aborted.
-    Raises `PlanStaleError` where it does not hold any more, and what `recheck_plan` raises besides.
+    Raises `PlanStaleError` where it does not hold any more.
     """
     recheck_plan(session, plan)
     product = products.get(session, plan.product)

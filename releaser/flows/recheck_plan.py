@@ -6,14 +6,14 @@ Whoever keeps a plan, begins it or ends something by it rechecks it there, and m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
 from releaser.domain.plan import Plan
 from releaser.errors import ConflictError
-from releaser.flows.select_targets import select_targets
+from releaser.store import bases, products, releases
 from releaser.targets.target import FencedError
 
 _TRIES = 5
@@ -24,15 +24,10 @@ class PlanStaleError(ConflictError):
     """What a plan was made from changed while it was being made."""
 
 
-def recheck_plan(session: Session, plan: Plan, *, only: Collection[int] | None = None) -> None:
-    """Nothing where all that the plan was made from is recorded as it was; `only` as it was made for (`make_plan`).
-
-    Raises `PlanStaleError`, and what `select_targets` raises of what is recorded now.
-    """
-    selected = select_targets(
-        session, product=plan.product, version=plan.version, selector=plan.selector, options=plan.options, only=only
-    )
-    if selected.basis != plan.basis:
+def recheck_plan(session: Session, plan: Plan) -> None:
+    """Nothing where all that the plan was made from is recorded as it was. Who came since joins late. Raises `PlanStaleError`."""
+    release = releases.get(session, products.get(session, plan.product), plan.version)
+    if bases.basis(session, release, [one.target_id for one in plan.targets]) != plan.basis:
         raise PlanStaleError(
             f"What {plan.product} {plan.version} is planned from changed {_TRIES} times while it was being planned.",
             advice="Something else is being rolled out or declared there: try again when that is done.",

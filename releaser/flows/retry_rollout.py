@@ -118,7 +118,7 @@ def _check_holds(session: Session, rollout: Rollout, again: _Again | None, left:
     if again is None:
         check_version(session, rollout.release)
     else:
-        recheck_plan(session, again.now, only=frozenset(left))
+        recheck_plan(session, again.now)
 
 
 def _plan_again(ports: Ports, shown: Plan, wave_of: Mapping[int, int]) -> _Again:

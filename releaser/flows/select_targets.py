@@ -24,9 +24,9 @@ from releaser.domain.waves import split
 from releaser.domain.way import RequiredStop
 from releaser.errors import InvalidError, NotFoundError, RefusedError
 from releaser.flows.refuse_release import check_state, refuse_release
-from releaser.store import drifts, installations, pins, products, releases, ways
+from releaser.store import bases, drifts, installations, pins, products, releases, ways
 from releaser.store.installations import Installation, Target
-from releaser.store.plain import dump, load_spec
+from releaser.store.plain import load_spec
 from releaser.store.releases import Release
 
 
@@ -77,7 +77,8 @@ class Chosen:
 class Selected:
     """What was selected; `known` are the images that the candidate recorded, by module (image with tag, digest).
 
-    `one_ways` are all versions of the product that are not safe to roll back; no target is newer than `newest_target`.
+    `one_ways` are all versions of the product that are not safe to roll back; no target is newer than `newest_target`. `basis`
+    names what is recorded of all this (`store.bases`).
     """
 
     version: str
@@ -89,20 +90,7 @@ class Selected:
     known: Mapping[int, tuple[str, str]]
     one_ways: tuple[RequiredStop, ...]
     newest_target: int
-
-    @property
-    def basis(self) -> str:
-        """Names all that is recorded and that a plan is made from; how far a look or a worker came is no part of it."""
-        content = [
-            self.version,
-            self.selector,
-            [_named(one) for one in self.targets],
-            [[one.installation, one.reason] for one in self.passed],
-            [[one.rule, one.installation, one.detail] for one in self.refusals],
-            sorted(self.known.items()),
-            [[one.version.text, one.reason] for one in self.one_ways],
-        ]
-        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+    basis: str
 
 
 def select_targets(
@@ -124,32 +112,24 @@ def select_targets(
     _check_one_off(chosen, options)
     waves = split([one.name for one in chosen], sizes=options.waves)
     wave_of = {name: number for number, names in enumerate(waves, start=1) for name in names}
+    targets = tuple(
+        _target(target, wave=wave_of[one.name], operation=options.operation)
+        for one in chosen
+        for target in one.targets
+        if _among(target, only) and (options.operation is None or target.module.name == options.operation.module)
+    )
     return Selected(
         version=release.version,
         scheme=release.product.scheme,
         selector=str(parsed),
-        targets=tuple(
-            _target(target, wave=wave_of[one.name], operation=options.operation)
-            for one in chosen
-            for target in one.targets
-            if _among(target, only) and (options.operation is None or target.module.name == options.operation.module)
-        ),
+        targets=targets,
         passed=passed,
         refusals=tuple(refuse_release(session, release, chosen)),
         known={image.module_id: (image.image, image.digest) for image in release.images},
         one_ways=ways.one_ways(session, row),
         newest_target=installations.newest_target(session),
+        basis=bases.basis(session, release, [one.target_id for one in targets]),
     )
-
-
-def _named(one: Chosen) -> list[object]:
-    made_of = one.made_of
-    return [
-        [one.target_id, one.wave, one.customer, one.installation, one.module, one.host, one.address, one.driver],
-        [one.running, dump(one.previous) if one.previous is not None else None],
-        [dump(one.spec), one.scaled, one.pin, one.contract],
-        [made_of.module_id, made_of.image, made_of.artifact],
-    ]
 
 
 def _among(target: Target, only: Collection[int] | None) -> bool:
