@@ -67,7 +67,8 @@ def targets_command(
     rollout_id: IdArgument,
     wave: Annotated[int | None, typer.Option(min=1, help="Of one wave only.", show_default=False)] = None,
     state: Annotated[
-        UpdateState | None, typer.Option(help="Only those that stand like this, such as failed.", show_default=False)
+        UpdateState | None,
+        typer.Option(metavar="STATE", help="Only those in this state, such as failed or waiting.", show_default=False),
     ] = None,
     limit: LimitOption = 50,
     offset: OffsetOption = 0,
