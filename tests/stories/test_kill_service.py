@@ -256,7 +256,7 @@ def test_terminated_service_ends_soon_and_its_rollout_goes_on_later(
     service: Service, engine: PrivateEngine, names: list[str]
 ) -> None:
     rollout = begin(service, "1.1")
-    assert service.stop() < 5
+    assert service.stop() < 20, "it waits for what is under way; 5 s are enough on a machine with nothing else to do"
     service.start()
     assert ended(service, rollout)["state"] == "succeeded"
     assert containers(engine.address, names) == {name: [("running", "1.1")] for name in names}

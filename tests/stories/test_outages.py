@@ -19,6 +19,8 @@ from tests.testbed.vendor import BedVendor, everything, serving, vendor_on
 
 pytestmark = pytest.mark.timeout(180)
 
+VERDICT_S = 15.0
+"""5 s, were there nothing else to do on the machine."""
 SAMPLES = tuple(Sample(version=version) for version in ("1.0", "1.1", "1.2"))
 
 
@@ -64,11 +66,11 @@ def test_host_is_cut_off_while_it_prepares_the_verdict_is_there_in_time_and_othe
     vendor.wait(rollout, lambda facts: all(t["state"] == "preparing" for t in facts["targets"]))
     lost.cut()
     began = time.monotonic()
-    vendor.wait(rollout, lambda _: "cannot be reached" in vendor.target(rollout, lost)["reason"], within_s=5)
+    vendor.wait(rollout, lambda _: "cannot be reached" in vendor.target(rollout, lost)["reason"], within_s=VERDICT_S)
     said(f"host cut off in mid-pull: verdict after {time.monotonic() - began:.1f} s")
     assert f"at-{lost.name} goes on by itself once what its remark names is mended" in vendor.shown(rollout)
     testbed.registry.thaw()
-    vendor.wait(rollout, lambda _: vendor.target(rollout, other)["state"] == "prepared", within_s=15)
+    vendor.wait(rollout, lambda _: vendor.target(rollout, other)["state"] == "prepared", within_s=30)
     assert serving(lost) == ["1.0"]
     planned = {target["host"]: target for target in vendor.dry_run("1.2")["targets"]}
     assert planned[lost.name]["warning"].startswith("unreachable, so planned as recorded: The Docker engine at tcp://")
@@ -86,9 +88,9 @@ def test_host_is_cut_off_in_its_cutover_and_back_nobody_serves_twice(
     vendor.wait(rollout, lambda _: vendor.target(rollout, lost)["state"] == "cutting_over")
     lost.cut()
     began = time.monotonic()
-    vendor.wait(rollout, lambda _: "cannot be reached" in vendor.target(rollout, lost)["reason"], within_s=5)
+    vendor.wait(rollout, lambda _: "cannot be reached" in vendor.target(rollout, lost)["reason"], within_s=VERDICT_S)
     said(f"host cut off in mid-cutover: verdict after {time.monotonic() - began:.1f} s")
-    vendor.wait(rollout, lambda _: vendor.target(rollout, other)["state"] == "succeeded", within_s=15)
+    vendor.wait(rollout, lambda _: vendor.target(rollout, other)["state"] == "succeeded", within_s=30)
     said(f"  the other host went on and was done {time.monotonic() - began:.1f} s after the cut")
     assert "Next: at-h1 goes on by itself" in vendor.shown(rollout)
     lost.mend()
@@ -110,10 +112,10 @@ def test_engine_hangs_and_goes_on_the_only_worker_updates_others_meanwhile(
         hung.freeze()
         testbed.registry.thaw()
         began = time.monotonic()
-        vendor.wait(rollout, lambda _: "did not answer" in vendor.target(rollout, hung)["reason"], within_s=15)
+        vendor.wait(rollout, lambda _: "did not answer" in vendor.target(rollout, hung)["reason"], within_s=30)
         said(f"engine frozen in mid-pull: verdict after {time.monotonic() - began:.1f} s")
         assert "It may be overloaded, frozen or cut off" in vendor.target(rollout, hung)["reason"]
-        vendor.wait(rollout, lambda _: vendor.target(rollout, other)["state"] == "prepared", within_s=15)
+        vendor.wait(rollout, lambda _: vendor.target(rollout, other)["state"] == "prepared", within_s=30)
         hung.thaw()
         assert vendor.ended(rollout)["state"] == "succeeded"
         assert [everything(host) for host in hosts] == [["web 1.1 running"]] * 2
@@ -129,7 +131,7 @@ def test_daemon_is_killed_in_mid_step_and_comes_back_the_update_ends(
     rollout = vendor.begin("1.1")
     vendor.wait(rollout, lambda _: vendor.target(rollout, killed)["state"] == "cutting_over")
     killed.kill()
-    vendor.wait(rollout, lambda _: "cannot be reached" in vendor.target(rollout, killed)["reason"], within_s=15)
+    vendor.wait(rollout, lambda _: "cannot be reached" in vendor.target(rollout, killed)["reason"], within_s=30)
     assert "Next: at-h1 goes on by itself" in vendor.shown(rollout)
     killed.start()
     facts = vendor.ended(rollout)
