@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from releaser.domain.rollout import (
@@ -58,7 +58,8 @@ class RolloutView:
     touched and those that could move now; without it they are everybody. `soaked` tells whether the wave at hand was watched for
     long enough (`soaks`: whether waves are watched at all), `gated` whether a person lets each next wave begin.
     `progress_at` is when one of its targets last ended, `away` since and until when each of those waits whose
-    host does not answer. A `rehearsal` only prepares. One that `gives_way` to another, and a
+    host does not answer. `put_away` tells how many of a wave are being rolled back without having failed, since a customer said no.
+    A `rehearsal` only prepares. One that `gives_way` to another, and a
     `one_way` one that is stopped, let what is being cut over end by itself.
     """
 
@@ -72,6 +73,7 @@ class RolloutView:
     wait_for: timedelta = DEFAULT_WAIT_FOR
     progress_at: datetime | None = None
     away: Sequence[tuple[datetime, datetime]] = ()
+    put_away: Mapping[int, int] = field(default_factory=dict)
     soaks: bool = False
     soaked: bool = True
     gated: bool = False
@@ -142,7 +144,7 @@ def _running(view: RolloutView) -> Moves:
             return Moves(rollout=RolloutState.FAILED, reason="a target is inconsistent and needs a person")
         return Moves(rollout=RolloutState.SUCCEEDED, reason=_succeeded(view))
     states = view.states_of(number)
-    failed = sum(states.get(state, 0) for state in {*UPDATE_FAILED, _U.ROLLING_BACK})
+    failed = sum(states.get(state, 0) for state in {*UPDATE_FAILED, _U.ROLLING_BACK}) - view.put_away.get(number, 0)
     if failed > view.threshold:
         size = sum(states.values())
         return Moves(

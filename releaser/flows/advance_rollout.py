@@ -86,6 +86,7 @@ def _due(session: Session, rollout_id: int, *, now: datetime) -> Moves:
     counts = rollout_work.counts(session, rollout_id)
     some_wait = any(states.get(UpdateState.WAITING, 0) for states in counts.values())
     away = rollout_work.away(session, rollout_id) if some_wait else ()
+    some_go_back = any(states.get(UpdateState.ROLLING_BACK, 0) for states in counts.values())
     if rollout.state is RolloutState.RUNNING:
         members = list(_movable(session, rollout_id, rollout, counts, away=away, now=now))
     else:
@@ -107,6 +108,7 @@ def _due(session: Session, rollout_id: int, *, now: datetime) -> Moves:
             wait_for=timedelta(seconds=rollout.wait_s),
             progress_at=rollout_work.last_end(session, rollout_id) if late else None,
             away=away,
+            put_away=rollout_work.put_away(session, rollout_id) if some_go_back else {},
             soaks=rollout.wave_soak_s > 0,
             soaked=_is_soaked(rollout, now=now),
             gated=rollout.gated,

@@ -275,6 +275,22 @@ def away(session: Session, rollout_id: int) -> Sequence[tuple[datetime, datetime
     return [(since, until) for since, until in found if since is not None and until is not None]
 
 
+_PUT_AWAY = (
+    select(TargetUpdate.wave, func.count())
+    .where(
+        TargetUpdate.rollout_id == bindparam("rollout_id"),
+        TargetUpdate.state == UpdateState.ROLLING_BACK,
+        TargetUpdate.ends_as == UpdateState.SKIPPED,
+    )
+    .group_by(TargetUpdate.wave)
+)
+
+
+def put_away(session: Session, rollout_id: int) -> dict[int, int]:
+    """How many updates of each wave are rolled back without having failed: they will be skipped."""
+    return {row[0]: row[1] for row in session.execute(_PUT_AWAY, {"rollout_id": rollout_id})}
+
+
 def to_move(session: Session, rollout_id: int) -> Rollout:
     """The rollout itself, without its plan, which is as long as the rollout is large."""
     return session.get_one(Rollout, rollout_id, options=[defer(Rollout.plan)])

@@ -125,3 +125,12 @@ def test_rollout_that_left_somebody_alone_says_so_at_its_end() -> None:
     counts = {1: {UpdateState.SUCCEEDED: 3, UpdateState.SKIPPED: 2}}
     view = RolloutView(state=RolloutState.RUNNING, waves={1: WaveState.SUCCEEDED}, members=[], counts=counts)
     assert next_moves(view).reason == "every wave succeeded, 2 targets were skipped"
+
+
+@pytest.mark.parametrize(("put_away", "goes_on"), [({1: 1}, True), ({}, False), ({2: 1}, False)])
+def test_target_that_is_put_away_after_a_no_is_no_failure(put_away: dict[int, int], *, goes_on: bool) -> None:
+    counts = {1: {UpdateState.PENDING: 1, UpdateState.ROLLING_BACK: 1}}
+    view = RolloutView(
+        state=RolloutState.RUNNING, waves={1: WaveState.RUNNING}, members=[], counts=counts, put_away=put_away
+    )
+    assert (next_moves(view).rollout is None) is goes_on

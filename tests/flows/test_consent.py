@@ -117,6 +117,20 @@ def test_no_leaves_the_target_as_it_is_and_says_why_everywhere(vendor: Vendor) -
     assert vendor.running() == {"acme-cloud": "1.0", "acme-own": "1.0", "globex-own": "1.1"}
 
 
+def test_no_that_is_being_carried_out_is_no_failure(vendor: Vendor) -> None:
+    """What was prepared is put away step by step, and looks at the rollout come in between."""
+    rollout = start(vendor)
+    say(vendor, rollout, installation="acme-cloud")
+    say(vendor, rollout, Answer.NO, installation="acme-own", note="not now")
+    seen = set()
+    while vendor.tick():
+        seen.add(of(vendor, rollout, "acme-own")["state"])
+        assert vendor.show(rollout)["state"] in {"running", "succeeded"}
+    assert "rolling_back" in seen
+    assert vendor.states(rollout) == {"acme-cloud": "succeeded", "acme-own": "skipped", "globex-own": "succeeded"}
+    assert vendor.show(rollout)["state"] == "succeeded"
+
+
 def test_no_from_an_earlier_rollout_of_the_version_leaves_it_alone_until_a_yes(vendor: Vendor) -> None:
     say(vendor, start(vendor), Answer.NO, note="not now")
     vendor.work()
