@@ -69,10 +69,9 @@ def follow(ports: Ports, bell: Bell, rollout_id: int, *, wait_for: timedelta) ->
 def let_go(ports: Ports, bell: Bell, rollout_id: int, *, otherwise: Otherwise, by: str, why: str, code: Exit) -> Exit:
     """Stop waiting: leave the rollout to the service, or abort it and see it undone. Answers the exit code."""
     if otherwise is Otherwise.LEAVE:
-        tell(
-            f"releaser: {why}; rollout {rollout_id} goes on wherever a service or worker runs. "
-            f"See: releaser rollout show {rollout_id}"
-        )
+        is_paused = count_targets(ports, rollout_id=rollout_id)["state"] == RolloutState.PAUSED.value
+        stands = "is paused, and waits for somebody" if is_paused else "goes on wherever a service or worker runs"
+        tell(f"releaser: {why}; rollout {rollout_id} {stands}. See: releaser rollout show {rollout_id}")
         return code
     tell(f"releaser: {why}; rollout {rollout_id} is aborted.")
     abort_rollout(ports, rollout_id=rollout_id, by=by, reason=why)

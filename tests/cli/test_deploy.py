@@ -131,6 +131,14 @@ def test_wait_that_times_out_ends_with_7_and_leaves_the_rollout(vendor: Cli) -> 
     assert vendor("rollout", "follow", str(ran.facts["id"]), "--timeout", "0s").code == 7
 
 
+def test_wait_for_what_is_paused_ends_with_7_and_says_who_it_waits_for(vendor: Cli) -> None:
+    words = ("deploy", "shop", "1.0", "--to", "ring=canary,ring=wide", "--waves", "1,1", "--gate", "--wait", "healthy")
+    vendor("rollout", "pause", str(vendor.facts(*words[:-2])["id"]))
+    ran = vendor(*words, "--timeout", "0s", "-o", "json")
+    assert (ran.code, ran.facts["state"]) == (7, "paused")
+    assert "is paused, and waits for somebody" in ran.err
+
+
 def test_wait_that_times_out_can_abort_and_sees_it_undone(vendor: Cli, engine: FakeEngine) -> None:
     words = ("--to", "ring=slow", "--wait", "healthy", "--timeout", "1s", "--on-timeout", "abort")
     ran = vendor("deploy", "shop", "1.0", *words, "-o", "json")
