@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
+from releaser.domain.rollout import RolloutState
 from releaser.domain.spec import Order
-from releaser.errors import RefusedError
+from releaser.errors import MoveConflictError, RefusedError
+from releaser.flows.abort_rollout import abort_rollout
+from releaser.flows.advance_rollout import advance_rollout
 from releaser.flows.resume_rollout import resume_rollout
 from releaser.flows.unblock_release import unblock_release
 from releaser.store import rollouts
@@ -86,3 +90,35 @@ def test_waves_are_watched_and_let_begin_by_a_person_on_postgresql(vendor: Vendo
     assert facts["state"] == "failed"
     assert [wave["state"] for wave in facts["waves"]] == ["failed", "skipped"]
     assert sorted(vendor.running().values()) == ["1.1", "1.1", "1.1.1"]
+
+
+def test_abort_in_the_moment_in_which_a_rollout_gives_way_ends_as_one_or_the_other(vendor: Vendor) -> None:
+    """*Superseded* always names by whom, and an abort that was answered is never undone, whoever is first."""
+    first = vendor.start("1.0", to="installation=acme-own")["id"]
+    newer = vendor.start("1.1", to="installation=globex-own")["id"]
+    vendor.work()
+    ends = set()
+    for _ in range(12):
+        with vendor.ports.database.transaction() as session:
+            rollout = rollouts.get(session, first)
+            rollout.state, rollout.superseded_by_id = RolloutState.STOPPING, newer
+        at_once = Barrier(2)
+
+        def abort(both: Barrier = at_once) -> str:
+            both.wait()
+            try:
+                return str(abort_rollout(vendor.ports, rollout_id=first, by="rita")["state"])
+            except MoveConflictError as error:
+                return error.detail
+
+        def advance(both: Barrier = at_once) -> bool:
+            both.wait()
+            return advance_rollout(vendor.ports, rollout_id=first)
+
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            answered, _ = pool.submit(abort), pool.submit(advance)
+        vendor.work()
+        facts = vendor.show(first)
+        ends.add((facts["state"], facts["superseded_by"] == newer))
+        assert (facts["state"] == "superseded") is ("superseded" in answered.result()), answered.result()
+    assert ends <= {("superseded", True), ("aborted", False)}
