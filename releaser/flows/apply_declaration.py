@@ -1,7 +1,8 @@
 """Makes what is declared so: all of it in one transaction, or nothing.
 
 Rules: what the declaration leaves out is left alone and told; with `prune` it is removed, unless anything refers to it. The
-same declaration again changes nothing. What runs somewhere is never touched from here: that is a rollout's.
+same declaration again changes nothing. What runs somewhere is never touched from here: that is a rollout's, and where one has
+begun something, address and driver stay as they are until it has ended.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from releaser.domain.declaration import (
 from releaser.errors import InvalidError, OutsideError, RefusedError
 from releaser.flows.ports import Facts, Ports
 from releaser.sources.source import TemplateEngine
-from releaser.store import declared, products, releases
+from releaser.store import declared, products, releases, rollouts
 from releaser.store.schema import metadata
 
 
@@ -72,6 +73,7 @@ def _planned(
     changes = differences(current, wanted)
     gone = declared.gone(session, wanted) if prune else []
     _check_nobody_holds(session, gone)
+    _check_under_way(session, current, wanted)
     _check_schemes(session, changes)
     return wanted, changes, left_out(declaration, current), gone
 
@@ -126,6 +128,34 @@ def _check_nobody_holds(session: Session, gone: list[declared.Gone]) -> None:
             f"These cannot be removed, because other things refer to them: {'; '.join(held[:20])}.",
             rule="in-use",
             advice="Declare them again, or apply without --prune: then they are left alone.",
+            held=held,
+        )
+
+
+def _check_under_way(session: Session, current: Declaration, wanted: Declaration) -> None:
+    """What was begun at a host is brought to its end there, by the driver that began it: forward, or back."""
+    hosts = {host.name: host.address for host in current.hosts}
+    moved = {host.name for host in wanted.hosts if host.address != hosts.get(host.name, host.address)}
+    drivers = {(one.name, target.name): target.driver for one in current.installations for target in one.targets}
+    driven = {
+        (one.name, target.name)
+        for one in wanted.installations
+        for target in one.targets
+        if target.driver != drivers.get((one.name, target.name), target.driver)
+    }
+    if not moved and not driven:
+        return
+    held = [
+        f"{installation}/{module}@{host} (rollout {rollout})"
+        for rollout, installation, module, host in rollouts.begun(session)
+        if host in moved or (installation, f"{module}@{host}") in driven
+    ]
+    if held:
+        raise InUseError(
+            f"A host's address and a target's driver cannot change while an update is under way there: {'; '.join(held[:20])}.",
+            rule="under-way",
+            advice="Apply it again once those updates have ended; `releaser rollout abort` ends them before.",
+            field="address" if moved else "driver",
             held=held,
         )
 

@@ -14,7 +14,10 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    and_,
+    exists,
     func,
+    or_,
     select,
     text,
 )
@@ -23,6 +26,7 @@ from sqlalchemy.orm import Mapped, Session, defer, mapped_column, relationship, 
 
 from releaser.domain.experience import Prediction, Witness
 from releaser.domain.rollout import (
+    AT_WORK,
     ENDED,
     NOT_BEGUN,
     PauseReason,
@@ -36,9 +40,9 @@ from releaser.domain.waiting import DEFAULT_WAIT_FOR, WHO_MAY
 from releaser.errors import NotFoundError
 from releaser.store.base import Base, words
 from releaser.store.experience import prediction_facts
-from releaser.store.installations import Target
+from releaser.store.installations import Host, Installation, Target
 from releaser.store.plain import load
-from releaser.store.products import Product
+from releaser.store.products import Module, Product
 from releaser.store.releases import Release
 
 
@@ -340,6 +344,30 @@ def at_work_on(session: Session, target_ids: Sequence[int]) -> Sequence[Rollout]
     active = session.execute(select(TargetUpdate.rollout_id, TargetUpdate.target_id).where(TargetUpdate.active))
     numbers = {rollout_id for rollout_id, target_id in active if target_id in wanted}
     return session.scalars(select(Rollout).where(Rollout.id.in_(numbers)).order_by(Rollout.id)).unique().all()
+
+
+def begun(session: Session) -> Sequence[tuple[int, str, str, str]]:
+    """Rollout, installation, module and host of each active update by which something was begun at its host.
+
+    One whose host has been silent ever since it was asked for the first time has begun nothing there.
+    """
+    of_attempt = (StepRecord.update_id == TargetUpdate.id, StepRecord.attempt == TargetUpdate.attempt)
+    step = exists().where(*of_attempt)
+    touched = or_(
+        TargetUpdate.cut_over,
+        and_(TargetUpdate.state.in_(AT_WORK), step),
+        step.where(StepRecord.state == StepState.DONE),
+    )
+    query = (
+        select(TargetUpdate.rollout_id, Installation.name, Module.name, Host.name)
+        .join(Target, Target.id == TargetUpdate.target_id)
+        .join(Installation, Installation.id == Target.installation_id)
+        .join(Module, Module.id == Target.module_id)
+        .join(Host, Host.id == Target.host_id)
+        .where(TargetUpdate.active, touched)
+        .order_by(TargetUpdate.id)
+    )
+    return session.execute(query).all()
 
 
 def lease_end(lease_for: timedelta | ColumnElement[timedelta]) -> ColumnElement[datetime]:
