@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,7 @@ def in_template(path: Path, environment: Environment) -> Iterator[tuple[int, tup
                 yield call.lineno, tuple(texts[: 2 if plural else 1])
 
 
+@functools.cache
 def used() -> Messages:
     environment = Environment(extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols"], autoescape=True)
     messages: Messages = {}

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from releaser.domain.target import Health, Phase
+from tests import sampled
 from tests.fakes.controller import GateError
 from tests.targets.compose_world import ComposeWorld
 
@@ -41,6 +42,7 @@ def test_update_and_roll_back_on_a_real_engine_each_is_whole(world: ComposeWorld
     assert world.left_over(world.spec_of(sick)) == []
 
 
+@pytest.mark.skipif(not sampled.IS_THOROUGH, reason="tried on the fake, and by a story; HYPOTHESIS_PROFILE=thorough")
 def test_started_by_its_owner_taken_over_and_given_back(world: ComposeWorld) -> None:
     spec = world.spec()
     world.up_by_hand(spec)

@@ -5,7 +5,6 @@ What only one of them promises stands in its own tests.
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import Protocol
 
@@ -15,6 +14,7 @@ from releaser.domain.spec import AnySpec
 from releaser.domain.target import Assignment, Desired, Health, Phase, Stop, planned_stop
 from releaser.errors import InvalidError, OutsideError
 from releaser.targets.target import Driver, EngineUnreachableError, FencedError
+from tests import sampled
 from tests.fakes.controller import Controller, GateError
 from tests.targets.compose_world import ComposeWorld
 from tests.targets.docker_world import World as DockerWorld
@@ -36,7 +36,7 @@ class World(Protocol):
     def update_of(self, installed: Desired, version: str) -> Assignment: ...
 
 
-THOROUGH = ("compose_real",) if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else ()
+THOROUGH = ("compose_real",) if sampled.IS_THOROUGH else ()
 
 
 @pytest.fixture(params=["docker", "files", "compose", "swarm", *THOROUGH])
@@ -149,7 +149,7 @@ def test_every_step_carried_out_twice_ends_the_same(world: World) -> None:
     assert serving(world, back) == ("1.1", Health.HEALTHY)
 
 
-@pytest.mark.parametrize("carried_out", range(0, 10, 3))
+@pytest.mark.parametrize("carried_out", range(0, 10, 3) if sampled.IS_THOROUGH else (3, 9))
 def test_controller_dies_after_any_step_another_rolls_back_or_ends_it(world: World, carried_out: int) -> None:
     installed = world.installed("1.0", world.spec())
     assignment = world.update_of(installed, "1.1")
