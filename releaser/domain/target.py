@@ -130,13 +130,14 @@ class Observation:
     """The truth about a target at `at`: the container that serves, and any others of an update in flight.
 
     What serves is the running container under the target's name, else any other running one of the target, else
-    the stopped one that holds the name.
+    the stopped one that holds the name. `warning` is what people should know of the host before they touch it.
     """
 
     at: datetime
     serving: Running | None
     others: tuple[Running, ...] = ()
     detail: str = ""
+    warning: str = ""
 
     def runs(self, desired: Desired) -> bool:
         """Whether what serves is exactly what is wanted: digest and configuration."""

@@ -50,6 +50,11 @@ class _Seen:
     fault: str = ""
     found: tuple[Difference, ...] = ()
 
+    @property
+    def warning(self) -> str:
+        """What people should know of the host beforehand."""
+        return self.observation.warning if self.observation is not None else ""
+
 
 def make_plan(
     ports: Ports,
@@ -187,7 +192,9 @@ def _planned(
         steps=steps,
         already_installed=look.installed,
         drift=_drift(one, look.found),
-        warning="; ".join(filter(None, (look.fault or _backwards(chosen, desired, selected.scheme), chosen.pin))),
+        warning="; ".join(
+            filter(None, (look.fault or _backwards(chosen, desired, selected.scheme), look.warning, chosen.pin))
+        ),
         seen=not look.fault,
         differences=look.found,
         contract=chosen.contract,

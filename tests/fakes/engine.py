@@ -437,7 +437,12 @@ class FakeEngine:
         image = self._image_of(reference)
         if image is None or not image.on_host:
             raise Refusal(404, f"No such image: {reference}")
-        return 200, {"Id": "sha256:" + image.digest[7:][::-1], "RepoDigests": [f"{image.repository}@{image.digest}"]}
+        check = {"Test": ["CMD", "true"], "Interval": 2 * 10**9, "StartPeriod": 10**9} if image.healthcheck else None
+        return 200, {
+            "Id": "sha256:" + image.digest[7:][::-1],
+            "RepoDigests": [f"{image.repository}@{image.digest}"],
+            "Config": {"Healthcheck": check},
+        }
 
     def _network(self, name: str, *_: object) -> tuple[int, Any]:
         if name not in self.networks:

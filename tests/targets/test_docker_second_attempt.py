@@ -76,7 +76,7 @@ class Scenario:
 
     def controller(self) -> Controller:
         self.world.close()
-        return self.world.controller(deadline_s=0.2, pause_s=0.002)
+        return self.world.controller(deadline_s=10.0, pause_s=0.002)
 
     def installed(self, shape: str) -> Desired:
         """Installed once, and then as it was."""

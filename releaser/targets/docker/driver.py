@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from releaser.clock import Clock
 from releaser.domain.adoption import Adoptable
 from releaser.domain.target import Assignment, Desired, Observation, Step, Verdict
-from releaser.targets.docker import adopting, gate, slot_gate, slots, steps
+from releaser.targets.docker import adopting, expiry, gate, slot_gate, slots, steps
+from releaser.targets.docker.address import parse
 from releaser.targets.docker.adopting import digest_of_image
 from releaser.targets.docker.client import NO_ACCESS, NOBODY, Engine
 from releaser.targets.docker.credentials import Credentials
@@ -67,10 +70,18 @@ class DockerDriver:
         alone = (info.get("Swarm") or {}).get("LocalNodeState", "inactive") == "inactive"
         if alone and info.get("LiveRestoreEnabled") is False:
             told += "; without live-restore, so containers stop when the daemon is killed"
-        return told
+        return "; ".join(filter(None, (told, self._ends_soon(address))))
+
+    def _ends_soon(self, address: str) -> str:
+        """Whether we shall be known there for much longer."""
+        files = parse(address).tls
+        return expiry.in_words(files.cert, now=self._clock.now()) if files is not None else ""
 
     def observe(self, assignment: Assignment) -> Observation:
         """The target's containers as the engine knows them; the HTTP probe belongs to `verify`."""
+        return replace(self._observed(assignment), warning=self._ends_soon(assignment.address))
+
+    def _observed(self, assignment: Assignment) -> Observation:
         with self._engines.lent(assignment.address) as engine:
             if slots.is_concerned(assignment.desired, assignment.previous):
                 return slot_gate.observe(engine, assignment, self._fronted(engine, assignment), clock=self._clock)
@@ -110,7 +121,9 @@ class DockerDriver:
     def apply(self, step: Step, assignment: Assignment) -> str:
         """Carry out one step; see `work` and `fronted`."""
         with self._engines.lent(assignment.address) as engine:
-            return self._apply(engine, step, assignment)
+            done = self._apply(engine, step, assignment)
+        told = self._ends_soon(assignment.address) if step.name == StepName.PULL.value else ""
+        return "; ".join(filter(None, (done, told)))
 
     def verify(self, assignment: Assignment, *, wanted: Desired | None) -> Verdict:
         """One look through the gate; see `gate` and `slot_gate`."""
