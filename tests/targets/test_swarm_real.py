@@ -22,8 +22,9 @@ import pytest
 
 from releaser.demo.engine import talk
 from releaser.demo.images import Behaviour, Healthcheck, Sample, publish
-from releaser.domain.spec import EndpointMode, HealthSpec, Order, SwarmPort, SwarmProxy, SwarmSpec
-from releaser.domain.target import Assignment, Desired, Health
+from releaser.domain.operation import Operation, OperationKind
+from releaser.domain.spec import EndpointMode, HealthSpec, Order, SwarmPort, SwarmProxy, SwarmSpec, of_kind
+from releaser.domain.target import Assignment, Desired, Health, Stop, planned_stop
 from releaser.errors import OutsideError
 from releaser.targets.probe import http_probe
 from releaser.targets.swarm.client import Manager
@@ -171,6 +172,35 @@ def test_four_tasks_updated_under_load_no_request_fails(swarm: RealSwarm, parall
     assert facts["failed"] == 0, facts["how"]
     assert len(facts["answers"]) == 2, "the old and the new version answered"
     assert swarm.world.driver().observe(assignment).runs(assignment.desired)
+    swarm.whole(assignment.desired)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        Operation(kind=OperationKind.ADD_INSTANCE, module="web", count=1),
+        Operation(kind=OperationKind.RESIZE, module="web", memory_mb=64, cpus=0.5),
+    ],
+    ids=["add-instance", "resize"],
+)
+def test_scaled_under_load_nothing_stops_and_the_proxy_is_left_alone(swarm: RealSwarm, operation: Operation) -> None:
+    before = swarm.at_least("1.2")
+    proxy = swarm.manager.service("shop-proxy")
+    spec = of_kind(operation.changed(before.spec), SwarmSpec)
+    changed = {name: getattr(spec, name) for name in ("replicas", "memory_mb", "cpus")}
+    assignment = swarm.update(before.version, **{**changed, "parallel": 0})
+    assert planned_stop(swarm.world.controller().plan(assignment))[0] is Stop.NONE
+    with Load(PORT, rate=60, connections=4, host=swarm.hosts[1].ip) as load:
+        took = swarm.carry_out(assignment)
+        time.sleep(0.5)
+    facts = load.facts[""]
+    told(f"{operation}: {took:.1f} s, {facts['failed']} of {facts['asked']} failed")
+    assert facts["failed"] == 0, facts["how"]
+    assert swarm.world.driver().observe(assignment).runs(assignment.desired)
+    now = swarm.manager.service("shop-proxy")
+    assert proxy is not None
+    assert now is not None
+    assert now["Version"] == proxy["Version"]
     swarm.whole(assignment.desired)
 
 
