@@ -19,9 +19,9 @@ from releaser.domain.notice import (
     measured_stop,
     outcome_of,
 )
-from releaser.domain.rollout import UPDATE_MOVES, WAVE_MOVES, RolloutState, UpdateState, WaveState
+from releaser.domain.rollout import ROLLOUT_MOVES, UPDATE_MOVES, WAVE_MOVES, RolloutState, UpdateState, WaveState
 from releaser.flows.begin_work import begin_work
-from releaser.store import moves, notices, outbox
+from releaser.store import moves, notices, outbox, rollouts
 from releaser.store.notices import Notice
 from releaser.store.rollouts import Rollout
 
@@ -29,7 +29,7 @@ from releaser.store.rollouts import Rollout
 def finish_work(session: Session, *, rollout: Rollout, now: datetime) -> None:
     """End the notices of a rollout that has ended, with what came of it at each installation. Repeatable.
 
-    Of one that never began every target and wave is skipped.
+    Of one that never began every target and wave is skipped. One that succeeded ends what was only planned behind it.
     """
     if rollout.started_at is None:
         _skip_all(session, rollout, now=now)
@@ -39,6 +39,26 @@ def finish_work(session: Session, *, rollout: Rollout, now: datetime) -> None:
             _finish(session, notice, rollout, now=now)
         elif notice.state in {NoticeState.DRAFT, NoticeState.ANNOUNCED}:
             withdraw(session, notice, reason=_why(rollout), by="releaser", now=now)
+    if rollout.state is RolloutState.SUCCEEDED and _brings_version(rollout):
+        _drop_overtaken(session, rollout, now=now)
+
+
+def _drop_overtaken(session: Session, rollout: Rollout, *, now: datetime) -> None:
+    """End what is only planned, for the same installations, of versions that are not newer: nobody was told of it, and it would go back."""
+    for plan in rollouts.in_states(session, RolloutState.PLANNED):
+        same = (plan.product_id, plan.selector) == (rollout.product_id, rollout.selector) and _brings_version(plan)
+        told = any(notice.state is not NoticeState.DRAFT for notice in notices.of_rollout(session, plan.id))
+        if same and not told and plan.release.sort_key <= rollout.release.sort_key:
+            reason = f"rollout {rollout.id} brought {rollout.release.version} there"
+            to = RolloutState.ABORTED
+            moves.move(session, plan, to, moves=ROLLOUT_MOVES, now=now, by="releaser", reason=reason, finished_at=now)
+            plan.reason = reason
+            finish_work(session, rollout=plan, now=now)
+
+
+def _brings_version(rollout: Rollout) -> bool:
+    options = rollout.plan.get("options") or {}
+    return not rollout.rehearsal and not options.get("operation")
 
 
 def _skip_all(session: Session, rollout: Rollout, *, now: datetime) -> None:

@@ -216,3 +216,21 @@ def test_retry_of_what_was_meant_for_a_time_that_has_passed_drafts_a_notice_for_
     drafted = show_notice(vendor.ports, notice_id=vendor.show(rollout)["notices"][-1])
     assert (refusal.value.rule, drafted["state"]) == ("notice-required", "draft")
     assert drafted["starts_at"] >= vendor.clock.now(), "nobody can be told of work that was yesterday"
+
+
+def test_plan_that_nobody_was_told_of_ends_when_a_newer_version_came_there(vendor: Vendor) -> None:
+    forgotten = vendor.plan("1.1", to=OWN)
+    elsewhere, newer = vendor.plan("1.1"), vendor.plan("1.3", to=OWN)
+    assert vendor.deploy("1.1.1", to=OWN)["state"] == "succeeded"
+    facts = vendor.show(forgotten["rollout"])
+    assert facts["state"] == "aborted"
+    assert "brought 1.1.1 there" in facts["reason"]
+    assert show_notice(vendor.ports, notice_id=forgotten["notices"][0])["state"] == "cancelled"
+    assert [vendor.show(one["rollout"])["state"] for one in (elsewhere, newer)] == ["planned", "planned"]
+
+
+def test_plan_that_customers_were_told_of_is_left_to_people(vendor: Vendor) -> None:
+    told = vendor.plan("1.1", to=OWN)["rollout"]
+    vendor.announce_drafts(told)
+    assert vendor.deploy("1.1.1", to=OWN)["state"] == "succeeded"
+    assert vendor.show(told)["state"] == "planned"
