@@ -71,7 +71,7 @@ class Service:
         ends = time.monotonic() + DEADLINE_S
         while True:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=1):
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=10):
                     return
             except OSError:
                 assert self.process.poll() is None, (self.home / "service.log").read_text()
