@@ -25,11 +25,13 @@ from tests.fakes.shared_app import AppOver
 from tests.fakes.vendor import Vendor, vendor_on
 
 TAGS = {"rollouts"}
-ALSO = ("/unblock", "/one-way")
-PLACES = {"product": "shop", "version": "1.0", "rollout_id": "1", "freeze_id": "1"}
+ALSO = ("/unblock", "/one-way", "/instances", "/resources")
+PLACES = {"name": "globex-own", "product": "shop", "version": "1.0", "rollout_id": "1", "freeze_id": "1"}
 BODIES: dict[str, dict[str, Any]] = {
     "What": {"product": "shop", "version": "1.0", "to": "all"},
     "NewFreeze": {"scope": "customer", "name": "acme", "ends_at": "2099-01-01T00:00:00Z", "reason": "holidays"},
+    "Instances": {"module": "app", "count": 1},
+    "Resources": {"module": "app", "memory_mb": 512},
     "Override": {"freeze": 1, "reason": "a fix"},
     "Said": {"answer": "yes", "who": "I. Ivanova", "customer": "acme"},
 }

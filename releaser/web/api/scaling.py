@@ -13,19 +13,24 @@ from releaser.domain.plan import RolloutOptions
 from releaser.flows.ports import Ports
 from releaser.flows.scale_installation import scale_installation
 from releaser.web.answers import FactsResponse
-from releaser.web.asked import Actor, Asked, Text
+from releaser.web.api.plan_shapes import Plan
+from releaser.web.api.rollout_shapes import StartedRollout, answers
+from releaser.web.asked import Actor, Asked, Text, Whole
 from releaser.web.problems import IdempotencyKeyMissingError
 
 router = APIRouter(tags=["installations"])
 
-Key = Annotated[str, Header(alias="Idempotency-Key", max_length=255, description="Names this trigger.")]
+Key = Annotated[
+    str,
+    Header(alias="Idempotency-Key", max_length=255, description="Names this trigger; needed unless it is a dry run."),
+]
 Dry = Annotated[bool, Query(description="Only the plan: nothing is changed, and no key is needed.")]
 
 
 class _Work(BaseModel):
     module: Text
     needs_approval: bool = Field(default=False, description="Wait for somebody else than the author to approve it.")
-    ticket: Annotated[str, Field(max_length=120)] = Field("", description="The request this is done for.")
+    ticket: Annotated[str, Field(max_length=120), Whole] = Field("", description="The request this is done for.")
     starts_at: AwareDatetime | None = Field(None, description="Planned start, for the notice; with an offset.")
 
     def options(self) -> RolloutOptions:
@@ -51,8 +56,11 @@ class Resources(_Work):
 
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The plan (`dry_run`), found again by its key, or nothing was to do."},
-    202: {"description": "Started; `Location` is where to follow it."},
+    200: {
+        "model": StartedRollout | Plan,
+        "description": "The plan (`dry_run`); or the rollout: found again by its key, or nothing was to do.",
+    },
+    **answers(StartedRollout, "Started; `Location` is where to follow it.", status=202),
     400: {"description": "No `Idempotency-Key`."},
 }
 
