@@ -164,7 +164,8 @@ _TOLD_OF_KEPT = frozenset({"update-freeze", "consent", "consent-refused"})
 
 def _numbered(advice: str, plan: Any) -> str:  # noqa: ANN401 -- facts
     """With the rollout's number in the commands, once it has one."""
-    return advice.replace("NUMBER", str(plan["rollout"])) if "rollout" in plan else advice
+    told = advice.replace(", once the rollout has a number", "")
+    return told.replace("NUMBER", str(plan["rollout"])) if "rollout" in plan else advice
 
 
 def _told_of(notice: Any) -> str:  # noqa: ANN401 -- facts

@@ -22,12 +22,19 @@ def next_deed(
     again: str,
     blocked: bool = False,
     yanked: bool = False,
+    asked: Collection[str] = (),
 ) -> str:
-    """The sentence, empty where nothing is left to do. `targets` are name, state and remark of each; `again` deploys once more."""
+    """The sentence, empty where nothing is left to do.
+
+    `targets` are name, state and remark of each; `again` deploys once more; `asked` are customers who have not said yet whether they
+    agree.
+    """
     left = [name for name, one, told in targets if one is UpdateState.INCONSISTENT and LEFT_AS_IT_IS in told]
     unclear = [name for name, one, told in targets if one is UpdateState.INCONSISTENT and LEFT_AS_IT_IS not in told]
     if state in {RolloutState.RUNNING, RolloutState.ROLLING_BACK, RolloutState.STOPPING}:
         held = [name for name, one, told in targets if one in AT_WORK and told.startswith(_TRIED_AGAIN)]
+        if asked and not held and state is RolloutState.RUNNING:
+            return f"Record what {_named(asked)} said: releaser rollout consent {rollout} --customer NAME --who NAME."
         give_up = f", or give up: releaser rollout abort {rollout}" if state is RolloutState.RUNNING else ""
         return f"{_named(held)} goes on by itself once what its remark names is mended{give_up}." if held else ""
     if state is RolloutState.PAUSED and yanked:

@@ -174,7 +174,7 @@ def holds_up(away: Sequence[tuple[datetime, datetime]], *, now: datetime) -> boo
 def _succeeded(view: RolloutView) -> str:
     """What was left as it is, because a customer said no, is part of how it ended."""
     skipped = sum(view.states_of(number).get(_U.SKIPPED, 0) for number in view.waves)
-    return f"every wave succeeded, {skipped} targets were skipped" if skipped else "every wave succeeded"
+    return f"every wave succeeded, {skipped} skipped" if skipped else "every wave succeeded"
 
 
 def _wave_done(view: RolloutView, number: int) -> Moves:

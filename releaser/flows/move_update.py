@@ -46,7 +46,8 @@ def move_update(
     if to is _U.ROLLING_BACK:
         values["ends_as"] = ends_as or _U.FAILED
         values["steps"] = [*update.steps, *_steps_back(update, driver)]
-    moves.move(session, update, to, moves=UPDATE_MOVES, now=now, by=by, reason=reason, **values)
+    why = reason or (wait.told if wait is not None else "")
+    moves.move(session, update, to, moves=UPDATE_MOVES, now=now, by=by, reason=why, **values)
     if to in UPDATE_ENDED:
         rollout_work.load_target(session, update)
     if to is _U.SUCCEEDED or (

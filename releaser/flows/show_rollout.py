@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from releaser.domain.consent import Agreement
 from releaser.domain.next_deed import next_deed
 from releaser.domain.release import ReleaseState
 from releaser.domain.rollout import RolloutState, UpdateState
@@ -43,4 +44,5 @@ def _next(facts: Facts, *, yanked: bool) -> str:
         again=f"releaser deploy {facts['product']} {facts['version']} --to {facts['selector']}",
         blocked=facts["blocked"] is not None,
         yanked=yanked,
+        asked=[c["customer"] for c in facts["consents"] if c["stands"] == Agreement.MISSING and c["is_waited_for"]],
     )

@@ -124,7 +124,7 @@ def test_target_that_runs_the_version_already_needs_no_consent() -> None:
 def test_rollout_that_left_somebody_alone_says_so_at_its_end() -> None:
     counts = {1: {UpdateState.SUCCEEDED: 3, UpdateState.SKIPPED: 2}}
     view = RolloutView(state=RolloutState.RUNNING, waves={1: WaveState.SUCCEEDED}, members=[], counts=counts)
-    assert next_moves(view).reason == "every wave succeeded, 2 targets were skipped"
+    assert next_moves(view).reason == "every wave succeeded, 2 skipped"
 
 
 @pytest.mark.parametrize(("put_away", "goes_on"), [({1: 1}, True), ({}, False), ({2: 1}, False)])

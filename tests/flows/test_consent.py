@@ -83,6 +83,9 @@ def test_prepared_target_waits_for_the_yes_and_others_do_not(vendor: Vendor) -> 
     assert (one["waits_for"], one["reason"]) == ("consent", f"{HEAD} (acme) has not agreed yet")
     assert one["deadline_at"] - one["waiting_since_at"] == HOUR
     assert one["ended_by"] == "somebody records what the customer said: releaser rollout consent"
+    assert vendor.show(rollout)["next"] == (
+        f"Record what acme said: releaser rollout consent {rollout} --customer NAME --who NAME."
+    )
     say(vendor, rollout, note="mail of 3 March")
     vendor.work()
     assert vendor.show(rollout)["state"] == "succeeded"
@@ -113,7 +116,7 @@ def test_no_leaves_the_target_as_it_is_and_says_why_everywhere(vendor: Vendor) -
     facts = vendor.show(rollout)
     assert vendor.states(rollout) == {"acme-cloud": "skipped", "acme-own": "skipped", "globex-own": "succeeded"}
     assert of(vendor, rollout, "acme-own")["reason"] == "I. Ivanova did not agree: the year is being closed"
-    assert (facts["state"], facts["reason"]) == ("succeeded", "every wave succeeded, 2 targets were skipped")
+    assert (facts["state"], facts["reason"]) == ("succeeded", "every wave succeeded, 2 skipped")
     assert vendor.running() == {"acme-cloud": "1.0", "acme-own": "1.0", "globex-own": "1.1"}
 
 

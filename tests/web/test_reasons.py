@@ -43,7 +43,7 @@ REASONS = {
     "Ann did not agree (a, b): year end": "Ann: согласия нет (a, b): year end",
     "Ann agreed (a, b)": "Ann: согласие есть (a, b)",
     "Ann agreed (a and 7 more): by mail": "Ann: согласие есть (a and 7 more): by mail",
-    "every wave succeeded, 2 targets were skipped": "все волны прошли успешно; пропущено целей: 2",
+    "every wave succeeded, 2 skipped": "все волны прошли успешно; пропущено целей: 2",
     "1.1 was yanked: it eats data": "1.1 отозвана: it eats data",
     "could not begin yet: rollout 4 has not ended": "пока не может начаться: развёртывание 4 ещё не закончено",
     "1 of 2 tasks of web run what is wanted; one is pending": "web: нужное выполняют задачи: 1 из 2; one is pending",

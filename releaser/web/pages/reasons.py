@@ -133,7 +133,7 @@ _FORMS = tuple(
             mark("{who} agreed ({names}): {note}"),
         ),
         (
-            r"every wave succeeded, (?P<n>\d+) targets were skipped",
+            r"every wave succeeded, (?P<n>\d+) skipped",
             mark("every wave succeeded; targets that were skipped: {n}"),
         ),
         (r"announced for (?P<when>\S+ \S+)", mark("announced for {when}")),
