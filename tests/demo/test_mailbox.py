@@ -17,7 +17,7 @@ def letter(*, to: str, subject: str = "Work on Tuesday", text: str = "We stop at
 
 
 def send(mailbox: Mailbox, message: EmailMessage) -> None:
-    with smtplib.SMTP(mailbox.host, mailbox.port, timeout=5) as server:
+    with smtplib.SMTP(mailbox.host, mailbox.port, timeout=20) as server:
         server.send_message(message)
 
 
@@ -45,7 +45,7 @@ def test_letter_to_two_is_kept_for_each_and_numbers_go_on_after_a_restart(tmp_pa
 
 
 def test_recipient_that_is_a_path_stays_in_the_folder(tmp_path: Path) -> None:
-    with Mailbox(tmp_path / "mail") as mailbox, smtplib.SMTP(mailbox.host, mailbox.port, timeout=5) as server:
+    with Mailbox(tmp_path / "mail") as mailbox, smtplib.SMTP(mailbox.host, mailbox.port, timeout=20) as server:
         server.sendmail("shop@example.org", ["../../up@example.org"], b"Subject: x\r\n\r\nx\r\n")
         (mail,) = mailbox.wait_for(1)
     assert mail.path.parent == tmp_path / "mail"

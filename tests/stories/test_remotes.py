@@ -27,6 +27,8 @@ from tests.fakes.release_world import ReleaseWorld
 from tests.fakes.remotes import KINDS, DaemonRemote, SshRemote
 
 SHORT_S = 1.5
+ENOUGH_S = 4.0
+"""For everything but what hangs, on a busy machine too."""
 
 
 class RemoteWorld(ReleaseWorld):
@@ -77,8 +79,8 @@ def test_remote_that_refuses_dies_or_hangs_stops_the_cut_and_the_same_command_co
     # It takes the push and never answers: nobody opens the other end of the pipe.
     os.mkfifo(tmp_path / "never")
     served.hook(f"read answer < {tmp_path / 'never'}; exit 0")
-    world.reach(answers_in_s=SHORT_S)
-    with pytest.raises(RemoteUnreachableError, match=r"did not finish `git push` within 1\.5 s") as hung:
+    world.reach(answers_in_s=ENOUGH_S)
+    with pytest.raises(RemoteUnreachableError, match=r"did not finish `git push` within 4(\.0)? s") as hung:
         world.cut()
     assert not hung.value.permanent
     assert world.step() == CutStep.TAGGED

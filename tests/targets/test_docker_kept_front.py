@@ -114,7 +114,7 @@ def test_front_starts_again_after_instances_were_added_all_of_them_get_requests(
 def requests_by_server(world: World) -> dict[str, int]:
     """How often each was asked, as the front counts."""
     networks = world.raw("kept-front")["NetworkSettings"]["Networks"]
-    with socket.create_connection((networks[NETWORK]["IPAddress"], 9999), timeout=2) as opened:
+    with socket.create_connection((networks[NETWORK]["IPAddress"], 9999), timeout=20) as opened:
         opened.sendall(b"show stat\n")
         told = b"".join(iter(lambda: opened.recv(65536), b"")).decode().removeprefix("# ")
     rows = [row for row in csv.DictReader(told.splitlines()) if row["pxname"] == "app" and row["svname"] != "BACKEND"]

@@ -64,7 +64,7 @@ def test_pull_hangs_other_calls_still_work_and_the_pull_ends_in_time(
     thread = threading.Thread(target=pulling)
     thread.start()
     assert driver.observe(assignment).serving is None
-    thread.join(timeout=5)
+    thread.join(timeout=20)
     assert [type(error) for error in raised] == [EngineTimeoutError]
 
 

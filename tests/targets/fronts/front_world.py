@@ -21,7 +21,7 @@ from releaser.targets.fronts.caddy import Caddy
 from releaser.targets.fronts.haproxy import HAProxy
 from tests.needs import program
 
-STARTED_IN_S = 10.0
+STARTED_IN_S = 30.0
 
 HAPROXY = """
 global

@@ -85,7 +85,7 @@ def test_drained_server_ends_what_it_began_and_gets_nothing_new(world: World, ba
     told: list[tuple[int, str]] = []
     asking = threading.Thread(target=lambda: told.append(world.get()))
     asking.start()
-    assert backends["web-1"].asked.wait(5)
+    assert backends["web-1"].asked.wait(20)
     put(world, backends, "web-2")
     world.front.drain("web-1")
     if world.counts:
