@@ -23,7 +23,7 @@ class NoDriftError(ConflictError):
 
 
 class DriftBusyError(ConflictError):
-    """A rollout is at work on the target."""
+    """A rollout is at work on the target, or was while it was looked at."""
 
 
 def accept_drift(ports: Ports, *, installation: str, reason: str, by: str) -> Facts:
@@ -49,8 +49,8 @@ def accept_drift(ports: Ports, *, installation: str, reason: str, by: str) -> Fa
     with ports.database.transaction() as session:
         now = ports.clock.now()
         for target_id, one in changed.items():
-            target = session.get_one(Target, target_id)
-            if rollouts.holder(session, target_id) is not None:
+            target = session.get(Target, target_id)
+            if target is None or not one.is_of(target) or rollouts.holder(session, target_id) is not None:
                 raise _busy(installation)
             drifts.note(session, target, one.found, now=now)
             drifts.end(session, target, drifts.ACCEPTED, now=now, by=by, reason=reason)
@@ -68,7 +68,8 @@ def _seen(ports: Ports, target_id: int) -> Seen:
 
 def _busy(name: str) -> DriftBusyError:
     return DriftBusyError(
-        f"A rollout is at work on a target of {name}.", advice="Wait for its end: it looks at what runs by itself."
+        f"A rollout is at work on a target of {name}, or was a moment ago.",
+        advice="Wait for its end: it looks at what runs by itself. What differs then can be accepted.",
     )
 
 

@@ -47,9 +47,7 @@ def _write(ports: Ports, target_id: int, seen: Seen) -> None:
     with ports.database.transaction() as session:
         target = session.get(Target, target_id)
         # A rollout may have begun, or ended, while the engine was asked: then the look tells of another time.
-        if target is None or rollouts.holder(session, target_id) is not None:
-            return
-        if target.installed_at is not None and target.installed_at > seen.observation.at:
+        if target is None or not seen.is_of(target) or rollouts.holder(session, target_id) is not None:
             return
         if target.configuration is None and not seen.found and seen.observation.serving is not None:
             drifts.remember(target, dict(seen.observation.serving.configuration))

@@ -14,10 +14,19 @@ from releaser.store.plain import load_spec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What was seen, and how it differs from what was recorded just before the look."""
+    """What was seen, and how it differs from what was recorded just before the look.
+
+    `generation` and `digest` are the target's as of then.
+    """
 
     observation: Observation
     found: tuple[Difference, ...]
+    generation: int
+    digest: str
+
+    def is_of(self, target: Target) -> bool:
+        """Whether nobody has worked there since: a rollout that began and ended meanwhile left something else than was seen."""
+        return (target.generation, target.digest) == (self.generation, self.digest)
 
 
 def observe_target(ports: Ports, *, target_id: int) -> Seen | None:
@@ -29,10 +38,12 @@ def observe_target(ports: Ports, *, target_id: int) -> Seen | None:
         target = session.get(Target, target_id)
         if target is None or rollouts.holder(session, target_id) is not None:
             return None
+        generation, digest = target.generation, target.digest
         recorded, driver = drifts.recorded(target), ports.drivers[target.driver]
         assignment = _assignment(target)
     observation = driver.observe(assignment)
-    return Seen(observation=observation, found=differences(recorded, observation))
+    found = differences(recorded, observation)
+    return Seen(observation=observation, found=found, generation=generation, digest=digest)
 
 
 def _assignment(target: Target) -> Assignment:

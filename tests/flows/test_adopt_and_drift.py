@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from releaser.domain.declaration import DeclaredInstallation
+from releaser.domain.target import Assignment, Observation
 from releaser.errors import ConflictError, InvalidError, OutsideError, RefusedError, ReleaserError
-from releaser.flows.accept_drift import NoDriftError, accept_drift
+from releaser.flows.accept_drift import DriftBusyError, NoDriftError, accept_drift
 from releaser.flows.add_ticket import add_ticket
 from releaser.flows.adopt_installation import ModuleUnclearError, NothingToAdoptError, ToAdopt, adopt_installation
 from releaser.flows.export_declaration import export_declaration
@@ -110,7 +111,7 @@ HAND: Mapping[str, Any] = {
     "Healthcheck": {"Test": ["CMD", "/check"], "Interval": 1_000_000_000},
     "HostConfig": {
         "PortBindings": {"8080/tcp": [{"HostIp": "", "HostPort": "18100"}]},
-        "RestartPolicy": {"Name": "always"},
+        "RestartPolicy": {"Name": "always", "MaximumRetryCount": 0},
         "CapAdd": ["NET_ADMIN"],
         "Memory": 64 * 2**20,
     },
@@ -368,6 +369,40 @@ def test_accepted_drift_of_any_kind_stays_accepted(vendor: Vendor, what: str) ->
     accept_drift(vendor.ports, installation="acme-own", reason="meant", by="olga")
     look(vendor)
     assert drift(vendor, "acme-own") == []
+
+
+@dataclass(slots=True)
+class Slow:
+    """A driver whose next look takes so long that something else `happens` meanwhile."""
+
+    inner: Any
+    happens: Callable[[], object] | None
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- the driver's
+        return getattr(self.inner, name)
+
+    def observe(self, assignment: Assignment) -> Observation:
+        seen: Observation = self.inner.observe(assignment)
+        happens, self.happens = self.happens, None
+        if happens is not None:
+            happens()
+        return seen
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.2"], ids=["that succeeded", "that was rolled back"])
+def test_look_that_a_whole_rollout_has_overtaken_is_not_accepted(vendor: Vendor, version: str) -> None:
+    def rolled_out() -> None:
+        state = "succeeded" if version == "1.1" else "rolled_back"
+        assert vendor.deploy(version, to="installation=acme-own")["state"] == state
+
+    look(vendor)
+    change(vendor, "acme-own", Memory=64 << 20)
+    (inner,) = vendor.ports.drivers.values()
+    slow = vendor.with_driver(Slow(inner, rolled_out))
+    with pytest.raises(DriftBusyError):
+        accept_drift(slow.ports, installation="acme-own", reason="meant", by="olga")
+    runs = "1.1" if version == "1.1" else "1.0"
+    assert (vendor.recorded()["acme-own"], vendor.running()["acme-own"]) == (runs, runs)
 
 
 def test_accepting_needs_a_reason(vendor: Vendor) -> None:
