@@ -203,6 +203,7 @@ def attempted(scenario: Scenario, before: str, shape: str, at: Mapping[str, Any]
     scenario.heal()
 
 
+@pytest.mark.timeout(1500)
 def test_attempt_breaks_off_anywhere_another_one_of_any_shape_ends_whole(scenario: Scenario) -> None:
     seed = int(os.environ.get("KILL_SEED", "0")) or secrets.randbelow(10**9)
     dice = random.Random(seed)  # noqa: S311 -- no secret

@@ -94,14 +94,15 @@ def ensure(swarm: Swarm, assignment: Assignment, wanted: Desired, *, credentials
     if spec.proxy is None:
         return remove(swarm, assignment, spec)
     text = configuration(spec)
+    config = f"{spec.name[:_MOST_NAME]}-proxy-{_hash(text)}"
     there = _found(swarm, assignment, spec)
     if there is not None:
         said = there.labels.get(MADE_FROM)
         if said == proxy_text(spec) or (change is not Change.ANY and not is_other_proxy(said, spec)):
+            _tidy(swarm, assignment, keep=config)
             return f"{there.name} is there as declared"
         if change is Change.NONE:
             return f"{there.name} is there, not as declared; it serves, so it is left alone"
-    config = f"{spec.name[:_MOST_NAME]}-proxy-{_hash(text)}"
     ours = {Label.TARGET.value: f"{assignment.target}#proxy", MADE_FROM: proxy_text(spec)}
     swarm.ask(lambda manager: manager.create_config(config, text, ours))
     kept = swarm.ask(lambda manager: manager.configs(label=f"{Label.TARGET.value}={assignment.target}#proxy"))
@@ -125,8 +126,10 @@ def ensure(swarm: Swarm, assignment: Assignment, wanted: Desired, *, credentials
     return f"{'changed' if there is not None else 'created'} {name_of(spec)}"
 
 
-def remove(swarm: Swarm, assignment: Assignment, spec: SwarmSpec) -> str:
-    """Remove it with its configurations; not there is as good."""
+def remove(swarm: Swarm, assignment: Assignment, spec: SwarmSpec, *, only_ours: bool = False) -> str:
+    """Remove it with its configurations; not there is as good, and so with `only_ours` is one of somebody else."""
+    if only_ours and seen(swarm, assignment, spec) is None:
+        return "there is no proxy"
     there = _found(swarm, assignment, spec)
     if there is not None:
         swarm.ask(lambda manager: manager.remove_service(there.id))

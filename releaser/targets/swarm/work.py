@@ -61,7 +61,7 @@ class Work:
             StepName.FORGET: self._forget,
             StepName.RESTORE: self._restore,
             StepName.PROXY_BACK: self._proxy_back,
-            StepName.LET_GO: self._forget,
+            StepName.LET_GO: self._let_go,
         }
         for _ in range(_TRIES - 1):
             try:
@@ -210,6 +210,14 @@ class Work:
             return "nothing is kept of what was before"
         self._post(service, with_labels(service.spec, BEFORE=None))
         return f"{service.name} no longer keeps what was before"
+
+    def _let_go(self, scene: Scene) -> str:
+        told = self._forget(scene)
+        if self._spec.proxy is not None or (self._spec_before is not None and self._spec_before.proxy is not None):
+            return told
+        # One that nobody declares was left over by an attempt with another specification.
+        removed = proxy.remove(self._swarm, self._assignment, self._spec, only_ours=True)
+        return f"{told}; {removed}" if removed.startswith("removed") else told
 
     # Back
 
