@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
 
 from releaser.domain.plan import Plan
 from releaser.domain.rollout import ROLLOUT_MOVES, RolloutState
 from releaser.errors import MoveConflictError, ReleaserError
 from releaser.flows.finish_work import finish_work
-from releaser.flows.give_way import give_way
+from releaser.flows.give_way import busy, give_way
 from releaser.flows.keep_plan import draft_again, keep_again
 from releaser.flows.make_plan import make_plan
-from releaser.flows.notice_gate import require_notices
+from releaser.flows.notice_gate import NoticeRequiredError, require_notices
 from releaser.flows.ports import Ports
 from releaser.flows.recheck_plan import plan_afresh, recheck_plan
 from releaser.flows.start_rollout import BEGIN_WITHIN, end_unchanged, release_rollout
 from releaser.store import moves, rollouts
 from releaser.store.plain import load
+from releaser.store.rollouts import Rollout
 
 TRY_AGAIN_FOR = timedelta(seconds=10)
 _ENDING = frozenset({RolloutState.STOPPING, RolloutState.ROLLING_BACK})
@@ -79,27 +82,44 @@ def _taken_over(ports: Ports, rollout_id: int, plan: Plan) -> Sequence[int]:
 
 
 def _begin(ports: Ports, rollout_id: int, plan: Plan) -> bool:
+    """Raises `NoticeRequiredError` after what it asks for, the draft to announce, was kept; it may be announced for a while from then on."""
     now = ports.clock.now()
+    untold: NoticeRequiredError | None = None
     with ports.database.transaction() as session:
         rollout = rollouts.get(session, rollout_id)
         if rollout.state is not RolloutState.SCHEDULED:
             return False  # another worker began it, or a person called it off
+        for holder in rollouts.holders(session, rollout_id):
+            raise busy(holder)
         recheck_plan(session, plan)
-        if rollout.plan_hash != plan.hash:
+        changed = rollout.plan_hash != plan.hash
+        if changed:
             keep_again(session, rollout, plan)
             draft_again(session, rollout, plan, now=now)
-        if not plan.changes:
-            end_unchanged(ports, session, rollout)
-            finish_work(session, rollout=rollout, now=now)
-        elif rollout.needs_approval and not rollout.approved_by:
-            to, reason = RolloutState.AWAITING_APPROVAL, "what is there changed since the plan was approved"
-            moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=now, by="releaser", reason=reason)
-            rollout.reason = reason
-        else:
-            rollout.reason = ""
-            release_rollout(session, rollout, options=plan.options, ports=ports, by="releaser", scheduled=True)
+        try:
+            _release(ports, session, rollout, plan, now=now)
+        except NoticeRequiredError as error:
+            untold = error
+            if changed:
+                rollout.begin_by_at = now + BEGIN_WITHIN
+    if untold is not None:
+        raise untold
     ports.wake()
     return True
+
+
+def _release(ports: Ports, session: Session, rollout: Rollout, plan: Plan, *, now: datetime) -> None:
+    """Let it run by the plan that it has now, unless nothing is to do or that needs an approval."""
+    if not plan.changes:
+        end_unchanged(ports, session, rollout)
+        finish_work(session, rollout=rollout, now=now)
+    elif rollout.needs_approval and not rollout.approved_by:
+        to, reason = RolloutState.AWAITING_APPROVAL, "what is there changed since the plan was approved"
+        moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=now, by="releaser", reason=reason)
+        rollout.reason = reason
+    else:
+        rollout.reason = ""
+        release_rollout(session, rollout, options=plan.options, ports=ports, by="releaser", scheduled=True)
 
 
 def _not_yet(ports: Ports, rollout_id: int, why: str) -> bool:

@@ -87,7 +87,7 @@ def require_notices(session: Session, *, rollout: Rollout, now: datetime) -> Non
         if update.state not in _LEFT_ALONE and stops(update) and not _covered(session, rollout, update, now=now)
     ]
     if missing:
-        raise _refused(session, rollout, missing)
+        raise _refused(session, rollout, missing, now=now)
 
 
 def stops(update: TargetUpdate) -> bool:
@@ -108,7 +108,7 @@ def _covered(session: Session, rollout: Rollout, update: TargetUpdate, *, now: d
     return notice is not None and now < notice.ends_at
 
 
-def _refused(session: Session, rollout: Rollout, missing: list[TargetUpdate]) -> NoticeRequiredError:
+def _refused(session: Session, rollout: Rollout, missing: list[TargetUpdate], *, now: datetime) -> NoticeRequiredError:
     names = sorted({update.target.installation.name for update in missing})
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     waiting = [
@@ -116,11 +116,15 @@ def _refused(session: Session, rollout: Rollout, missing: list[TargetUpdate]) ->
     ]
     notice_id = waiting[-1].id if waiting else None
     again = f"releaser plan {rollout.product.name} {rollout.release.version} --to '{rollout.selector}'"
-    command = f"releaser notice announce {notice_id}" if waiting else again
+    over = bool(waiting) and waiting[-1].state is NoticeState.ANNOUNCED and waiting[-1].ends_at <= now
+    command = f"releaser notice announce {notice_id}{' --at TIME' if over else ''}" if waiting else again
     return NoticeRequiredError(
-        f"Rollout {rollout.id} stops {shown}, and no announced notice covers that.",
+        f"Rollout {rollout.id} stops {shown}, and "
+        + ("the announced time is over." if over else "no announced notice covers that."),
         rule="notice-required",
-        advice=f"Announce notice {notice_id}: {command}." if waiting else f"Plan it again to draft one: {command}.",
+        advice=f"{'Move' if over else 'Announce'} notice {notice_id}: {command}."
+        if waiting
+        else f"Plan it again to draft one: {command}.",
         notice=notice_id,
         command=command,
         rollout=rollout.id,

@@ -1,0 +1,60 @@
+"""What rollouts owe to those who are told of them: drafts that can be announced, and a beginning that is everybody's own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from releaser.domain.spec import ContainerSpec, Order
+from releaser.flows.show_notice import show_notice
+from releaser.store import installations
+from releaser.store.plain import dump, load_spec
+from tests.fakes.vendor import Vendor
+from tests.flows.test_rollout_rules import begun, engine, stopping, vendor  # noqa: F401 -- fixtures
+
+HOUR = timedelta(hours=1)
+
+
+def order(vendor: Vendor, which: Order) -> None:  # noqa: F811 -- the fixture's value
+    with vendor.ports.database.transaction() as session:
+        for one in installations.everything(session):
+            spec = load_spec(one.targets[0].spec)
+            assert isinstance(spec, ContainerSpec)
+            one.targets[0].spec = dump(replace(spec, order=which))
+
+
+def go_on(vendor: Vendor, length: timedelta, *, every: timedelta = timedelta(seconds=11)) -> None:  # noqa: F811
+    until = vendor.clock.now() + length
+    while vendor.clock.now() < until:
+        vendor.tick()
+        vendor.clock.advance(every)
+
+
+def test_scheduled_rollout_that_came_to_need_a_notice_leaves_a_draft_to_announce(vendor: Vendor) -> None:  # noqa: F811
+    at = vendor.clock.now() + 5 * HOUR
+    rollout = vendor.start("1.1", to="installation=globex-own", starts_at=at)["id"]
+    assert not vendor.show(rollout)["notices"]
+    order(vendor, Order.STOP_FIRST)
+    vendor.clock.set(at)
+    go_on(vendor, timedelta(minutes=1))
+    facts = vendor.show(rollout)
+    assert facts["state"] == "scheduled"
+    assert facts["notices"], "there is nothing that anybody could announce"
+    assert "releaser notice announce" in facts["reason"]
+    number = facts["notices"][0]
+    assert show_notice(vendor.ports, notice_id=number)["state"] == "draft"
+    vendor.announce_drafts(rollout)
+    vendor.clock.advance(timedelta(seconds=11))
+    vendor.work()
+    assert vendor.show(rollout)["state"] == "succeeded"
+
+
+def test_scheduled_rollout_whose_notice_nobody_announces_is_given_up_after_its_hour(vendor: Vendor) -> None:  # noqa: F811
+    at = vendor.clock.now() + 5 * HOUR
+    rollout = vendor.start("1.1", to="installation=globex-own", starts_at=at)["id"]
+    order(vendor, Order.STOP_FIRST)
+    vendor.clock.set(at + HOUR - timedelta(minutes=1))
+    go_on(vendor, timedelta(minutes=5), every=timedelta(minutes=1))
+    assert vendor.show(rollout)["state"] == "scheduled", "it may be announced for an hour from when that was known"
+    go_on(vendor, HOUR, every=timedelta(minutes=5))
+    assert vendor.show(rollout)["state"] == "aborted"
