@@ -43,6 +43,7 @@ _FAULTS = {
     "42P01": (True, "The database has no tables yet.", "Run `releaser serve` or any writing command once."),
     "55P03": (False, "Another process has been writing to the database for too long.", "Try again."),
     "40": (False, "The database gave this transaction up for another one.", "Try again."),
+    "25P03": (False, "The database gave this transaction up: nothing was heard of it for too long.", "Try again."),
     "25006": (True, "The database is read-only.", "Name the primary server in RELEASER_DATABASE_URL."),
     "53100": (False, "The disk of the database is full.", "Free space on it; nothing was half written."),
     "53300": (False, "The database server has no connection left.", "Raise its max_connections, or stop a process."),

@@ -56,6 +56,11 @@ class Turn(StrEnum):
     """Writers of the other kind. Nothing may be read to write something else by it but what belongs to the row locked first."""
 
 
+_GONE = "-c tcp_keepalives_idle=2 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3"
+"""The server looks whether who says nothing is still there: a machine that is gone holds nobody up for longer than this."""
+_FROZEN_S = {Turn.ALONE: 30, Turn.BESIDE: 5}
+"""Who is there and rests for so long between two statements is frozen; whose target it was at is others' by then."""
+
 WRITERS_LOCK = 0x72656C656173  # "releas": a number nobody else's advisory locks are likely to have
 _ADVICE = "Use sqlite:///FILE or postgresql://USER@HOST/NAME."
 
@@ -79,12 +84,9 @@ class Database:
         self._wait_s = wait_s
         self._turn = threading.Lock()
         self._local = threading.local()
-        reads: dict[str, Any] = {"writes": False}
-        if not self.is_sqlite:
-            reads |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        self._reader = self.engine.execution_options(**reads)
+        self._reader = self.engine.execution_options(writes=False)
         self._writer = self.engine.execution_options(writes=True)
-        self._writers = {Turn.ALONE: self._writer, Turn.BESIDE: self.engine.execution_options(writes=True, beside=True)}
+        self._writers = {turn: self.engine.execution_options(writes=True, turn=turn) for turn in Turn}
 
     @contextmanager
     def transaction(self, turn: Turn = Turn.ALONE) -> Iterator[Session]:
@@ -173,12 +175,19 @@ def _sqlite(url: URL, wait_s: float) -> Engine:
 
 
 def _postgresql(url: URL, wait_s: float) -> Engine:
-    # A process that was frozen in mid-transaction must not hold all the others up for ever.
-    options = f"-c lock_timeout={round(wait_s * 1000)} -c idle_in_transaction_session_timeout=300s -c timezone=UTC"
+    idle = "-c idle_in_transaction_session_timeout=300s"
+    options = f"-c lock_timeout={round(wait_s * 1000)} {idle} {_GONE} -c timezone=UTC"
     wanted = {"connect_timeout": CONNECT_S, "application_name": APPLICATION, "options": options}
     given = {key: value for key, value in wanted.items() if key not in url.query}
     try:
-        engine = create_engine(url, connect_args=given, pool_size=10, max_overflow=10, pool_timeout=WAIT_S)
+        # We say BEGIN ourselves; see _begin_postgresql.
+        how: dict[str, Any] = {
+            "pool_size": 10,
+            "max_overflow": 10,
+            "pool_timeout": WAIT_S,
+            "isolation_level": "AUTOCOMMIT",
+        }
+        engine = create_engine(url, connect_args=given, **how)
     except (ArgumentError, NoSuchModuleError, TypeError) as error:
         raise DatabaseAddressError(
             f"The database URL is not usable: {error}.", advice=_ADVICE, field="database_url"
@@ -242,8 +251,15 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _begin_postgresql(connection: Connection) -> None:
-    # READ COMMITTED: what follows the lock sees everything the writers before it kept.
+    """One message to the server, where its driver would send the beginning alone."""
     options = connection.get_execution_options()
-    if options.get("writes", True):
-        shared = "_shared" if options.get("beside") else ""
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock{shared}({WRITERS_LOCK})")
+    if not options.get("writes", True):
+        connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        return
+    turn = options.get("turn", Turn.ALONE)
+    lock = "pg_advisory_xact_lock" if turn is Turn.ALONE else "pg_advisory_xact_lock_shared"
+    # READ COMMITTED: what follows the lock sees everything the writers before it kept.
+    connection.exec_driver_sql(
+        f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT {lock}({WRITERS_LOCK}),"
+        f" set_config('idle_in_transaction_session_timeout', '{_FROZEN_S[turn]}s', true)"
+    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,8 @@ def writing(database: Database, turn: Turn) -> Iterator[None]:
     began, ends = threading.Event(), threading.Event()
 
     def write() -> None:
-        with database.transaction(turn):
+        # Who takes too long is cut off.
+        with suppress(DatabaseError), database.transaction(turn):
             began.set()
             ends.wait(LONG_S)
 
@@ -63,6 +65,15 @@ def test_who_may_go_beside_others_waits_all_the_same_where_one_file_is_written(s
     database = Database(sqlite_url, wait_s=SHORT_S)
     with writing(database, Turn.BESIDE):
         assert not gets_a_turn(database, Turn.BESIDE)
+    database.close()
+
+
+def test_who_freezes_while_it_writes_what_it_saw_of_a_target_holds_the_others_up_for_seconds(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    began = time.monotonic()
+    with writing(database, Turn.BESIDE):
+        assert gets_a_turn(database, Turn.ALONE)
+    assert time.monotonic() < began + LEASE_FOR.total_seconds(), "targets are given up as late"
     database.close()
 
 
