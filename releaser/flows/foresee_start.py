@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from releaser.domain.consent import Agreement, agreement, refusal_told
 from releaser.domain.plan import Plan, RolloutOptions
 from releaser.domain.regulation import from_mapping
+from releaser.domain.rollout import RolloutState
 from releaser.domain.target import Stop
 from releaser.domain.update_freeze import Place, holding
 from releaser.flows.draft_notice import open_notice
@@ -92,7 +93,8 @@ def planned_like(session: Session, plan: Plan) -> int | None:
     """The number of the rollout that is planned like this already, if there is one."""
     product = products.get(session, plan.product)
     release = releases.get(session, product, plan.version)
-    for planned in rollouts.not_begun(session, release.id):
+    found = rollouts.not_begun(session, release.id)
+    for planned in sorted(found, key=lambda one: one.state is RolloutState.SCHEDULED):  # which is not planned again
         alike = planned.selector == plan.selector and not planned.rehearsal
         if alike and is_same_work(load(RolloutOptions, planned.plan["options"]), plan.options):
             return planned.id

@@ -46,6 +46,7 @@ def give_way(session: Session, rollout: Rollout, *, options: RolloutOptions, now
                 by=by,
                 reason=_why(rollout),
                 superseded_by_id=rollout.id,
+                paused_at=None,
                 pause_reason=None,
             )
             holder.reason = _why(rollout)

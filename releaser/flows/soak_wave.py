@@ -137,6 +137,8 @@ def _keep(
 ) -> None:
     rollout = rollout_work.to_move(session, rollout_id)
     wave = rollout_work.waves_to_move(session, rollout_id)[number]
+    if rollout.state is not RolloutState.RUNNING or wave.state is not WaveState.SOAKING:
+        return  # somebody paused or ended it meanwhile: where it goes on it is looked at again
     wave.looked_at = looked_at
     if not ill:
         return

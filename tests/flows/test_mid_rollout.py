@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from releaser.domain.plan import RolloutOptions
 from releaser.domain.rollout import UpdateState, WaitsFor
 from releaser.domain.spec import ContainerSpec, Order, PortBinding
+from releaser.domain.target import Assignment, Desired, Health, Verdict
 from releaser.errors import RefusedError
 from releaser.flows.allow_way_back import allow_way_back
 from releaser.flows.forbid_way_back import forbid_way_back
@@ -21,12 +24,14 @@ from releaser.flows.ports import Facts
 from releaser.flows.resume_rollout import resume_rollout
 from releaser.flows.retry_rollout import retry_rollout
 from releaser.flows.show_notice import show_notice
+from releaser.flows.soak_wave import soak_wave
 from releaser.flows.unblock_release import unblock_release
 from releaser.flows.yank_release import yank_release
 from releaser.store import installations, rollouts
 from releaser.store.plain import dump, load_spec
 from releaser.store.schema import metadata
 from releaser.store.session import Database
+from releaser.targets.target import Driver
 from tests.fakes.engine import Behaviour, FakeEngine
 from tests.fakes.vendor import KeptVendor, Vendor, kept, vendor_on
 from tests.flows.test_rollout_rules import behave
@@ -234,3 +239,34 @@ def test_plan_that_customers_were_told_of_is_left_to_people(vendor: Vendor) -> N
     vendor.announce_drafts(told)
     assert vendor.deploy("1.1.1", to=OWN)["state"] == "succeeded"
     assert vendor.show(told)["state"] == "planned"
+
+
+class _PausedBehindALook:
+    """A driver whose looks find nothing well, and behind the last of which somebody pauses the rollout."""
+
+    def __init__(self, driver: Driver, pause: Callable[[], object]) -> None:
+        self._driver, self._pause = driver, pause
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- whatever the driver has
+        return getattr(self._driver, name)
+
+    def verify(self, assignment: Assignment, *, wanted: Desired | None) -> Verdict:
+        self._driver.verify(assignment, wanted=wanted)
+        self._pause()
+        return Verdict(health=Health.UNHEALTHY, reason="500")
+
+
+def test_wave_that_was_paused_while_it_was_looked_at_stays_paused(vendor: Vendor) -> None:
+    rollout = vendor.start("1.1", to=CLOUD, wave_soak=timedelta(seconds=20))["id"]
+    while vendor.show(rollout)["waves"][0]["state"] != "soaking":
+        assert vendor.tick()
+    vendor.clock.advance(timedelta(seconds=6))
+    (driver,) = vendor.ports.drivers.values()
+    pause = partial(pause_rollout, vendor.ports, rollout_id=rollout, by="rita", reason="let me look first")
+    looking = vendor.with_driver(cast("Driver", _PausedBehindALook(driver, pause)))
+    soak_wave(looking.ports, rollout_id=rollout)
+    facts = vendor.show(rollout)
+    assert (facts["state"], facts["waves"][0]["state"]) == ("paused", "soaking"), "a person said to wait"
+    resume_rollout(vendor.ports, rollout_id=rollout, by="rita")
+    vendor.work()
+    assert vendor.show(rollout)["state"] == "succeeded"
