@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, cast
 
 from fastapi import Depends, Header, Path, Request
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from releaser.flows.ports import Ports
 from releaser.web.reader import Reader, reader_of
 
 BIGGEST_ID = 2**31 - 1
+EARLIEST_YEAR, LATEST_YEAR = 1970, 9000
 
 
 def _ports(request: Request) -> Ports:
@@ -36,6 +38,16 @@ def _without_nul(text: str) -> str:
         raise ValueError(message)
     return text
 
+
+def _in_every_zone(at: datetime) -> datetime:
+    if not EARLIEST_YEAR <= at.year <= LATEST_YEAR:
+        message = f"the year is not from {EARLIEST_YEAR} to {LATEST_YEAR}"
+        raise ValueError(message)
+    return at
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_every_zone)]
+"""An instant with an offset, in a year in which every zone can tell it."""
 
 Asked = Annotated[Ports, Depends(_ports)]
 """The ports of the application."""

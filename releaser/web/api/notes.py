@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from releaser.domain.changelog import Audience, Form, Section
@@ -21,7 +21,7 @@ from releaser.flows.show_notes import note_history
 from releaser.flows.withdraw_note import withdraw_note
 from releaser.flows.write_note import write_note
 from releaser.web.answers import FactsResponse
-from releaser.web.asked import Actor, Asked, Reading, Text
+from releaser.web.asked import Actor, Asked, Instant, Reading, Text
 from releaser.web.paging import Paged, cut
 
 router = APIRouter(tags=["notes"])
@@ -70,7 +70,7 @@ class EmbargoText(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"until": "2030-05-31T19:00:00Z"}})
 
-    until: AwareDatetime
+    until: Instant
     reason: Text = ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from releaser.flows.announce_notice import announce_notice
@@ -11,7 +11,7 @@ from releaser.flows.cancel_notice import cancel_notice
 from releaser.flows.replay_delivery import replay_delivery
 from releaser.flows.show_notice import list_notices, show_notice
 from releaser.web.answers import FactsResponse
-from releaser.web.asked import Actor, Asked, Id, Text
+from releaser.web.asked import Actor, Asked, Id, Instant, Text
 from releaser.web.paging import Paged, cut, listed
 
 router = APIRouter(tags=["notices"])
@@ -22,8 +22,8 @@ class Announcement(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"starts_at": "2026-12-01T22:00:00Z"}})
 
-    starts_at: AwareDatetime | None = Field(None, description="Planned start, with an offset.")
-    ends_at: AwareDatetime | None = Field(None, description="Planned end, with an offset.")
+    starts_at: Instant | None = Field(None, description="Planned start, with an offset.")
+    ends_at: Instant | None = Field(None, description="Planned end, with an offset.")
     emergency_reason: Text = Field("", description="Allows a shorter lead than the contract's; recipients read it.")
 
 

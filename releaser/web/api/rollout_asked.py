@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from releaser.domain.plan import RolloutOptions
 from releaser.domain.time_limits import OFFLINE_FOR
 from releaser.domain.waiting import DEFAULT_WAIT_FOR, LONGEST_WAIT_FOR
 from releaser.domain.waves import DEFAULT_SIZES
 from releaser.flows.plan_rollout import LONGEST_SOAK_FOR
-from releaser.web.asked import Text, Whole
+from releaser.web.asked import Instant, Text, Whole
 
 Percent = Annotated[str, Field(pattern=r"^(?:100|[1-9]?[0-9])%$")]
 SomePercent = Annotated[str, Field(pattern=r"^(?:100|[1-9][0-9]?)%$")]
@@ -71,7 +71,7 @@ class What(BaseModel):
         default=False, description="Wait for somebody else than the author to approve the plan."
     )
     ticket: Annotated[str, Field(max_length=120), Whole] = Field("", description="The request this is done for.")
-    starts_at: AwareDatetime | None = Field(None, description="When it begins, with an offset; the notice says so.")
+    starts_at: Instant | None = Field(None, description="When it begins, with an offset; the notice says so.")
     one_off: bool = Field(default=False, description="A single piece of work at one installation, which it pins.")
     reason: Text = Field("", description="Why the one-off is done.")
     unpin: bool = Field(default=False, description="Take pinned installations along, and unpin them.")

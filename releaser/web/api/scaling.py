@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from releaser.domain.operation import Operation, OperationKind
@@ -15,7 +15,7 @@ from releaser.flows.scale_installation import scale_installation
 from releaser.web.answers import FactsResponse
 from releaser.web.api.plan_shapes import Plan
 from releaser.web.api.rollout_shapes import StartedRollout, answers
-from releaser.web.asked import Actor, Asked, Text, Whole
+from releaser.web.asked import Actor, Asked, Instant, Text, Whole
 from releaser.web.problems import IdempotencyKeyMissingError
 
 router = APIRouter(tags=["installations"])
@@ -31,7 +31,7 @@ class _Work(BaseModel):
     module: Text
     needs_approval: bool = Field(default=False, description="Wait for somebody else than the author to approve it.")
     ticket: Annotated[str, Field(max_length=120), Whole] = Field("", description="The request this is done for.")
-    starts_at: AwareDatetime | None = Field(None, description="Planned start, for the notice; with an offset.")
+    starts_at: Instant | None = Field(None, description="Planned start, for the notice; with an offset.")
 
     def options(self) -> RolloutOptions:
         """How it goes."""

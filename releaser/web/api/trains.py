@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from releaser.domain.freeze import Phase
@@ -23,7 +23,7 @@ from releaser.flows.shift_train import shift_train
 from releaser.flows.skip_train import skip_train
 from releaser.flows.state_freeze_point import state_freeze_point
 from releaser.web.answers import FactsResponse
-from releaser.web.asked import Actor, Asked, Id, Reading, Text
+from releaser.web.asked import Actor, Asked, Id, Instant, Reading, Text
 from releaser.web.paging import Paged, cut
 
 router = APIRouter(prefix="/products/{product}", tags=["trains"])
@@ -63,7 +63,7 @@ class NewException(BaseModel):
     approver: Text
     reason: Text
     train: Named = "current"
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
 
 
 class FreezePoint(BaseModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from releaser.domain.update_freeze import FreezeScope
@@ -13,7 +13,7 @@ from releaser.flows.list_freezes import list_freezes
 from releaser.flows.override_freeze import override_freeze
 from releaser.web.answers import FactsResponse
 from releaser.web.api.rollout_shapes import Freeze, FreezePage, OverriddenRollout, answers
-from releaser.web.asked import BIGGEST_ID, Actor, Asked, Id, Text
+from releaser.web.asked import BIGGEST_ID, Actor, Asked, Id, Instant, Text
 from releaser.web.paging import Paged, listed
 
 router = APIRouter(tags=["rollouts"])
@@ -37,8 +37,8 @@ class NewFreeze(BaseModel):
 
     scope: FreezeScope
     name: Text = Field("", description="Of the product, customer or installation; empty for `all`.")
-    starts_at: AwareDatetime | None = Field(None, description="With an offset; now when left out.")
-    ends_at: AwareDatetime
+    starts_at: Instant | None = Field(None, description="With an offset; now when left out.")
+    ends_at: Instant
     reason: Text
 
 
