@@ -131,6 +131,8 @@ JOURNEY: list[tuple[int, str]] = [
     (2, "rollout abort 77"),
     (2, "rollout retry 77"),
     (2, "rollout approve 77"),
+    (2, "rollout consent 77 --who Ann"),
+    (2, "rollout consent 77 --no --who Ann"),
     (0, "update-freeze add --customer acme --until 2999-01-09T00:00+03:00 --reason holidays"),
     (2, "update-freeze add --all --customer acme --until 2999-01-09T00:00+03:00 --reason holidays"),
     (0, "update-freeze list"),
