@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from releaser.settings import Settings
+from releaser.assembly import configured
 
 FILE = "serves.json"
 ANSWERS_IN_S = 0.5
@@ -35,17 +35,18 @@ def announced(home: Path, address: str, *, host: str, port: int) -> Iterator[Non
             file.unlink(missing_ok=True)
 
 
-def readers_address(settings: Settings) -> str | None:
+def readers_address(home: Path, public_url: str) -> str | None:
     """Where a reader finds the pages; None where nobody serves them, or nobody said where."""
-    if settings.public_url:
-        return settings.public_url
-    said = _said(settings.home)
+    if public_url:
+        return public_url
+    said = _said(home)
     return said[0] if said is not None and _listens(said[1], said[2]) else None
 
 
-def rollout_url(settings: Settings, rollout_id: int) -> str | None:
+def rollout_url(rollout_id: int) -> str | None:
     """Where a reader finds the page of a rollout, or None."""
-    address = readers_address(settings)
+    chosen = configured()
+    address = readers_address(chosen.home, chosen.public_url)
     return f"{address}/rollouts/{rollout_id}" if address is not None else None
 
 

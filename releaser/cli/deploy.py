@@ -147,7 +147,7 @@ def deploy_command(
         code = of_rollout(RolloutState(facts["state"])) if is_over(facts) else Exit.DONE
         if wait is Wait.HEALTHY and not is_over(facts):
             code = _wait(ports, bell, facts["id"], wait_for=wait_for, by=actor, on=(on_timeout, on_interrupt))
-        told = {"unchanged": facts["unchanged"], "found": facts["found"], "url": rollout_url(configured(), facts["id"])}
+        told = {"unchanged": facts["unchanged"], "found": facts["found"], "url": rollout_url(facts["id"])}
         facts = {**show_rollout(ports, rollout_id=facts["id"]), **told}
     if asked is not None:
         counted = quorum_of(facts, asked=asked)

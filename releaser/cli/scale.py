@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from releaser.assembly import configured
 from releaser.cli.address import rollout_url
 from releaser.cli.following import rollout_text
 from releaser.cli.given import PairError, instant
@@ -97,6 +96,6 @@ def _scale(
             key=key or None,
         )
         if not dry_run:
-            url = rollout_url(configured(), facts["id"])
+            url = rollout_url(facts["id"])
             facts = {**show_rollout(ports, rollout_id=facts["id"]), "unchanged": facts["unchanged"], "url": url}
     show(facts, output, plan_text if dry_run else rollout_text)

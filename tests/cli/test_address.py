@@ -12,12 +12,7 @@ from pathlib import Path
 import pytest
 
 from releaser.cli.address import FILE, announced, readers_address
-from releaser.settings import Settings
 from tests.cli.conftest import Cli
-
-
-def at(home: Path, public_url: str = "") -> Settings:
-    return Settings(home=home, public_url=public_url, port=8080)
 
 
 @pytest.fixture
@@ -31,10 +26,10 @@ def test_address_is_that_of_the_service_over_the_same_home_while_it_listens(
 ) -> None:
     port = listening.getsockname()[1]
     with announced(tmp_path, "https://releases.example", host="127.0.0.1", port=port):
-        assert readers_address(at(tmp_path)) == "https://releases.example"
-        assert readers_address(at(tmp_path, "https://other.example/")) == "https://other.example"
+        assert readers_address(tmp_path, "") == "https://releases.example"
+        assert readers_address(tmp_path, "https://other.example") == "https://other.example"
         listening.close()
-        assert readers_address(at(tmp_path)) is None, "it was killed, and could not take its word back"
+        assert readers_address(tmp_path, "") is None, "it was killed, and could not take its word back"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -43,7 +38,7 @@ def test_word_of_a_later_service_is_not_taken_back_by_an_earlier_one(tmp_path: P
     with announced(tmp_path, "http://old.example", host="127.0.0.1", port=1):
         later = announced(tmp_path, "http://new.example", host="127.0.0.1", port=port)
         later.__enter__()
-    assert readers_address(at(tmp_path)) == "http://new.example"
+    assert readers_address(tmp_path, "") == "http://new.example"
     later.__exit__(None, None, None)
 
 
@@ -52,7 +47,7 @@ def test_word_of_a_later_service_is_not_taken_back_by_an_earlier_one(tmp_path: P
 )
 def test_file_that_means_nothing_leads_nowhere(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
-    assert readers_address(at(tmp_path)) is None
+    assert readers_address(tmp_path, "") is None
 
 
 def test_deploy_tells_the_address_of_the_service_that_runs(vendor: Cli) -> None:
