@@ -118,6 +118,7 @@ def select_targets(
         for target in one.targets
         if _among(target, only) and (options.operation is None or target.module.name == options.operation.module)
     )
+    _check_still_runs(targets, release)
     return Selected(
         version=release.version,
         scheme=release.product.scheme,
@@ -130,6 +131,20 @@ def select_targets(
         newest_target=installations.newest_target(session),
         basis=bases.basis(session, release, [one.target_id for one in targets]),
     )
+
+
+def _check_still_runs(targets: Sequence[Chosen], release: Release) -> None:
+    """What is scaled is the version that it was planned for: another one may have come since somebody looked, or scheduled it."""
+    scheme = release.product.scheme
+    wanted = parse(release.version, scheme=scheme)
+    for one in targets:
+        if one.scaled and one.previous is not None and parse(one.previous.version, scheme=scheme) != wanted:
+            raise RefusedError(
+                f"{one.installation} ({one.module}) runs {one.previous.version} now, and it was {release.version} that was to be scaled.",
+                rule="scale-what-runs",
+                advice="Scale it again: what is planned then is the version that runs.",
+                installation=one.installation,
+            )
 
 
 def _among(target: Target, only: Collection[int] | None) -> bool:

@@ -12,6 +12,8 @@ from typing import Any, cast
 
 import pytest
 
+from releaser.domain.operation import Operation, OperationKind
+from releaser.domain.plan import RolloutOptions
 from releaser.domain.rollout import RolloutState
 from releaser.domain.spec import ContainerSpec, Order
 from releaser.domain.target import Assignment, Desired
@@ -24,6 +26,7 @@ from releaser.flows.begin_rollout import begin_rollout
 from releaser.flows.forbid_way_back import forbid_way_back
 from releaser.flows.recheck_plan import PlanStaleError
 from releaser.flows.retry_rollout import retry_rollout
+from releaser.flows.scale_installation import scale_installation
 from releaser.flows.yank_release import yank_release
 from releaser.store import installations, rollouts
 from releaser.store.blocks import Block
@@ -271,6 +274,23 @@ def test_one_that_cannot_begin_takes_over_from_nobody(vendor: Vendor) -> None:
     begin_rollout(vendor.ports, rollout_id=newer)
     assert vendor.show(first)["state"] == "running", "the other would have ended for one that is refused"
     assert yanked in vendor.show(newer)["reason"]
+
+
+def test_scaling_for_later_of_a_version_that_runs_no_more_is_not_done(vendor: Vendor) -> None:
+    later = vendor.clock.now() + timedelta(hours=1)
+    rollout = scale_installation(
+        vendor.ports,
+        installation="acme-own",
+        operation=Operation(kind=OperationKind.RESIZE, module="app", memory_mb=512),
+        by="rita",
+        options=RolloutOptions(starts_at=later),
+    )["id"]
+    assert vendor.deploy("1.1", to=OWN)["state"] == "succeeded"
+    vendor.clock.set(later)
+    begin_rollout(vendor.ports, rollout_id=rollout)
+    facts = vendor.show(rollout)
+    assert (facts["state"], facts["started_at"]) == ("scheduled", None)
+    assert "runs 1.1 now" in facts["reason"], "it would tell that 1.0 was resized, which is nowhere to be found"
 
 
 def test_plans_hold_when_they_are_kept_on_postgresql(postgres_url: str, tmp_path: Path) -> None:
