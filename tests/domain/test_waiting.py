@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from releaser.domain.regulation import from_mapping
-from releaser.domain.rollout import WaitsFor
+from releaser.domain.rollout import RolloutState, UpdateState, WaitsFor, WaveState, is_worked_on
+from releaser.domain.rollout_moves import Member, RolloutView, holds_up, next_moves
 from releaser.domain.update_freeze import FreezeScope, Place, UpdateFreeze, holding
 from releaser.domain.waiting import WHO_MAY, InvalidWaitError, Wait, checked_wait, deadline, is_over
 
@@ -136,3 +137,42 @@ def test_window_of_the_night_that_clocks_are_put_forward_is_an_hour_shorter() ->
     opens_at = regulation.next_opening(datetime(2026, 3, 28, 23, tzinfo=UTC))
     assert opens_at == datetime(2026, 3, 29, 0, tzinfo=UTC)
     assert regulation.closes_at(opens_at) == datetime(2026, 3, 29, 2, tzinfo=UTC)
+
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("away_for", "waited_for", "holds"),
+    [
+        (0 * SECOND, 30 * SECOND, True),
+        (29 * SECOND, 30 * SECOND, True),
+        (30 * SECOND, 30 * SECOND, True),  # until it is known whether it is lost
+        (35 * SECOND, 30 * SECOND, True),
+        (29 * SECOND, HOUR, True),
+        (30 * SECOND, HOUR, False),
+        (HOUR - SECOND, HOUR, False),
+        (HOUR, HOUR, True),
+    ],
+)
+def test_host_that_is_away_holds_its_wave_up_until_it_is_known_to_be_away_for_long(
+    away_for: timedelta, waited_for: timedelta, *, holds: bool
+) -> None:
+    since = NOW - away_for
+    assert holds_up([(since, since + waited_for)], now=NOW) is holds
+    assert not holds_up([], now=NOW)
+
+
+@pytest.mark.parametrize("rehearsal", [False, True])
+def test_target_that_waits_for_its_host_is_neither_cut_over_nor_put_away(*, rehearsal: bool) -> None:
+    member = Member(
+        id=1, wave=1, position=0, customer="acme", state=UpdateState.WAITING, waits_for=WaitsFor.OFFLINE, deadline_at=NOW
+    )  # fmt: skip
+    view = RolloutView(
+        state=RolloutState.RUNNING, waves={1: WaveState.RUNNING}, members=[member], now=NOW, rehearsal=rehearsal
+    )
+    assert next_moves(view).updates == ()
+
+
+def test_worker_sees_to_who_waits_for_its_host_and_to_nobody_else_who_waits() -> None:
+    assert {what for what in WaitsFor if is_worked_on(UpdateState.WAITING, what)} == {WaitsFor.OFFLINE}
