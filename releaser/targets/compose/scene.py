@@ -63,7 +63,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """Everything a look showed. `was` are the containers before the cutover, None before anything was kept."""
+    """Everything a look showed. `was` are the containers before the cutover, None before anything was kept; `kept` every attempt's backup."""
 
     now: datetime
     generation: int
@@ -72,6 +72,7 @@ class Scene:
     override: str
     staged: Applied | None
     was: tuple[Kept, ...] | None
+    kept: tuple[str, ...]
     containers: tuple[Found, ...]
 
     def of_attempt(self, assignment: Assignment) -> tuple[Found, ...]:
@@ -113,6 +114,7 @@ def look(shell: Shell, assignment: Assignment, *, timeout_s: float, settled_s: i
         override=told.get("override", ""),
         staged=Applied.read(told.get("staged", "")),
         was=_was(told.get("was", "")),
+        kept=tuple(told.get("kept", "").split()),
         containers=_containers(described),
     )
     if scene.generation > assignment.generation:

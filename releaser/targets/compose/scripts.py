@@ -123,6 +123,7 @@ def look(places: Places, *, settled_s: int | None) -> list[str]:
         'say override "$(if [ -f "$override" ]; then sha256sum <"$override" | cut -c1-16; fi)"',
         f'say staged "$(cat {q(places.staged)}/made 2>/dev/null || :)"',
         f'say was "$(cat {q(places.backup)}/was 2>/dev/null || :)"',
+        'say kept "$(for one in "$own"/backup-*/was; do [ ! -f "$one" ] || { one=${one%/was}; printf "%s " "${one##*/}"; }; done)"',
         f"ids=$(dock ps -aq --no-trunc {' '.join(f'--filter {q(one)}' for one in filters)})",
         'printf "inspect\\n"',
         # One that goes away in between is left out, and the others are told.
@@ -208,6 +209,15 @@ def back_up(places: Places, *, was: str, ids: Sequence[str], images: Sequence[st
     return [
         *lines,
         f'printf "%s\\n" {q(was)} >"$copy.part/was"',
+        'sync -f "$copy.part"; mv -T "$copy.part" "$copy"; sync "$own"',
+    ]
+
+
+def take_over(places: Places, kept: str) -> list[str]:
+    """Keep what an attempt that broke off has kept, for that is how it was."""
+    return [
+        f"copy={q(places.backup)}",
+        f'rm -rf "$copy.part"; cp -a "$own"/{q(kept)} "$copy.part"',
         'sync -f "$copy.part"; mv -T "$copy.part" "$copy"; sync "$own"',
     ]
 

@@ -9,6 +9,7 @@ What does not live here: the order of the steps (`steps`) and whether the outcom
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import IO, Final
@@ -105,6 +106,9 @@ class Work:
             return "everything is kept already as it was"
         if scene.staged is None:
             self._stage(scene)
+        if kept := self._kept_by_another(scene):
+            self._do(scripts.take_over(self._places, kept), what="keep what was there")
+            return f"kept what {kept} holds, of an attempt that broke off"
         before = [_kept(one) for one in scene.before(self._assignment)]
         lines = scripts.back_up(
             self._places,
@@ -115,6 +119,15 @@ class Work:
         )
         self._do(lines, what="keep what is there")
         return f"kept the override, {len(before)} containers' descriptions and their images"
+
+    def _kept_by_another(self, scene: Scene) -> str:
+        """The oldest of the backups that attempts which ended nowhere left, unless what is recorded runs again."""
+        previous, there = self._previous, scene.containers
+        if previous is not None and there and all(one.is_up and runs(one, previous) for one in there):
+            return ""
+        numbered = ((re.fullmatch(r"backup-(\d+)-(\d+)", name), name) for name in scene.kept)
+        found = sorted((int(one[1]), int(one[2]), name) for one, name in numbered if one)
+        return found[0][2] if found else ""
 
     def _recreate(self, scene: Scene) -> str:
         was = self._begun(scene)

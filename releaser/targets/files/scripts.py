@@ -18,7 +18,7 @@ from releaser.targets.files.daemon import Service
 from releaser.targets.hosts.faults import NOT_DONE
 from releaser.targets.hosts.fencing import GROUND, PUT, fence, q, settled
 
-TOOLS: Final = "cat chmod chown cp cut date env flock head ln ls mkdir mktemp mv printf readlink rm sha256sum sync tail tar timeout tr"
+TOOLS: Final = "cat chmod chown cp cut date env flock grep head ln ls mkdir mktemp mv printf readlink rm sha256sum sync tail tar timeout tr"
 _NOT_WHOLE: Final = "did not arrive whole"
 
 
@@ -134,6 +134,21 @@ def validate(places: Places, words: Sequence[str], release: str, bound_s: int) -
     ]
 
 
+def take_over(places: Places, kept: str, paths: Sequence[str]) -> list[str]:
+    """Keep what an attempt that broke off has kept, for that is how it was; and whatever of `paths` it did not touch, as it is."""
+    lines = [
+        f"copy={q(places.backup)}",
+        f'rm -rf "$copy.part"; cp -a "$own"/{q(kept)} "$copy.part"',
+    ]
+    for number, path in enumerate(paths):
+        lines += [
+            f'if ! cat "$copy.part"/files/*.path 2>/dev/null | grep -qxF {q(path)}; then',
+            f'  [ ! -e {q(path)} ] || cp -pL {q(path)} "$copy.part/files/more-{places.tag}-{number}"',
+            f'  printf "%s\\n" {q(path)} >"$copy.part/files/more-{places.tag}-{number}.path"; fi',
+        ]
+    return [*lines, 'sync -f "$copy.part"; mv -T "$copy.part" "$copy"; sync "$own"']
+
+
 def back_up(places: Places, service: Service, paths: Sequence[str]) -> list[str]:
     """Keep everything that will change as it is, once: what is whole already is never written again."""
     lines = [
@@ -208,13 +223,16 @@ def clean_up(kept: Sequence[str], keep: int) -> list[str]:
 
 
 def discard(places: Places, release: str) -> list[str]:
-    """Remove what this attempt made: the staged files, the backup, and the release where it is named."""
+    """Remove what this attempt made: the staged files, the backups, and the release where it is named.
+
+    What attempts that broke off have kept is of no use any more: all is as it was before them.
+    """
     lines = [f"rm -rf {q(places.staged)} {q(places.staged + '.part')} {q(places.unpacking)}"]
     if release:
         lines.append(
             f'rm -rf "$own/trash"; mkdir -p "$own/trash"; mv -T "$root/releases/"{q(release)} "$own/trash/one"'
         )
-    lines.append(f'rm -rf "$own/trash" {q(places.backup)} {q(places.backup + ".part")} "$own/output"')
+    lines.append('rm -rf "$own/trash" "$own"/backup-* "$own"/new-* "$own/output"')
     return lines
 
 

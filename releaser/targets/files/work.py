@@ -9,6 +9,7 @@ What does not live here: the order of the steps (`steps`) and whether the outcom
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -180,9 +181,21 @@ class Work:
         self._release(scene)
         if not self._is_staged(scene):
             self._stage(scene)
-        service = Service.of(self._before or self._spec)
-        self._do(scripts.back_up(self._places, service, paths_of(self._assignment)), what="keep what is there")
-        return f"kept {len(paths_of(self._assignment))} files and the link as they were"
+        service, paths = Service.of(self._before or self._spec), paths_of(self._assignment)
+        if kept := self._kept_by_another(scene):
+            self._do(scripts.take_over(self._places, kept, paths), what="keep what was there")
+            return f"kept what {kept} holds, of an attempt that broke off"
+        self._do(scripts.back_up(self._places, service, paths), what="keep what is there")
+        return f"kept {len(paths)} files and the link as they were"
+
+    def _kept_by_another(self, scene: Scene) -> str:
+        """The oldest of the backups that attempts which ended nowhere left, unless what is recorded runs again."""
+        spec = self._before or self._spec
+        if self._previous is not None and scene.runs(self._previous) and scene.service(spec).active:
+            return ""
+        numbered = ((re.fullmatch(r"backup-(\d+)-(\d+)", name), name) for name in scene.own)
+        found = sorted((int(one[1]), int(one[2]), name) for one, name in numbered if one)
+        return found[0][2] if found else ""
 
     def _stop(self, scene: Scene) -> str:
         self._check_begun(scene)
@@ -204,7 +217,10 @@ class Work:
             attempt=self._assignment.attempt,
         )
         paths = [one.path for one in files]
-        gone = [one.path for one in (self._before.configuration if self._before else ()) if one.path not in paths]
+        placed = scene.configured.files if scene.configured is not None else ()
+        before = (one.path for one in (self._before.configuration if self._before else ()))
+        # Those of an attempt that broke off are declared no more either.
+        gone = [path for path in dict.fromkeys((*before, *placed)) if path not in paths]
         self._do(scripts.place(self._places, files, gone, state.text), what="put the configuration in place")
         return f"put {len(files)} files of configuration in place{f', took {len(gone)} away' if gone else ''}"
 
