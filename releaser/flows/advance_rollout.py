@@ -192,10 +192,22 @@ def _member(update: UpdateRow, blocked: Wait | None) -> Member:
 
 def _apply(ports: Ports, session: Session, rollout_id: int, due: Moves, *, now: datetime) -> None:
     rollout = rollout_work.to_move(session, rollout_id)
+    with moves.together(session):
+        begun = _move_updates(ports, session, rollout, due.updates, now=now)
+    if begun:
+        begin_work(session, rollout=rollout, begun=begun, now=now)
+    _move_waves(session, rollout, due, now=now)
+    _move_rollout(session, rollout, due, now=now)
+
+
+def _move_updates(
+    ports: Ports, session: Session, rollout: Rollout, updates: Sequence[UpdateMove], *, now: datetime
+) -> list[TargetUpdate]:
+    """Returns those whose cutover begins."""
     wait_for = timedelta(seconds=rollout.wait_s)
-    by_id = rollout_work.updates_to_move(session, [move.id for move in due.updates])
+    by_id = rollout_work.updates_to_move(session, [move.id for move in updates])
     begun = []
-    for move in _not_crossing(session, rollout_id, due.updates, by_id):
+    for move in _not_crossing(session, rollout.id, updates, by_id):
         update = by_id[move.id]
         if update.state is move.to is UpdateState.WAITING and move.wait is not None:
             wait_for_else(session, update, move.wait, wait_for=wait_for, now=now)
@@ -213,10 +225,7 @@ def _apply(ports: Ports, session: Session, rollout_id: int, due: Moves, *, now: 
             wait_for=wait_for,
             ends_as=move.ends_as,
         )
-    if begun:
-        begin_work(session, rollout=rollout, begun=begun, now=now)
-    _move_waves(session, rollout, due, now=now)
-    _move_rollout(session, rollout, due, now=now)
+    return begun
 
 
 def _not_crossing(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -140,3 +141,27 @@ def test_target_never_has_two_active_updates(database: Database, update_id: int)
 
 def test_conflict_names_rows_as_people_do() -> None:
     assert [moves._named(row) for row in (Rollout(id=3), TargetUpdate(id=4))] == ["rollout 3", "target update 4"]
+
+
+def test_moves_told_together_are_remembered_in_their_order_and_seen_at_once_by_who_asks(
+    database: Database, update_id: int
+) -> None:
+    way = [UpdateState.PREPARING, UpdateState.PREPARED]
+    with database.transaction() as session:
+        update = session.get_one(TargetUpdate, update_id)
+        with moves.together(session):
+            for state in way:
+                moves.move(session, update, state, moves=UPDATE_MOVES, now=NOW)
+                assert moves.history(session, "target_updates", update_id)[-1].to == state
+    with database.reading() as session:
+        assert [one.to for one in moves.history(session, "target_updates", update_id)] == way
+
+
+def test_moves_told_together_are_forgotten_with_a_transaction_that_fails(database: Database, update_id: int) -> None:
+    with suppress(ZeroDivisionError), database.transaction() as session, moves.together(session):
+        update = session.get_one(TargetUpdate, update_id)
+        moves.move(session, update, UpdateState.PREPARING, moves=UPDATE_MOVES, now=NOW)
+        raise ZeroDivisionError
+    with database.reading() as session:
+        assert moves.history(session, "target_updates", update_id) == []
+        assert session.get_one(TargetUpdate, update_id).state is UpdateState.PENDING
