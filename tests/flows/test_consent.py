@@ -16,6 +16,7 @@ from releaser.domain.update_freeze import FreezeScope
 from releaser.errors import RefusedError
 from releaser.flows.abort_rollout import abort_rollout
 from releaser.flows.advance_rollout import advance_rollout
+from releaser.flows.deliver_notices import deliver_notices
 from releaser.flows.freeze_updates import freeze_updates
 from releaser.flows.ports import Facts
 from releaser.flows.record_consent import record_consent
@@ -26,6 +27,7 @@ from releaser.store.customers import Customer
 from releaser.store.plain import dump, load_spec
 from releaser.store.schema import metadata
 from releaser.store.session import Database
+from tests.fakes.channel import FakeChannel
 from tests.fakes.engine import Behaviour, FakeEngine
 from tests.fakes.vendor import KeptVendor, Vendor, kept, vendor_on
 
@@ -185,6 +187,23 @@ def test_yes_to_an_update_that_stops_nothing_is_no_yes_to_one_that_does(vendor: 
     say(vendor, again)
     vendor.work()
     assert vendor.show(again)["state"] == "succeeded"
+
+
+def test_notice_asks_for_the_consent_or_says_that_it_was_given(vendor: Vendor) -> None:
+    with vendor.ports.database.transaction() as session:
+        for name in ("acme-own", "globex-own"):
+            (target,) = installations.get(session, name).targets
+            spec = load_spec(target.spec)
+            assert isinstance(spec, ContainerSpec)
+            target.spec = dump(replace(spec, order=Order.STOP_FIRST))
+    rollout = vendor.plan("1.1", waves=("100%",))["rollout"]
+    say(vendor, rollout, installation="acme-own")
+    vendor.announce_drafts(rollout)
+    channel = FakeChannel()
+    deliver_notices(replace(vendor.ports, channels={"email": channel}))
+    told = {message.to: message.text for message in channel.sent}
+    assert "I. Ivanova: согласие есть." in told["operations@acme.test"]
+    assert "agree" not in told["operations@globex.test"], "nobody is told of another customer's consent"
 
 
 def test_contract_that_asks_only_about_stops_lets_others_through(vendor: Vendor) -> None:
