@@ -113,6 +113,11 @@ def planned_end(starts_at: datetime, stops_for: Iterable[timedelta]) -> datetime
     return starts_at + -(-needed // _ROUND_TO) * _ROUND_TO
 
 
+def sequence_of(state: NoticeState, *, revision: int, begun: bool) -> int:
+    """How often times or status of what was announced changed: a calendar takes what has a higher one (RFC 5545, 3.8.7.4)."""
+    return revision + begun + (state in {_N.COMPLETED, _N.ROLLED_BACK})
+
+
 def retry_after(attempts: int) -> timedelta | None:
     """How long to wait after so many attempts to deliver; None when it is time to give up."""
     return _RETRY_AFTER[attempts - 1] if 1 <= attempts < MOST_ATTEMPTS else None

@@ -51,7 +51,8 @@ class TouchedWork:
 class NoticeContent:
     """A notice as one customer may see it. `opening` is the text of the revision, in the recipient's language.
 
-    `was` are the planned times of the revision before, `reason` is why the notice was cancelled; `notes_url` leads to
+    `starts_at` and `ends_at` are planned, `began_at` and `ended_at` when the customer's work really did, once it has. `was` are the
+    planned times of the revision before, `reason` is why the notice was cancelled; `notes_url` leads to
     the release notes, `page_url` to the notice. `work` is what an operation is; None for an update.
     """
 
@@ -61,6 +62,8 @@ class NoticeContent:
     starts_at: datetime
     ends_at: datetime
     touched: Sequence[TouchedWork]
+    began_at: datetime | None = None
+    ended_at: datetime | None = None
     opening: str = ""
     was: tuple[datetime, datetime] | None = None
     reason: str = ""
@@ -199,9 +202,17 @@ def _brings_something(content: NoticeContent) -> bool:
 
 
 def _times(content: NoticeContent, t: Translator, zone: str) -> Iterator[tuple[str, str]]:
-    yield t("Begins"), t.instant(content.starts_at, zone)
-    yield t("Ends"), t.instant(content.ends_at, zone)
-    yield t("In UTC"), f"{t.instant(content.starts_at)} – {t.instant(content.ends_at)}"
+    """What was planned and what really was are told apart; of what never began only the plan is known."""
+    start, end = content.began_at or content.starts_at, content.ended_at or content.ends_at
+    planned = f"{t.instant(content.starts_at, zone)} – {t.instant(content.ends_at, zone)}"
+    if content.kind is DeliveryKind.DONE and content.began_at is None:
+        yield t("Planned"), planned
+        return
+    yield (t("Began") if content.began_at else t("Begins")), t.instant(start, zone)
+    yield (t("Ended") if content.ended_at else t("Ends")), t.instant(end, zone)
+    yield t("In UTC"), f"{t.instant(start)} – {t.instant(end)}"
+    if content.ended_at:
+        yield t("Planned"), planned
     if content.was is not None and content.was != (content.starts_at, content.ends_at):
         yield t("Before"), f"{t.instant(content.was[0], zone)} – {t.instant(content.was[1], zone)}"
 

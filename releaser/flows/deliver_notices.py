@@ -1,7 +1,7 @@
 """Deliver what the outbox holds: lease, send, then mark. At least once, in order per recipient and notice.
 
 A crash between sending and marking sends the same message again once the lease has run out, with the same id, so that the receiver
-can drop the repeat. A fault that may pass is tried again ever more slowly; one that cannot, or lasted too long, ends as a dead
+can drop the repeat. What it says is what is true when it is sent. A fault that may pass is tried again ever more slowly; one that cannot, or lasted too long, ends as a dead
 letter with the error, which a person can replay.
 """
 
@@ -9,14 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from releaser.channels.channel import Attachment, Message
 from releaser.domain.consent import Agreement
 from releaser.domain.maintnote import as_ics
-from releaser.domain.notice import DELIVERY_MOVES, DeliveryKind, DeliveryState, NoticeTopic, retry_after
+from releaser.domain.notice import (
+    DELIVERY_MOVES,
+    TELLS,
+    DeliveryKind,
+    DeliveryState,
+    NoticeState,
+    NoticeTopic,
+    retry_after,
+)
 from releaser.domain.notice_text import AskedConsent, Written, write
 from releaser.domain.support_text import write_support_end
 from releaser.errors import OutsideError
@@ -28,6 +36,7 @@ from releaser.store.notices import Delivery
 # Longer than any channel may take for one message; after a crash it is how long the repeat waits.
 LEASE_FOR = timedelta(minutes=2)
 BATCH = 50
+_OVER = "the announced time is over, and nothing began"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +73,11 @@ def _deliver(ports: Ports, delivery_id: int) -> bool:
 def _claim(ports: Ports, delivery_id: int) -> _Claimed | None:
     now = ports.clock.now()
     with ports.database.transaction() as session:
+        if _is_over(waiting := outbox.get(session, delivery_id), now=now):
+            _give_up(
+                session, waiting, _OVER if not waiting.error else f"{_OVER}; before that: {waiting.error}", now=now
+            )
+            return None
         delivery = outbox.claim(session, delivery_id, owner=ports.owner, now=now, until=now + LEASE_FOR)
         if delivery is None:
             return None
@@ -74,6 +88,18 @@ def _claim(ports: Ports, delivery_id: int) -> _Claimed | None:
         else:
             message = _message(ports, delivery, _consents(session, delivery), in_reply_to=reply_to)
         return _Claimed(delivery_id=delivery.id, attempt=delivery.attempts, channel=delivery.channel, message=message)
+
+
+def _is_over(delivery: Delivery, *, now: datetime) -> bool:
+    """Whether it would tell of work to come whose announced time is over: whoever moves that announces it anew."""
+    notice = delivery.notice
+    return (
+        notice.topic is NoticeTopic.WORK
+        and delivery.state is DeliveryState.QUEUED
+        and delivery.kind in TELLS
+        and notice.state is NoticeState.ANNOUNCED
+        and notice.ends_at <= now
+    )
 
 
 def _on_support(delivery: Delivery, written: Written, *, in_reply_to: str) -> Message:
@@ -157,14 +183,19 @@ def _failed(ports: Ports, claimed: _Claimed, error: OutsideError) -> None:
         if rest_for is not None:
             delivery.error, delivery.due_at, delivery.lease_until_at = text, now + rest_for, None
             return
-        moves.move(
-            session,
-            delivery,
-            DeliveryState.GIVEN_UP,
-            moves=DELIVERY_MOVES,
-            now=now,
-            by="releaser",
-            reason=text,
-            error=text,
-            lease_until_at=None,
-        )
+        _give_up(session, delivery, text, now=now)
+
+
+def _give_up(session: Session, delivery: Delivery, why: str, *, now: datetime) -> None:
+    """A dead letter: somebody was not told."""
+    moves.move(
+        session,
+        delivery,
+        DeliveryState.GIVEN_UP,
+        moves=DELIVERY_MOVES,
+        now=now,
+        by="releaser",
+        reason=why[:2000],
+        error=why[:2000],
+        lease_until_at=None,
+    )

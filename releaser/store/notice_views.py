@@ -6,6 +6,7 @@ Nobody is told of another customer's installations. Pages and feeds of one custo
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
 from types import MappingProxyType
@@ -13,7 +14,7 @@ from types import MappingProxyType
 from sqlalchemy.orm import Session
 
 from releaser.domain.maintnote import Entry
-from releaser.domain.notice import DeliveryKind, NoticeState, Outcome, impact_of
+from releaser.domain.notice import DeliveryKind, NoticeState, Outcome, impact_of, sequence_of
 from releaser.domain.notice_text import AskedConsent, NoticeContent, TouchedWork
 from releaser.domain.operation import Operation, Work, work_of
 from releaser.domain.support_text import SupportEnd
@@ -22,6 +23,9 @@ from releaser.store import lines
 from releaser.store.customers import Customer
 from releaser.store.notices import Delivery, Notice, NoticeInstallation, texts
 from releaser.store.plain import load
+
+# An event ends after it begins (RFC 5545, 3.8.2.2).
+_LEAST = timedelta(seconds=1)
 
 
 def told_of(notice: Notice, customer_id: int) -> list[NoticeInstallation]:
@@ -33,18 +37,41 @@ def told_of(notice: Notice, customer_id: int) -> list[NoticeInstallation]:
     ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """How far the work is at one customer: what it feels and does not of what began and ended elsewhere."""
+
+    state: NoticeState
+    began_at: datetime | None
+    ended_at: datetime | None
+
+
+def _seen(notice: Notice, customer_id: int) -> _Seen:
+    began = [row.started_at for row in notice.touched if row.installation.customer_id == customer_id and row.started_at]
+    waits = notice.state is NoticeState.IN_PROGRESS and not began
+    ended = bool(began) and notice.state in {NoticeState.COMPLETED, NoticeState.ROLLED_BACK}
+    return _Seen(
+        state=NoticeState.ANNOUNCED if waits else notice.state,
+        began_at=min(began, default=None),
+        ended_at=notice.ended_at if ended else None,
+    )
+
+
 def content(
     delivery: Delivery, *, address: str, consents: Mapping[int, AskedConsent] = MappingProxyType({})
 ) -> NoticeContent:
     """What a delivery says. `address` is where readers find the pages, `consents` who is asked at which installation."""
     notice = delivery.notice
     text = texts(notice).get(delivery.language)
+    seen = _seen(notice, delivery.customer_id)
     return NoticeContent(
         kind=delivery.kind,
         product=notice.product.title or notice.product.name,
         version=notice.version,
         starts_at=notice.starts_at,
         ends_at=notice.ends_at,
+        began_at=seen.began_at,
+        ended_at=seen.ended_at,
         touched=[_work(row, consents.get(row.installation_id)) for row in told_of(notice, delivery.customer_id)],
         opening=text.body if text and delivery.kind in {DeliveryKind.ANNOUNCED, DeliveryKind.REVISED} else "",
         was=_was(notice) if delivery.kind is DeliveryKind.REVISED else None,
@@ -103,24 +130,27 @@ def entry(
     notice: Notice, customer: Customer, *, address: str, sender: str, language: str = "", cancelled: bool = False
 ) -> Entry:
     """The notice in the calendar of one customer. `cancelled` when it is so for this customer alone."""
-    organizer = parseaddr(sender)[1]
+    organizer, seen = parseaddr(sender)[1], _seen(notice, customer.id)
+    starts_at = seen.began_at or notice.starts_at
     text = texts(notice).get(language or customer.language)
     return Entry(
         notice=notice.uid,
         account=customer.name,
         provider=organizer.rpartition("@")[2],
         organizer=organizer,
-        sequence=notice.revision,
-        state=NoticeState.CANCELLED if cancelled else notice.state,
-        starts_at=notice.started_at or notice.starts_at,
-        ends_at=notice.ended_at or notice.ends_at,
-        stamped_at=notice.ended_at
-        or notice.started_at
-        or notice.revised_at
-        or notice.announced_at
-        or notice.created_at,
+        sequence=sequence_of(notice.state, revision=notice.revision, begun=seen.began_at is not None),
+        state=NoticeState.CANCELLED if cancelled else seen.state,
+        starts_at=starts_at,
+        ends_at=max(seen.ended_at or notice.ends_at, starts_at + _LEAST),
+        stamped_at=_changed_at(notice, seen),
         summary=text.subject if text else f"{notice.product.title or notice.product.name} {notice.version}",
         description=text.body if text else "",
         url=f"{address}/notices/{notice.id}",
         objects=[(row.installation.name, impact_of(row.stop)) for row in told_of(notice, customer.id)],
     )
+
+
+def _changed_at(notice: Notice, seen: _Seen) -> datetime:
+    """When what the entry says was changed the last time."""
+    known = (notice.created_at, notice.announced_at, notice.revised_at, seen.began_at, notice.ended_at)
+    return max(at for at in known if at is not None)

@@ -70,7 +70,8 @@ class Notice(Base):
 class NoticeInstallation(Base):
     """One installation a notice is about: what stops there, for how long as planned, and as measured.
 
-    `revision` is the one that told of it as it stands here, None while none has; `dropped` is no longer touched.
+    `revision` is the one that told of it as it stands here, None while none has; `dropped` is no longer touched. `started_at` is when
+    the work began there.
     """
 
     __tablename__ = "notice_installations"
@@ -84,6 +85,7 @@ class NoticeInstallation(Base):
     planned_stop_s: Mapped[float]
     revision: Mapped[int | None]
     dropped: Mapped[bool] = mapped_column(default=False)
+    started_at: Mapped[datetime | None]
     measured_stop_s: Mapped[float | None]
     outcome: Mapped[str] = mapped_column(String(40), default="")
 

@@ -69,7 +69,8 @@ def queue(
 ) -> list[Delivery]:
     """Write deliveries of the notice's present revision, in the caller's transaction.
 
-    To who certainly never got an earlier one, a change is an announcement, and a cancellation is nothing at all.
+    What waits for the same recipient is overtaken by it, but for a reminder. To who certainly never got an earlier one, a change is an announcement, and
+    a cancellation is nothing at all.
     """
     queued = []
     for recipient in to:
@@ -111,7 +112,7 @@ def _message_id(notice: Notice, recipient: Recipient, *, kind: DeliveryKind) -> 
 def _supersede(
     session: Session, notice: Notice, recipient: Recipient, *, kind: DeliveryKind, now: datetime, by: str
 ) -> bool:
-    """Drop what waits for this recipient and is no longer true. Returns whether they were told, or may have been."""
+    """Drop what waits for this recipient: it is no longer true. Returns whether they were told, or may have been."""
     earlier = (
         session.scalars(
             select(Delivery)
@@ -129,11 +130,23 @@ def _supersede(
     )
     told = False
     for row in earlier:
-        outdates = kind in TELLS or kind is DeliveryKind.CANCELLED
         told = told or row.attempts > 0 or row.state is DeliveryState.SENT
-        if row.state is DeliveryState.QUEUED and outdates:
+        if row.state is DeliveryState.QUEUED and kind is not DeliveryKind.REMINDED:
             moves.move(session, row, DeliveryState.SUPERSEDED, moves=DELIVERY_MOVES, now=now, by=by, reason="outdated")
     return told
+
+
+def overtaken(session: Session, delivery: Delivery) -> bool:
+    """Whether the same recipient is, or was, told something later about the same notice."""
+    later = select(Delivery.id).where(
+        Delivery.notice_id == delivery.notice_id,
+        Delivery.channel == delivery.channel,
+        Delivery.customer_id == delivery.customer_id,
+        Delivery.address == delivery.address,
+        Delivery.id > delivery.id,
+        Delivery.kind != DeliveryKind.REMINDED,
+    )
+    return session.scalars(later.limit(1)).first() is not None
 
 
 def due(session: Session, *, channels: Collection[str], now: datetime, limit: int) -> Sequence[int]:

@@ -31,7 +31,7 @@ def world(database: Database, tmp_path: Path) -> NoticeWorld:
 def number(world: NoticeWorld) -> int:
     """An announced notice with one recipient, nothing delivered yet."""
     _, number = world.plan(["globex-1"])
-    world.announce(number)
+    world.announce(number, starts_at=world.clock.now() + 24 * HOUR)
     return number
 
 
@@ -158,7 +158,8 @@ def test_order_holds_per_recipient_and_not_across(world: NoticeWorld) -> None:
     world.channel.faults.clear()
     world.clock.advance(HOUR)
     world.deliver()
-    assert [subject.split(":")[0] for subject in world.channel.subjects(IT)] == ["Planned work", "Work has begun"]
+    assert [subject.split(":")[0] for subject in world.channel.subjects(IT)] == ["Work has begun"]
+    assert [entry[0] for entry in world.ledger(number) if entry[2:] == (IT, "superseded")] == ["announced"]
 
 
 def test_without_a_channel_deliveries_wait(world: NoticeWorld, number: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -9,7 +10,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from releaser.domain.maintnote import Entry, as_ics
-from releaser.domain.notice import NoticeImpact, NoticeState
+from releaser.domain.notice import NoticeImpact, NoticeState, sequence_of
 from releaser.flows.render_feed import FeedForm, render_feed
 from releaser.store import overview
 from releaser.web.asked import Asked, Reading
@@ -49,17 +50,21 @@ def calendar(ports: Asked, reader: Reading) -> Response:
 def _entry(one: dict[str, Any], ports: Asked, reader: Reading) -> Entry:
     text = text_in(reader, one["texts"])
     provider = urlsplit(ports.address).hostname or "releaser"
-    impact = NoticeImpact(one["impact"])
+    impact, state = NoticeImpact(one["impact"]), NoticeState(one["state"])
+    starts_at = one["started_at"] or one["starts_at"]
+    # What was cancelled ended before it began.
+    ends_at = one["ends_at"] if state is NoticeState.CANCELLED else one["ended_at"] or one["ends_at"]
+    changed = [at for at in (one[f"{name}_at"] for name in ("announced", "revised", "started", "ended")) if at]
     return Entry(
         notice=one["uid"],
         account="all",
         provider=provider,
         organizer=f"releaser@{provider}",
-        sequence=one["revision"],
-        state=NoticeState(one["state"]),
-        starts_at=one["started_at"] or one["starts_at"],
-        ends_at=one["ended_at"] or one["ends_at"],
-        stamped_at=one["announced_at"] or one["starts_at"],
+        sequence=sequence_of(state, revision=one["revision"], begun=one["started_at"] is not None),
+        state=state,
+        starts_at=starts_at,
+        ends_at=max(ends_at, starts_at + timedelta(seconds=1)),
+        stamped_at=max(changed, default=one["starts_at"]),
         summary=text["subject"] if text else f"{one['product']} {one['version'] or ''}",
         description=text["body"] if text else "",
         url=f"{ports.address}/notices/{one['id']}",

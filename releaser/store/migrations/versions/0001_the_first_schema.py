@@ -915,6 +915,7 @@ def upgrade() -> None:
         sa.Column("planned_stop_s", sa.Double(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=True),
         sa.Column("dropped", sa.Boolean(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("measured_stop_s", sa.Double(), nullable=True),
         sa.Column("outcome", sa.String(length=40), nullable=False),
         sa.ForeignKeyConstraint(
