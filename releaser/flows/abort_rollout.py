@@ -5,7 +5,7 @@ from __future__ import annotations
 from releaser.domain.rollout import NOT_BEGUN, ROLLOUT_MOVES, RolloutState
 from releaser.flows.finish_work import finish_work
 from releaser.flows.ports import Facts, Ports
-from releaser.store import moves, rollouts
+from releaser.store import moves, rollout_facts, rollouts
 
 
 def abort_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -> Facts:
@@ -29,6 +29,6 @@ def abort_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -
             rollout.superseded_by_id, rollout.reason = None, reason
             state = RolloutState.STOPPING.value
             moves.record(session, rollout, source=state, to=state, now=now, by=by, reason=reason)
-        facts = rollouts.facts(rollout)
+        facts = rollout_facts.of_rollout(rollout)
     ports.wake()
     return facts

@@ -14,7 +14,7 @@ from releaser.flows.make_plan import make_plan
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.recheck_plan import plan_afresh, recheck_plan
 from releaser.flows.start_rollout import release_rollout
-from releaser.store import rollouts
+from releaser.store import rollout_facts, rollouts
 from releaser.store.plain import load
 
 
@@ -52,7 +52,7 @@ def _approve(ports: Ports, rollout_id: int, *, by: str, reason: str) -> Facts:
             rollout.approved_by = by
             rollout.reason = reason
             release_rollout(session, rollout, options=plan.options, ports=ports, by=by, reason=reason)
-            return rollouts.facts(rollout)
+            return rollout_facts.of_rollout(rollout)
         keep_again(session, rollout, replace(plan, newest_target=shown.newest_target))
         draft_again(session, rollout, plan, now=ports.clock.now())
     raise _changed(rollout_id)

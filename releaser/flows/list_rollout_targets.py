@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from releaser.domain.rollout import UpdateState
 from releaser.flows.ports import Facts, Ports
-from releaser.store import rollout_view, rollouts
+from releaser.store import rollout_facts, rollout_view, rollouts
 
 
 def list_rollout_targets(
@@ -21,7 +21,7 @@ def list_rollout_targets(
         rollouts.state_of(session, rollout_id)  # of what is not there, no list is empty
         found = rollouts.updates(session, rollout_id, wave=wave, state=state, limit=limit, offset=offset)
         journals = rollout_view.steps(session, [one.id for one in found], every_attempt=True)
-        return [{**rollouts.update_facts(one), "steps": _steps(journals.get(one.id, []))} for one in found]
+        return [{**rollout_facts.of_update(one), "steps": _steps(journals.get(one.id, []))} for one in found]
 
 
 def _steps(journal: list[Facts]) -> list[Facts]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from releaser.flows.ports import Facts, Ports
-from releaser.store import rollout_list, rollouts
+from releaser.store import rollout_facts, rollout_list, rollouts
 
 
 def list_rollouts(ports: Ports, *, limit: int = 50, offset: int = 0) -> list[Facts]:
@@ -11,8 +11,8 @@ def list_rollouts(ports: Ports, *, limit: int = 50, offset: int = 0) -> list[Fac
     with ports.database.reading() as session:
         found = rollouts.newest(session, limit=limit, offset=offset)
         ids = [rollout.id for rollout in found]
-        planned, counts = rollouts.planned(session, ids), rollout_list.counts(session, ids)
+        planned, counts = rollout_facts.of_plans(session, ids), rollout_list.counts(session, ids)
         return [
-            {**rollouts.head_facts(rollout, planned=planned[rollout.id]), "counts": counts[rollout.id]}
+            {**rollout_facts.of_head(rollout, planned=planned[rollout.id]), "counts": counts[rollout.id]}
             for rollout in found
         ]

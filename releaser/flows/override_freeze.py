@@ -6,7 +6,7 @@ from releaser.domain.rollout import ENDED
 from releaser.domain.update_freeze import InvalidUpdateFreezeError
 from releaser.errors import RefusedError
 from releaser.flows.ports import Facts, Ports
-from releaser.store import moves, rollouts, update_freezes
+from releaser.store import moves, rollout_facts, rollouts, update_freezes
 from releaser.store.update_freezes import FreezeOverride
 
 _NOBODY = frozenset({"", "api"})
@@ -41,6 +41,6 @@ def override_freeze(ports: Ports, *, rollout_id: int, freeze_id: int, by: str, r
             state = rollout.state.value
             told = f"freeze {freeze_id} ({freeze.reason}) was overridden: {reason.strip()}"
             moves.record(session, rollout, source=state, to=state, now=now, by=by, reason=told)
-        facts = {**rollouts.facts(rollout), "overrides": update_freezes.overrides(session, rollout_id)}
+        facts = {**rollout_facts.of_rollout(rollout), "overrides": update_freezes.overrides(session, rollout_id)}
     ports.wake()
     return facts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from releaser.domain.rollout import ROLLOUT_MOVES, PauseReason, RolloutState
 from releaser.flows.ports import Facts, Ports
-from releaser.store import moves, rollouts
+from releaser.store import moves, rollout_facts, rollouts
 
 
 def pause_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -> Facts:
@@ -25,4 +25,4 @@ def pause_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -
                 pause_reason=PauseReason.MANUAL,
             )
             rollout.reason = reason
-        return rollouts.facts(rollout)
+        return rollout_facts.of_rollout(rollout)

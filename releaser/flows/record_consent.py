@@ -12,7 +12,7 @@ from releaser.domain.rollout import RolloutState
 from releaser.errors import RefusedError
 from releaser.flows.find_consents import find_consents
 from releaser.flows.ports import Facts, Ports
-from releaser.store import consents, moves, rollout_work, rollouts
+from releaser.store import consents, moves, rollout_facts, rollout_work, rollouts
 from releaser.store.consents import Consent
 from releaser.store.rollouts import Rollout
 
@@ -67,7 +67,7 @@ def record_consent(
             )
         _tell(session, rollout, meant, answer=answer, who=who, note=note, by=by, now=now)
         session.flush()
-        facts = {**rollouts.facts(rollout), "consents": find_consents(session, rollout_id=rollout_id)}
+        facts = {**rollout_facts.of_rollout(rollout), "consents": find_consents(session, rollout_id=rollout_id)}
     ports.wake()
     return facts
 

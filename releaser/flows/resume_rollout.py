@@ -12,7 +12,7 @@ from releaser.domain.waiting import last_moment
 from releaser.errors import MoveConflictError, RefusedError
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.yank_release import rolls_out
-from releaser.store import moves, rollout_work, rollouts
+from releaser.store import moves, rollout_facts, rollout_work, rollouts
 from releaser.store.rollouts import Rollout
 
 
@@ -44,7 +44,7 @@ def resume_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") 
             )
             rollout.reason = reason  # why it was paused holds no longer
             _go_on(session, rollout, paused_for=max(timedelta(0), paused_for), now=now, by=by)
-        facts = rollouts.facts(rollout)
+        facts = rollout_facts.of_rollout(rollout)
     ports.wake()
     return facts
 

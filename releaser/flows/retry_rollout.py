@@ -27,7 +27,7 @@ from releaser.flows.notice_gate import require_notices
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.recheck_plan import PlanStaleError, plan_afresh, recheck_plan
 from releaser.flows.refuse_release import check_version
-from releaser.store import moves, rollouts
+from releaser.store import moves, rollout_facts, rollouts
 from releaser.store.plain import dump, load
 from releaser.store.rollouts import Rollout, TargetUpdate
 
@@ -90,7 +90,7 @@ def _retry(ports: Ports, rollout_id: int, *, by: str, reason: str) -> Facts:
         if again is not None:
             _keep(ports, session, rollout, again, by=by, reason=reason)
         _go_on(session, rollout, now=ports.clock.now(), by=by, reason=reason)
-        return rollouts.facts(rollout)
+        return rollout_facts.of_rollout(rollout)
 
 
 def _ended(session: Session, rollout_id: int) -> Rollout:

@@ -9,14 +9,14 @@ from releaser.domain.rollout import RolloutState, UpdateState
 from releaser.flows.find_consents import find_consents
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.report_rehearsal import report_rehearsal
-from releaser.store import blocks, moves, notices, rollout_view, rollouts, update_freezes
+from releaser.store import blocks, moves, notices, rollout_facts, rollout_view, rollouts, update_freezes
 
 
 def show_rollout(ports: Ports, *, rollout_id: int) -> Facts:
     """The facts of a rollout with `steps` per target, `moves` and `notices`. Raises `RolloutNotFoundError`."""
     with ports.database.reading() as session:
         rollout = rollouts.get(session, rollout_id)
-        facts = rollouts.facts(rollout)
+        facts = rollout_facts.of_rollout(rollout)
         journals = rollout_view.steps(session, [one["id"] for one in facts["targets"]], every_attempt=True)
         for target in facts["targets"]:
             journal = journals.get(target["id"], [])

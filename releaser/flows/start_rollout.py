@@ -18,7 +18,7 @@ from releaser.flows.plan_rollout import check_options
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.recheck_plan import plan_afresh
 from releaser.flows.refuse_release import check_state
-from releaser.store import moves, rollouts
+from releaser.store import moves, rollout_facts, rollouts
 from releaser.store.plain import load
 from releaser.store.rollouts import Rollout
 
@@ -67,7 +67,7 @@ def _start(ports: Ports, plan: Plan, *, key: str | None, asked: str, by: str) ->
     untold: NoticeRequiredError | None = None
     with ports.database.transaction() as session:
         if (again := _again(session, plan, key, asked, now=now)) is not None:
-            return {**rollouts.facts(again), "unchanged": False, "found": True}
+            return {**rollout_facts.of_rollout(again), "unchanged": False, "found": True}
         rollout = keep_plan(session, plan, by=by, now=now)
         if not plan.changes:
             rollout.trigger_key, rollout.body_hash = key, asked
@@ -82,7 +82,7 @@ def _start(ports: Ports, plan: Plan, *, key: str | None, asked: str, by: str) ->
             rollout.trigger_key, rollout.body_hash = key, asked
         except NoticeRequiredError as error:
             untold = error
-        facts = {**rollouts.facts(rollout), "unchanged": False, "found": False}
+        facts = {**rollout_facts.of_rollout(rollout), "unchanged": False, "found": False}
     if untold is not None:
         raise untold
     return facts
@@ -155,7 +155,7 @@ def _by_key(ports: Ports, key: str, asked: str) -> Facts | None:
         rollout = rollouts.by_trigger(session, key)
         if rollout is None:
             return None
-        return {**rollouts.facts(_checked(rollout, asked)), "unchanged": False, "found": True}
+        return {**rollout_facts.of_rollout(_checked(rollout, asked)), "unchanged": False, "found": True}
 
 
 def _checked(rollout: Rollout, asked: str) -> Rollout:
@@ -205,4 +205,4 @@ def end_unchanged(ports: Ports, session: Session, rollout: Rollout) -> Facts:
         reason="already installed everywhere",
         finished_at=now,
     )
-    return {**rollouts.facts(rollout), "unchanged": True, "found": False}
+    return {**rollout_facts.of_rollout(rollout), "unchanged": True, "found": False}

@@ -19,7 +19,7 @@ from releaser.domain.notice import NoticeState, NoticeTopic
 from releaser.domain.release import ReleaseState
 from releaser.domain.rollout import ENDED, RolloutState, UpdateState
 from releaser.domain.version import VersionKind
-from releaser.store import installations, notices, rollouts, undoing
+from releaser.store import installations, notices, rollout_facts, undoing
 from releaser.store.commits import Commit, ReleaseCommit, TicketCommit
 from releaser.store.customers import Customer
 from releaser.store.installations import Installation, Target
@@ -167,7 +167,7 @@ def rollouts_under_way(session: Session) -> list[dict[str, Any]]:
     states = [state for state in RolloutState if state not in ENDED and state is not RolloutState.PLANNED]
     query = select(Rollout).where(Rollout.state.in_(states)).order_by(Rollout.id)
     return [
-        {**rollouts.facts(rollout), "product_title": rollout.product.title or rollout.product.name}
+        {**rollout_facts.of_rollout(rollout), "product_title": rollout.product.title or rollout.product.name}
         for rollout in session.scalars(query).unique()
     ]
 

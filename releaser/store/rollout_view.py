@@ -1,7 +1,7 @@
 """What the pages of rollouts ask: one rollout by its parts, without its plan and without its entities.
 
 Everything is plain data read by columns. States are read as text, so that a page shows a state that only a newer service
-knows. What does not live here: the shape that commands and the API show (`rollouts.facts`), and what workers ask.
+knows. What does not live here: the shape that commands and the API show (`rollout_facts.of_rollout`), and what workers ask.
 """
 
 from __future__ import annotations

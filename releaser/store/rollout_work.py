@@ -21,10 +21,11 @@ from sqlalchemy.orm.attributes import set_committed_value
 from releaser.domain.rollout import AT_WORK, BEING_CUT_OVER, RolloutState, UpdateState, WaitsFor, WaveState
 from releaser.domain.rollout_moves import current_wave
 from releaser.domain.target import DriverName
+from releaser.store import leases
 from releaser.store.customers import Customer
 from releaser.store.installations import Host, Installation, Target
 from releaser.store.products import Module, Product
-from releaser.store.rollouts import Rollout, TargetUpdate, Wave, lease_end
+from releaser.store.rollouts import Rollout, TargetUpdate, Wave
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -390,8 +391,8 @@ _STAMP = _TARGETS.update().where(_TARGETS.c.id == bindparam("target_id")).values
 @cache
 def _keeping(*, by_server: bool) -> Update:
     """Leases of many machines are measured by the server's clock; where there is one machine, by its own."""
-    at = lease_end(timedelta(0)) if by_server else bindparam("at")
-    until = lease_end(bindparam("lease_for", type_=Interval)) if by_server else bindparam("until")
+    at = leases.end(timedelta(0)) if by_server else bindparam("at")
+    until = leases.end(bindparam("lease_for", type_=Interval)) if by_server else bindparam("until")
     held = or_(
         _ROWS.c.lease_owner == "",
         _ROWS.c.lease_owner == bindparam("mine"),

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
-    DateTime,
     ForeignKey,
     Index,
     String,
@@ -16,15 +14,13 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     exists,
-    func,
     or_,
     select,
     text,
 )
-from sqlalchemy import update as update_rows
 from sqlalchemy.orm import Mapped, Session, defer, mapped_column, relationship, selectinload
 
-from releaser.domain.experience import Prediction, Witness
+from releaser.domain.experience import Witness
 from releaser.domain.rollout import (
     AT_WORK,
     ENDED,
@@ -36,12 +32,10 @@ from releaser.domain.rollout import (
     WaitsFor,
     WaveState,
 )
-from releaser.domain.waiting import DEFAULT_WAIT_FOR, WHO_MAY
+from releaser.domain.waiting import DEFAULT_WAIT_FOR
 from releaser.errors import NotFoundError
 from releaser.store.base import Base, words
-from releaser.store.experience import prediction_facts
 from releaser.store.installations import Host, Installation, Target
-from releaser.store.plain import load
 from releaser.store.products import Module, Product
 from releaser.store.releases import Release
 
@@ -219,7 +213,7 @@ def get(session: Session, rollout_id: int) -> Rollout:
 
 
 def head(session: Session, rollout_id: int) -> Rollout:
-    """As `get`, with its waves and without its plan (see `planned`). Raises `RolloutNotFoundError`."""
+    """As `get`, with its waves and without its plan (see `rollout_facts.of_plans`). Raises `RolloutNotFoundError`."""
     query = select(Rollout).options(defer(Rollout.plan), selectinload(Rollout.waves)).where(Rollout.id == rollout_id)
     rollout = session.scalars(query).unique().one_or_none()
     if rollout is None:
@@ -275,18 +269,12 @@ def newest_target_planned(session: Session, rollout_id: int) -> int:
 
 
 def newest(session: Session, *, limit: int = 50, offset: int = 0, product_id: int | None = None) -> Sequence[Rollout]:
-    """Rollouts, newest first, with their waves, without their targets and their plans (see `planned`)."""
+    """Rollouts, newest first, with their waves, without their targets and their plans (see `rollout_facts.of_plans`)."""
     query = select(Rollout).options(defer(Rollout.plan), selectinload(Rollout.waves))
     query = query.order_by(Rollout.id.desc()).limit(limit).offset(offset)
     if product_id is not None:
         query = query.where(Rollout.product_id == product_id)
     return session.scalars(query).unique().all()
-
-
-def planned(session: Session, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
-    """What `facts` tells of the plan of each of these rollouts, without reading the plans, which are as long as they are large."""
-    query = select(Rollout.id, Rollout.plan["options"], Rollout.plan["passed"]).where(Rollout.id.in_(list(ids)))
-    return {row[0]: {"options": row[1], "passed": row[2]} for row in session.execute(query)}
 
 
 def updates(
@@ -370,129 +358,9 @@ def begun(session: Session) -> Sequence[tuple[int, str, str, str]]:
     return session.execute(query).all()
 
 
-def lease_end(lease_for: timedelta | ColumnElement[timedelta]) -> ColumnElement[datetime]:
-    """So long after now by the clock of the server, which workers of many machines share; PostgreSQL's alone."""
-    return func.clock_timestamp(type_=DateTime(timezone=True)) + lease_for
-
-
-def renew(session: Session, update_ids: Iterable[int], *, owner: str, now: datetime, lease_for: timedelta) -> None:
-    """Keep the leases of what this owner works on."""
-    is_sqlite = session.connection().dialect.name == "sqlite"
-    _set_lease(session, update_ids, owner=owner, until=now + lease_for if is_sqlite else lease_end(lease_for))
-
-
-def _set_lease(
-    session: Session, update_ids: Iterable[int], *, owner: str, until: datetime | ColumnElement[datetime] | None
-) -> None:
-    session.execute(
-        update_rows(TargetUpdate)
-        .where(TargetUpdate.id.in_(list(update_ids)), TargetUpdate.lease_owner == owner)
-        .values(lease_until_at=until)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def let_go(session: Session, update_id: int, *, owner: str) -> None:
-    """Let anybody go on with what this owner worked on; it may itself, as if it had never let go."""
-    _set_lease(session, [update_id], owner=owner, until=None)
-
-
-def lease_owners(session: Session) -> Sequence[str]:
-    """Who holds leases of active updates."""
-    return session.scalars(
-        select(TargetUpdate.lease_owner).where(TargetUpdate.active, TargetUpdate.lease_owner != "").distinct()
-    ).all()
-
-
-def release_leases(session: Session, owner: str, *, but: Iterable[int] = ()) -> None:
-    """Free everything a dead owner held; an owner that ends frees all `but` what it is still acting on."""
-    session.execute(
-        update_rows(TargetUpdate)
-        .where(TargetUpdate.active, TargetUpdate.lease_owner == owner, TargetUpdate.id.not_in(list(but)))
-        .values(lease_until_at=None, lease_owner="")
-        .execution_options(synchronize_session=False)
-    )
-
-
 def steps(session: Session, update_id: int, attempt: int | None = None) -> Sequence[StepRecord]:
     """The journal of one update (of one attempt where given), in the order of intent."""
     query = select(StepRecord).where(StepRecord.update_id == update_id).order_by(StepRecord.id)
     if attempt is not None:
         query = query.where(StepRecord.attempt == attempt)
     return session.scalars(query).all()
-
-
-def facts(rollout: Rollout) -> dict[str, Any]:
-    """A rollout as plain data: the one shape that commands and the API show."""
-    return {**head_facts(rollout), "targets": [update_facts(u) for u in rollout.updates]}
-
-
-def head_facts(rollout: Rollout, *, planned: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The same without its targets. `planned` stands for a plan that was not read."""
-    plan = rollout.plan if planned is None else planned
-    return {
-        "id": rollout.id,
-        "product": rollout.product.name,
-        "version": rollout.release.version,
-        "selector": rollout.selector,
-        "state": rollout.state.value,
-        "pause_reason": rollout.pause_reason.value if rollout.pause_reason else None,
-        "reason": rollout.reason,
-        "plan_hash": rollout.plan_hash,
-        "max_parallel": rollout.max_parallel,
-        "threshold": rollout.threshold,
-        "wait_s": rollout.wait_s,
-        "wave_soak_s": rollout.wave_soak_s,
-        "gated": rollout.gated,
-        "paused_at": rollout.paused_at,
-        "ticket": rollout.ticket or None,
-        "rehearsal": rollout.rehearsal,
-        "superseded_by": rollout.superseded_by_id,
-        "late": rollout.late,
-        "begins_at": rollout.begins_at,
-        "begin_by_at": rollout.begin_by_at,
-        "one_off": bool((plan.get("options") or {}).get("one_off")),
-        "passed": list(plan.get("passed") or ()),
-        "approved_by": rollout.approved_by or None,
-        "created_by": rollout.created_by,
-        "created_at": rollout.created_at,
-        "started_at": rollout.started_at,
-        "finished_at": rollout.finished_at,
-        "waves": [
-            {
-                "number": w.number,
-                "state": w.state.value,
-                "soak_until_at": w.soak_until_at,
-                "max_parallel": rollout.max_parallel if w.max_parallel is None else w.max_parallel,
-                "threshold": rollout.threshold if w.threshold is None else w.threshold,
-            }
-            for w in rollout.waves
-        ],
-    }
-
-
-def update_facts(update: TargetUpdate) -> dict[str, Any]:
-    """One target's part of a rollout as plain data."""
-    installation = update.target.installation
-    return {
-        "id": update.id,
-        "wave": update.wave,
-        "installation": installation.name,
-        "customer": installation.customer.name,
-        "module": update.target.module.name,
-        "host": update.target.host.name,
-        "state": update.state.value,
-        "waits_for": update.waits_for.value if update.waits_for else None,
-        "waiting_since_at": update.waiting_since_at,
-        "deadline_at": update.deadline_at,
-        "ended_by": WHO_MAY[update.waits_for] if update.waits_for else None,
-        "reason": update.reason,
-        "attempt": update.attempt,
-        "from": (update.previous or {}).get("version"),
-        "to": update.desired.get("version"),
-        "planned_stop_s": update.planned_stop_s,
-        "measured_stop_s": update.measured_stop_s,
-        "measured_by": update.measured_by.value if update.measured_by else None,
-        "predicted": prediction_facts(load(Prediction, update.predicted)) if update.predicted else None,
-        "finished_at": update.finished_at,
-    }

@@ -31,7 +31,7 @@ from releaser.flows.reveal_tickets import reveal_tickets
 from releaser.flows.soak_wave import is_due, soak_wave
 from releaser.flows.watch_trains import watch_trains, watched
 from releaser.process import is_dead
-from releaser.store import rollout_work, rollouts, workers
+from releaser.store import leases, rollout_work, workers
 from releaser.worker.silence import Silence
 
 HEARTBEAT_S = LEASE_FOR.total_seconds() / 4
@@ -185,7 +185,7 @@ class Ticks:
     def let_go(self, update_id: int) -> None:
         """Let another process go on with a target once it has rested."""
         with self.ports.database.transaction() as session:
-            rollouts.let_go(session, update_id, owner=self.ports.owner)
+            leases.let_go(session, update_id, owner=self.ports.owner)
 
     def outbox(self) -> bool:
         """Send what is due, to customers and to release managers, and tell requests whose fix arrived."""
@@ -233,7 +233,7 @@ class Ticks:
         clock, owner = self.ports.clock, self.ports.owner
         if mine:
             with self.ports.database.transaction() as session:
-                rollouts.renew(session, mine, owner=owner, now=clock.now(), lease_for=LEASE_FOR)
+                leases.renew(session, mine, owner=owner, now=clock.now(), lease_for=LEASE_FOR)
         self.free_dead()
         with self._noting:
             if clock.monotonic() >= self._noted_at + _NOTED_S:
@@ -264,7 +264,7 @@ class Ticks:
             # Another process of this machine may have done it meanwhile.
             numbers = workers.numbers(session, dead)
             for owner in dead:
-                rollouts.release_leases(session, owner)
+                leases.release(session, owner)
                 workers.leave(session, owner)
             self._forget(session, numbers)
 
@@ -273,9 +273,9 @@ class Ticks:
         with self._lock:
             acting = sorted(self._acting)
         with self.ports.database.transaction() as session:
-            rollouts.release_leases(session, self.ports.owner, but=acting)
+            leases.release(session, self.ports.owner, but=acting)
             workers.leave(session, self.ports.owner)
 
 
 def _owners(session: Session) -> set[str]:
-    return {*rollouts.lease_owners(session), *(row.owner for row in workers.everyone(session))}
+    return {*leases.owners(session), *(row.owner for row in workers.everyone(session))}
