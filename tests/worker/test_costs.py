@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from sqlalchemy import event
 
 from releaser.domain.rollout import RolloutState
-from releaser.store import rollout_work
+from releaser.store import rollout_work, wakes
 from releaser.store.session import Database
 from releaser.worker.ticks import Ticks
 from tests.fakes.fleet import STEPS, Fleet
@@ -20,6 +21,7 @@ CLAIMS = 2
 """One to prepare, one to cut over: in between the rollout decides."""
 MOST_STATEMENTS = 65
 FEW, MANY = 10, 40
+LONG_S = 60.0
 
 
 def rolled_out(database: Database, folder: Path, targets: int) -> Counter[str]:
@@ -55,3 +57,32 @@ def test_target_costs_a_transaction_for_each_claim_step_and_look_however_many_ta
     assert further["transactions"] < len(STEPS) + LOOKS + CLAIMS + 0.5
     assert further["statements"] < MOST_STATEMENTS
     assert further["statements"] <= few["statements"] / FEW, "a further target costs more than one of the first"
+
+
+# Rows whose jobs are all there, made without what else belongs to them.
+QUEUED = """
+SET session_replication_role = replica;
+DELETE FROM target_updates;
+DELETE FROM procrastinate_jobs;
+INSERT INTO target_updates (rollout_id, target_id, wave, position, state, active, reason, attempt, generation, desired, steps,
+    cut_over, one_way, ends_as, repeats, planned_stop_s, lease_owner)
+    SELECT 1, n, 1, n, 'preparing', true, '', 1, 0, '{}', '[]', false, false, 'failed', 0, 0, '' FROM generate_series(1, %s) n;
+SELECT releaser_wake_target(target_id, id) FROM target_updates;
+SET session_replication_role = origin;
+"""
+SWEEPS = 5
+
+
+def test_sweep_takes_as_long_as_there_are_targets_not_as_long_as_their_square(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    took: dict[int, float] = {}
+    for targets in (300, 2400):
+        with database.transaction() as session:
+            session.connection().exec_driver_sql(QUEUED % targets)
+        for _ in range(SWEEPS):
+            began = time.perf_counter()
+            with database.transaction() as session:
+                wakes.forget_workers(session, [], silent_s=5)
+            took[targets] = min(took.get(targets, LONG_S), time.perf_counter() - began)
+    assert took[2400] < 24 * took[300], "eight times the targets; sixty-four times the time is their square"
+    database.close()
