@@ -46,7 +46,35 @@ REASONS = {
     "every wave succeeded, 2 skipped": "все волны прошли успешно; пропущено целей: 2",
     "1.1 was yanked: it eats data": "1.1 отозвана: it eats data",
     "could not begin yet: rollout 4 has not ended": "пока не может начаться: развёртывание 4 ещё не закончено",
-    "1 of 2 tasks of web run what is wanted; one is pending": "web: нужное выполняют задачи: 1 из 2; one is pending",
+    "1 of 2 tasks of web run what is wanted; one is pending": "web: нужное выполняют задачи: 1 из 2; одна в состоянии pending",
+    "no container of target acme-cloud/app@host-1 runs 3.4": "ни один контейнер не работает с 3.4",
+    "no container of target acme-cloud/app@host-1 runs what was there before": "ни один контейнер не работает с тем, что было раньше",
+    "web is up for 1.0 of 5 s; so are 2 more": "web работает 1.0 из 5 с; остальные тоже (2)",
+    "shop.service does not run (exit code 3); its last words: boom: a; b": "shop.service не работает, код 3; последние слова: boom: a; b",
+    "web: 3 of 3 tasks run on h1 (2), h2; node h3 does not answer: 1 task is not counted, and may run there still; http://h/ answers 200": (
+        "web: работает задач 3 из 3, узлы: h1 (2), h2; не отвечают узлы: h3"
+        " (задач там 1: они не в счёт, но могут ещё работать); http://h/ отвечает 200"
+    ),
+    "web: 3 of 3 tasks run on h1, and stayed up (no check and no probe)": "web: работает задач 3 из 3, узлы: h1, работают без перебоев (проверок нет)",
+    "1 of 2 tasks of web run what is wanted; one is pending (no space on device)": (
+        "web: нужное выполняют задачи: 1 из 2; одна в состоянии pending (no space on device)"
+    ),
+    "1 of 3 proxies of shop-proxy run; one failed: exit code 1; its last words: boom": "shop-proxy: работает прокси 1 из 3; одна не удалась: exit code 1; последние слова: boom",
+    "web is paused; the version is not safe to roll back, so it was left as it is: roll a mended version out there": (
+        "web приостановлен; откатывать эту версию небезопасно, всё оставлено как есть: разверните там исправленную"
+    ),
+    "rollout 3 was turned back at globex-own: not healthy in time: web is paused": "развёртывание 3 откатилось у globex-own: не готово к сроку: web приостановлен",
+    "rollout 3 failed at globex-own, where it could not be turned back: web is paused": (
+        "развёртывание 3 не удалось у globex-own, и вернуть прежнее там не вышло: web приостановлен"
+    ),
+    "wave 1 fell ill while it was watched: shop-1: web is paused": "волна 1 дала сбой во время наблюдения: shop-1: web приостановлен",
+    "image: changed; web-2 runs besides; and 3 more": "image: изменено; web-2 работает сверх записанного; и ещё 3",
+    "the roll-back began again: web exited (exit code 1), without a word": "откат начат заново: web завершился с кодом 1",
+    "late came while it ran and did not join: the approval was given without it;"
+    " roll out to it by itself: releaser deploy shop 1.1 --to installation=NAME": (
+        "late: появилось уже после начала и не вошло: одобрено было без неё;"
+        " разверните отдельно: releaser deploy shop 1.1 --to installation=NAME"
+    ),
 }
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 
 from releaser.i18n import Translator, mark
+from releaser.web.pages.verdicts import ENDS, EXITED, PLAIN_VERDICTS, RESTS, VERDICTS
 
 _PLAIN = {
+    **PLAIN_VERDICTS,
     "every wave succeeded": mark("every wave succeeded"),
     "already installed everywhere": mark("already installed everywhere"),
     "no announced notice covers the stop now": mark("no announced notice covers the stop now"),
@@ -17,15 +19,15 @@ _PLAIN = {
     "rehearsed: every target could be prepared": mark("rehearsed: every target could be prepared"),
     "nothing stops": mark("nothing stops"),
     "is not meant any more": mark("is not meant any more"),
-    "the state before is back": mark("the state before is back"),
-    "nothing runs, as before the rollout": mark("nothing runs, as before the rollout"),
-    "the engine did not answer": mark("the engine did not answer"),
     "it is as recorded again": mark("it is as recorded again"),
     "made by: a rollout → somebody else": mark("made by somebody else, not by a rollout"),
     "a target is inconsistent and needs a person": mark("a target is inconsistent and needs a person"),
     "prepare did not end in time": mark("the preparation did not end in time"),
     "cut-over did not end in time": mark("the cutover did not end in time"),
     "roll-back did not end in time": mark("the roll-back did not end in time"),
+    "its time is over, and nothing began": mark("its time is over, and nothing began"),
+    "the approval was given without it": mark("the approval was given without it"),
+    "another rollout is at work there": mark("another rollout is at work there"),
     "The fix runs.": mark("The fix runs."),
     "The fix does not run any more: an older version was installed.": mark(
         "The fix does not run any more: an older version was installed."
@@ -35,60 +37,23 @@ _LEADING = {
     "not healthy in time: ": mark("not healthy in time: {why}"),
     "failed while soaking: ": mark("failed while soaking: {why}"),
     "could not be rolled back: ": mark("could not be rolled back: {why}"),
+    "could not be tidied up: ": mark("could not be tidied up: {why}"),
+    "the roll-back began again: ": mark("the roll-back began again: {why}"),
     "left over: ": mark("left over: {why}"),
     "trying again: ": mark("trying again: {why}"),
     "could not begin yet: ": mark("could not begin yet: {why}"),
 }
 _NAME = r"(?P<name>\S+)"
-_LOG = r"(?: \(exit code (?P<code>\S+): (?P<log>.*)\))?"
+_LATE = (
+    r"(?P<who>.+) came while it ran and did not join: (?P<inner>.*);"
+    r" roll out to it by itself: (?P<command>releaser deploy .*)"
+)
 _FORMS = tuple(
     (re.compile(pattern, re.DOTALL), message)
     for pattern, message in (
         (
             r"(?P<failed>\d+) of (?P<total>\d+) targets of wave (?P<wave>\d+) failed, (?P<threshold>\d+) may",
             mark("Wave {wave}: {failed} of {total} targets failed, allowed are {threshold}"),
-        ),
-        (r"no container of target (?P<target>\d+) runs (?P<version>\S+)", mark("no container runs {version}")),
-        (rf"{_NAME} is not started yet", mark("{name} is not started yet")),
-        (rf"{_NAME} is paused", mark("{name} is paused")),
-        (rf"{_NAME} is being removed", mark("{name} is being removed")),
-        (
-            rf"{_NAME} runs (?P<digest>\S+), not the wanted (?P<wanted>.+)",
-            mark("{name} runs {digest}, not the wanted {wanted}"),
-        ),
-        (
-            rf"{_NAME} was made from another configuration than the wanted one",
-            mark("{name} was made from another configuration than the wanted one"),
-        ),
-        (
-            rf"the engine's check of {_NAME} has not passed yet{_LOG}",
-            mark("the engine's check of {name} has not passed yet"),
-        ),
-        (rf"the engine's check of {_NAME} fails{_LOG}", mark("the engine's check of {name} fails")),
-        (rf"{_NAME} has no address to probe yet \((?P<url>.*)\)", mark("{name} has no address to probe yet ({url})")),
-        (r"(?P<url>\S+) does not answer: (?P<error>.*)", mark("{url} does not answer: {error}")),
-        (
-            r"(?P<url>\S+) answers (?P<status>\d+), not (?P<expected>\d+)",
-            mark("{url} answers {status}, not {expected}"),
-        ),
-        (rf"{_NAME} is up, the engine's check passes", mark("{name} is up, the engine's check passes")),
-        (
-            rf"{_NAME} is up, (?P<url>\S+) answers (?P<status>\d+)(?: and the engine's check passes)?",
-            mark("{name} is up, {url} answers {status}"),
-        ),
-        (
-            r"(?P<name>.+) is active, (?P<url>\S+) answers (?P<status>\d+)",
-            mark("{name} is up, {url} answers {status}"),
-        ),
-        (r"(?P<name>.+) is active for (?P<up>\S+) of (?P<whole>\S+) s", mark("{name} is up for {up} of {whole} s")),
-        (
-            r"(?P<name>.+) stayed active for (?P<whole>\S+) s \(no probe\)",
-            mark("{name} stayed up for {whole} s (no check and no probe)"),
-        ),
-        (rf"{_NAME} is up for (?P<up>\S+) of (?P<whole>\S+) s", mark("{name} is up for {up} of {whole} s")),
-        (
-            rf"{_NAME} stayed up for (?P<whole>\S+) s \(no check and no probe\)",
-            mark("{name} stayed up for {whole} s (no check and no probe)"),
         ),
         (
             r"pinned to (?P<version>\S+) for (?P<ticket>\S+) by (?P<who>.+?): (?P<why>.*)",
@@ -106,11 +71,29 @@ _FORMS = tuple(
         (r"(?P<what>[^:;]+): added", mark("{what}: added")),
         (r"(?P<what>[^:;]+): removed", mark("{what}: removed")),
         (r"revision (?P<n>\d+)", mark("revision {n}")),
-        (r"the front has no server of (?P<names>.+)", mark("the front knows nothing of {names}")),
-        (r"(?P<n>\d+) requests are still under way", mark("requests still under way: {n}")),
-        (r"(?P<n>\d+) requests are cut off after (?P<s>\S+) s", mark("requests cut off after {s} s: {n}")),
         (r"(?P<version>\S+) was yanked", mark("{version} was yanked")),
         (r"(?P<version>\S+) was yanked: (?P<why>.*)", mark("{version} was yanked: {why}")),
+        (
+            r"rollout (?P<n>\d+) was turned back at (?P<where>\S+): (?P<inner>.*)",
+            mark("rollout {n} was turned back at {where}: {why}"),
+        ),
+        (
+            r"rollout (?P<n>\d+) failed at (?P<where>\S+), where it could not be turned back: (?P<inner>.*)",
+            mark("rollout {n} failed at {where}, where it could not be turned back: {why}"),
+        ),
+        (r"rollout (?P<n>\d+) went no further: (?P<inner>.*)", mark("rollout {n} went no further: {why}")),
+        (
+            r"rollout (?P<n>\d+) brought (?P<version>\S+) there",
+            mark("rollout {n} brought {version} there"),
+        ),
+        (
+            r"tag (?P<tag>\S+) moved from commit (?P<before>\S+) to (?P<after>[^\s:]+): (?P<why>.*)",
+            mark("tag {tag} moved from commit {before} to {after}: {why}"),
+        ),
+        (
+            _LATE,
+            mark("{who}: came while it ran and did not join: {why}; roll out to it by itself: {command}"),
+        ),
         (r"rollout (?P<n>\d+) has not ended", mark("rollout {n} has not ended")),
         (r"freeze (?P<n>\d+) until (?P<when>\S+ \S+): (?P<why>.*)", mark("freeze {n} until {when}: {why}")),
         (r"rollout (?P<n>\d+) is at work at the customer", mark("rollout {n} is at work at the customer")),
@@ -147,6 +130,10 @@ _FORMS = tuple(
             mark("wave {n} is done, and somebody has to let wave {next} begin"),
         ),
         (
+            r"wave (?P<n>\d+) fell ill while it was watched: (?P<where>[^\s:;]+): (?P<inner>.*)",
+            mark("wave {n} fell ill while it was watched: {where}: {why}"),
+        ),
+        (
             r"wave (?P<n>\d+) fell ill while it was watched: (?P<why>.*)",
             mark("wave {n} fell ill while it was watched: {why}"),
         ),
@@ -168,43 +155,15 @@ _FORMS = tuple(
             mark("could not begin by {when}, so it has to be planned again: {why}"),
         ),
         (
-            r"(?P<why>.*); the version is not safe to roll back, so it was left as it is: roll a mended version out there",
+            r"(?P<inner>.*); the version is not safe to roll back, so it was left as it is: roll a mended version out there",
             mark(
                 "{why}; the version is not safe to roll back, so it was left as it is: roll a mended version out there"
             ),
         ),
-        (r"there is no service of target (?P<target>\S+)", mark("there is no such service")),
-        (
-            r"the swarm takes (?P<name>\S+) back by itself: (?P<why>.*)",
-            mark("the swarm takes {name} back by itself: {why}"),
-        ),
-        (
-            r"the swarm paused the update of (?P<name>\S+): (?P<why>.*)",
-            mark("the swarm paused the update of {name}: {why}"),
-        ),
-        (
-            r"the swarm took the update back by itself \((?P<state>\S+)\) of (?P<name>\S+): (?P<why>.*)",
-            mark("the swarm took the update of {name} back by itself ({state}): {why}"),
-        ),
-        (
-            r"(?P<n>\d+) of (?P<all>\d+) tasks of (?P<name>\S+) run what is wanted(?P<rest>.*)",
-            mark("{name}: {n} of {all} tasks run what is wanted{rest}"),
-        ),
-        (
-            r"all (?P<n>\d+) tasks of (?P<name>\S+) run, and the swarm watches them still(?P<rest>.*)",
-            mark("{name}: all {n} tasks run, and the swarm watches them still{rest}"),
-        ),
-        (
-            r"(?P<name>\S+): (?P<n>\d+) of (?P<all>\d+) tasks run on (?P<rest>.*)",
-            mark("{name}: {n} of {all} tasks run on {rest}"),
-        ),
     )
 )
-_EXITED = re.compile(
-    rf"{_NAME} (?:exited|was restarted (?P<times>\d+) times) \(exit code (?P<code>-?\d+)(?P<oom>, out of memory)?\)"
-    r"(?:; its last words: (?P<said>.*)|, without a word)",
-    re.DOTALL,
-)
+_MORE = re.compile(r"and (?P<n>\d+) more")
+_SEVERAL = 12
 _STEPS = {
     "pull": mark("pull the image"),
     "create": mark("create the new one"),
@@ -270,14 +229,52 @@ def reason_of(reason: str, t: Translator) -> str:
     for beginning, message in _LEADING.items():
         if reason.startswith(beginning):
             return t(message, why=reason_of(reason.removeprefix(beginning), t))
-    if exited := _EXITED.fullmatch(reason):
+    if exited := EXITED.fullmatch(reason):
         return _exited(exited, t)
-    for form, message in _FORMS:
+    if (ends := ENDS.fullmatch(reason)) and (ends["code"] or ends["said"]):
+        return _ended(ends, t)
+    for form, message in (*_FORMS, *VERDICTS):
         if found := form.fullmatch(reason):
-            values = found.groupdict()
-            text = t(message, **values)
-            return t("{what} (exit code {code}: {log})", what=text, **values) if values.get("log") else text
-    return reason
+            return _told(found, message, t)
+    return _each(reason, t)
+
+
+def _told(found: re.Match[str], message: str, t: Translator) -> str:
+    values = found.groupdict()
+    if values.get("inner"):
+        values["why"] = reason_of(values["inner"], t)
+    text = t(message, **values)
+    if values.get("log"):
+        return t("{what} (exit code {code}: {log})", what=text, **values)
+    return text + _rest(values.get("rest") or "", t)
+
+
+def _rest(rest: str, t: Translator) -> str:
+    """What follows a verdict, each piece in the reader's words."""
+    told = ""
+    while rest:
+        for form, message in RESTS:
+            if found := form.match(rest):
+                told, rest = told + t(message, **found.groupdict()), rest[found.end() :]
+                break
+        else:
+            end = rest.find(";", 1)
+            told, rest = told + (rest if end < 0 else rest[:end]), "" if end < 0 else rest[end:]
+    return told
+
+
+def _each(reason: str, t: Translator) -> str:
+    """Several reasons in a row; as it is unless each of them is known."""
+    several = reason.split("; ")
+    if not 1 < len(several) <= _SEVERAL:
+        return reason
+    told = []
+    for one in several:
+        more = _MORE.fullmatch(one)
+        told.append(t("and {n} more", n=more["n"]) if more else reason_of(one, t))
+        if told[-1] == one:
+            return reason
+    return "; ".join(told)
 
 
 def _exited(found: re.Match[str], t: Translator) -> str:
@@ -289,6 +286,13 @@ def _exited(found: re.Match[str], t: Translator) -> str:
     )
     if found["oom"]:
         said = t("{what}, out of memory", what=said)
+    return t("{what}; its last words: {words}", what=said, words=found["said"]) if found["said"] else said
+
+
+def _ended(found: re.Match[str], t: Translator) -> str:
+    said = reason_of(found["inner"], t)
+    if found["code"]:
+        said = t("{what}, exit code {code}", what=said, code=found["code"])
     return t("{what}; its last words: {words}", what=said, words=found["said"]) if found["said"] else said
 
 

@@ -1,0 +1,121 @@
+"""Every reason that a driver or a flow can form is known to the pages: they are read from the code that forms them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import releaser
+from releaser.domain.target import Phase
+from releaser.i18n import translator
+from releaser.web.pages.reasons import reason_of
+
+PACKAGE = Path(releaser.__file__).parent
+RUSSIAN = translator("ru")
+TARGET = "acme-cloud/app@host-1"
+FORMERS = sorted(
+    {
+        *(PACKAGE / "targets").rglob("*gate.py"),
+        PACKAGE / "targets/swarm/proxy.py",
+        *(PACKAGE / "domain" / f"{name}.py" for name in ("advance", "rollout_moves", "consent", "drift")),
+        *(PACKAGE / "flows").glob("*.py"),
+    }
+    - {PACKAGE / "flows/cut_release.py"}  # why nothing is cut is told by an error
+)
+# What stands in a reason, by the expression in the code: as it really is, not as it is easily read.
+VALUES = {
+    r"assignment\.target": TARGET,
+    r"runs_there": "what was there before",
+    r"how": "exited",
+    r"code": "1",
+    r"reason": "shop.service does not run",
+    r"_log\(.*": " (exit code 1: no\nluck)",
+    r"said": ", without a word",
+    r"oom": "",
+    r"status|.*http_status|serving|wanted|busy|.*restarts|pid|.*pid|len\(.*|scene\.wanted|failed|size|number|.*id|more\[0\]|.*threshold|freeze_id|other|max\(.*|.*revision": "3",
+    r"' and '\.join\(witnesses\)": "http://127.0.0.1:80/ answers 200 and the engine's check passes",
+    r"count": "3 tasks",
+    r"_last_words\(.*": "; task 1 on h1: exit code 1; its last words: boom",
+    r"last_words\(.*": ": exit code 1; its last words: boom",
+    r"what": "paused the update",
+    r"told": "",
+    r"lost|where|hint": "",
+    r"hand": "was made from another configuration than",
+    r"' was told' .*": "",
+    r"scene\.where\(.*": "h1 (2), h2",
+    r"url|url_of.*|witness": "http://127.0.0.1:80/",
+    r".*\.path|.*\.root": "/srv/shop",
+    r"'is not there' if .*": "is not there",
+    r"f'; its last words.*": "; its last words: boom",
+    r"phase\.value": "cut-over",
+    r"LEFT_AS_IT_IS": "the version is not safe to roll back, so it was left as it is",
+    r"_told\(.*": "2026-03-02 11:00Z",
+    r"wait\.what\.value": "window",
+    r"plan\.(product|version)": "1.1",
+    r"shown": "sha256:ab",
+    r"names|why|.*reason.*|error": "what people wrote",
+}
+FRAGMENTS = re.compile(r"[;, ]|$|shop\.service does not run1|shop\.service does not run; one failed")
+"""Pieces of a reason, and those that begin with another one: these are in `test_reasons`."""
+
+
+def formed() -> Iterator[tuple[str, str]]:
+    for path in FORMERS:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            for value in reasons_in(node):
+                yield from ((f"{path.relative_to(PACKAGE)}:{value.lineno}", text) for text in texts(value))
+
+
+def reasons_in(node: ast.AST) -> Iterator[ast.expr]:
+    """What is given as a reason, told to whoever waits, or assigned to be."""
+    if isinstance(node, ast.Call):
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        yield from (one.value for one in node.keywords if one.arg in {"reason", "told"})
+        if name in {"_unhealthy", "_starting", "_exited", "_back"}:
+            yield from node.args
+    if isinstance(node, ast.Assign):
+        names = {getattr(one, "attr", getattr(one, "id", "")) for one in node.targets}
+        if names & {"reason", "told", "why"}:
+            yield node.value
+
+
+def texts(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.IfExp):
+        yield from (*texts(node.body), *texts(node.orelse))
+    elif isinstance(node, ast.Subscript):
+        yield from texts(node.value)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.JoinedStr):
+        yield "".join(str(one.value) if isinstance(one, ast.Constant) else value_of(one) for one in node.values)
+
+
+def value_of(node: ast.expr) -> str:
+    assert isinstance(node, ast.FormattedValue)
+    if node.format_spec is not None:
+        return "2026-03-02 11:00" + "Z" * ("MZ" in ast.unparse(node)) if "%H" in ast.unparse(node) else "2.5"
+    expression = ast.unparse(node.value)
+    return next((value for form, value in VALUES.items() if re.fullmatch(form, expression)), "web")
+
+
+FORMED = sorted({text: where for where, text in formed() if not FRAGMENTS.match(text)}.items())
+
+
+@pytest.mark.parametrize(("reason", "where"), FORMED)
+def test_every_reason_that_the_code_forms_has_words(reason: str, where: str) -> None:
+    assert re.search("[А-Яа-я]", reason_of(reason, RUSSIAN)), f"{where} forms what no page can tell: {reason}"
+
+
+def test_reading_the_code_finds_what_drivers_and_flows_form() -> None:
+    rooms = {where.split("/")[0] for _, where in FORMED}
+    assert rooms == {"domain", "flows", "targets"}
+    assert len(FORMED) > 70
+
+
+@pytest.mark.parametrize("phase", sorted(set(Phase) - {Phase.COMMIT}))
+def test_phase_that_did_not_end_in_time_has_words(phase: Phase) -> None:
+    assert "в срок" in reason_of(f"{phase.value} did not end in time", RUSSIAN)
