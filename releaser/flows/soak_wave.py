@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,7 +22,7 @@ from releaser.domain.target import Assignment, Desired, Health
 from releaser.errors import MoveConflictError, ReleaserError
 from releaser.flows.block_version import block_version
 from releaser.flows.ports import Ports
-from releaser.store import moves, rollout_work
+from releaser.store import moves, other_hands, rollout_work
 from releaser.store.plain import load
 from releaser.store.rollouts import TargetUpdate
 from releaser.targets.target import Driver
@@ -34,6 +35,7 @@ _AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Watched:
+    update: int
     installation: str
     driver: Driver
     assignment: Assignment
@@ -56,6 +58,7 @@ def is_due(ports: Ports, *, rollout_id: int) -> bool:
 def soak_wave(ports: Ports, *, rollout_id: int) -> bool:
     """One look at every target of the wave that soaks; no transaction is open meanwhile. Returns whether there was one.
 
+    Nobody else's work is judged: while another rollout works at a target, and once one has brought something there, it is left out.
     What does not answer well is looked at again before it counts as ill. More that are ill, or failed before, than the wave's
     threshold allows: the wave failed, the rollout goes no further, and its version is blocked, unless hosts only did not answer.
     What is on the new version stays there: its old one is put away.
@@ -65,12 +68,17 @@ def soak_wave(ports: Ports, *, rollout_id: int) -> bool:
         wave = _soaking(session, rollout_id, now=now)
         if wave is None:
             return False
-        watched = [_watched(ports, update) for update in _succeeded(session, rollout_id, wave)]
+        watched = _left_to_us(ports, session, rollout_id, wave)
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         told = list(pool.map(lambda one: _illness(ports, one), watched))
-    ill = [replace(one, why=f"{to.installation}: {one.why}") for to, one in zip(watched, told, strict=True) if one]
+    found = [
+        (to, replace(one, why=f"{to.installation}: {one.why}")) for to, one in zip(watched, told, strict=True) if one
+    ]
+    ill = [one for _, one in found]
     try:
         with ports.database.transaction() as session:
+            if not _are_as_seen(ports, session, rollout_id, wave, [to for to, _ in found]):
+                return True  # somebody began to work there meanwhile: look again
             _keep(session, rollout_id, wave, ill, looked_at=now, now=ports.clock.now())
     except MoveConflictError:
         return False  # somebody paused or aborted it meanwhile
@@ -92,14 +100,25 @@ def _soaking(session: Session, rollout_id: int, *, now: datetime) -> int | None:
     return wave if due or (until is not None and looked_at is not None and looked_at < until <= now) else None
 
 
-def _succeeded(session: Session, rollout_id: int, wave: int) -> list[TargetUpdate]:
+def _left_to_us(ports: Ports, session: Session, rollout_id: int, wave: int) -> list[_Watched]:
+    """The targets of the wave that run what it brought, with nobody else at work there."""
     ids = [row.id for row in rollout_work.updates(session, rollout_id, [UpdateState.SUCCEEDED]) if row.wave == wave]
-    return list(rollout_work.updates_to_move(session, ids).values())
+    others = other_hands.in_other_hands(session, rollout_id)
+    updates = rollout_work.updates_to_move(session, ids).values()
+    return [_watched(ports, update) for update in updates if update.target_id not in others]
+
+
+def _are_as_seen(ports: Ports, session: Session, rollout_id: int, wave: int, ill: Sequence[_Watched]) -> bool:
+    """Whether nobody has begun to work, since they were looked at, where something was ill: it may be that."""
+    left = _left_to_us(ports, session, rollout_id, wave) if ill else ()
+    there = {one.update: one.assignment.generation for one in left}
+    return all(there.get(one.update) == one.assignment.generation for one in ill)
 
 
 def _watched(ports: Ports, update: TargetUpdate) -> _Watched:
     target = update.target
     return _Watched(
+        update=update.id,
         installation=target.installation.name,
         driver=ports.drivers[target.driver],
         assignment=Assignment(
@@ -108,7 +127,7 @@ def _watched(ports: Ports, update: TargetUpdate) -> _Watched:
             address=target.host.address,
             rollout=update.rollout_id,
             attempt=update.attempt,
-            generation=update.generation,
+            generation=target.generation,
             desired=load(Desired, update.desired),
             previous=load(Desired, update.previous) if update.previous else None,
         ),
@@ -125,6 +144,9 @@ def _illness(ports: Ports, one: _Watched) -> _Ill | None:
             verdict = one.driver.verify(one.assignment, wanted=one.assignment.desired)
         except ReleaserError as error:
             ill = _Ill(why=error.detail, answers=False)
+            continue
+        except Exception as error:  # noqa: BLE001 -- a look that breaks is repeated no more often than one without an answer
+            ill = _Ill(why=f"the look broke off: {type(error).__name__}: {error}"[:500], answers=False)
             continue
         if verdict.health is Health.HEALTHY:
             return None
