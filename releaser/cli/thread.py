@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from releaser.cli.show import joined, listing, moment, safe, seconds, table
+from releaser.domain.changelog import Audience
 
 SHORT_ID = 10
 MOST_RELEASES = 30
@@ -121,7 +122,15 @@ def _releases(items: Any) -> str:  # noqa: ANN401 -- facts
 
 
 def _notes(items: Any) -> str:  # noqa: ANN401 -- facts
-    return "\n".join(safe(f"{one['version']} {one['language']}: {' '.join(one['text'].split())}") for one in items)
+    return "\n".join(
+        safe(f"{one['version']} {one['language']}{_only(one['audience'])}: {' '.join(one['text'].split())}")
+        for one in items
+    )
+
+
+def _only(audience: str) -> str:
+    """Marks what customers do not read."""
+    return "" if audience == Audience.CUSTOMER else f" ({audience})"
 
 
 def _rollouts(items: Any) -> str:  # noqa: ANN401 -- facts
@@ -133,7 +142,12 @@ def _rollouts(items: Any) -> str:  # noqa: ANN401 -- facts
             moment(one["started_at"]),
             moment(one["finished_at"]),
             joined(one["notices"]),
-            f"one-off: {one['reason']}" if one["one_off"] else "",
+            joined(
+                [
+                    *([f"one-off: {one['reason']}"] if one["one_off"] else []),
+                    *(["took the fix away"] if one["takes_away"] else []),
+                ]
+            ),
         )
         for one in items
     ]
@@ -146,7 +160,7 @@ def _installations(items: Any) -> str:  # noqa: ANN401 -- facts
             one["installation"],
             one["customer"],
             joined(one["versions"]) + (f" (pinned for {one['pinned_for']})" if one["pinned_for"] else ""),
-            moment(one["since"]) if one["fixed"] else "not there yet",
+            _fixed(one),
             seconds(one["planned_stop_s"]),
             seconds(one["measured_stop_s"]),
         )
@@ -154,6 +168,18 @@ def _installations(items: Any) -> str:  # noqa: ANN401 -- facts
     ]
     headers = ("installation", "customer", "runs", "fixed since", "planned stop", "measured stop")
     return table(headers, rows) if rows else ""
+
+
+def _fixed(one: Any) -> str:  # noqa: ANN401 -- facts
+    """Since when the fix is there; where it was taken away, until when it was and by whom."""
+    if one["fixed"]:
+        return moment(one["since"])
+    if not one["was_there"]:
+        return "not there yet"
+    last = one["was_there"][-1]
+    since = f"from {moment(last['since'])} " if last["since"] else ""
+    lost_by = f", lost by rollout {last['lost_by']}" if last["lost_by"] else ""
+    return f"was there {since}until {moment(last['until'])}{lost_by}"
 
 
 def _way(way: dict[str, Any] | None) -> list[tuple[str, object]]:

@@ -1,14 +1,14 @@
 """Tell customers' requests what became of their fix: solved once it runs at all their installations, untold when it no longer does.
 
-The moment that counts is when the fix was seen to serve, never when a release was published or a rollout began. A request that
+One that was closed since its fix ran is reopened when an older version takes the fix away. The moment that counts is when the fix was seen to serve, never when a release was published or a rollout began. A request that
 was reopened is solved only by something that came after.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -18,11 +18,14 @@ from releaser.flows.ports import Ports
 from releaser.store import fixes, installations, moves, thread, tickets
 from releaser.store.tickets import Ticket
 
+# How long an older version that came to run is news for requests that were closed.
+LOST_FOR = timedelta(days=7)
+
 
 def close_tickets(ports: Ports) -> int:
-    """One tick over every customer's request that waits or was told. Returns how many moved."""
+    """One tick over every customer's request that waits or was told, or may have lost its fix. Returns how many moved."""
     with ports.database.reading() as session:
-        due = _due(session)
+        due = [*_due(session), *_lost(session, now=ports.clock.now())]
     return sum(_move(ports, ticket, to, solved_at) for ticket, to, solved_at in due)
 
 
@@ -54,6 +57,21 @@ def _next(session: Session, ticket: Ticket, versions: frozenset[str]) -> tuple[T
     return TicketState.SOLUTION_PROVIDED, since
 
 
+def _lost(session: Session, *, now: datetime) -> Iterator[tuple[Ticket, TicketState, None]]:
+    """Closed requests whose fix was at one of the customer's installations after they were closed, and is there no more."""
+    for product_id, customer_id, at in installations.gone_back(session, since=now - LOST_FOR):
+        closed = tickets.closed_before(session, product_id=product_id, customer_id=customer_id, at=at)
+        if not closed:
+            continue
+        found = installations.everything(session, product_id=product_id, customer_id=customer_id)
+        fixed = fixes.fixed_in(session, product_id, {ticket.key for ticket in closed})
+        for ticket in closed:
+            runs = thread.runs(session, found, fixed.get(ticket.key, frozenset()))
+            ended = [one.stays[-1].until for one in runs if one.since is None and one.stays]
+            if ticket.closed_at is not None and any(until > ticket.closed_at for until in ended):
+                yield ticket, TicketState.REOPENED, None
+
+
 def _since(session: Session, ticket: Ticket, versions: frozenset[str]) -> datetime | None:
     """Since when the fix runs at all the customer's installations where anything runs; None when it does not."""
     found = installations.everything(session, product_id=ticket.product_id, customer_id=ticket.customer_id)
@@ -78,7 +96,18 @@ def _move(ports: Ports, seen: Ticket, to: TicketState, solved_at: datetime | Non
             ticket = session.get(Ticket, seen.id)
             if ticket is None or ticket.state is not seen.state:
                 return False
-            moves.move(session, ticket, to, moves=MOVES, now=now, by="releaser", reason=reason, solved_at=solved_at)
+            values = {"closed_at": None, "close_reason": None} if to is TicketState.REOPENED else {}
+            moves.move(
+                session,
+                ticket,
+                to,
+                moves=MOVES,
+                now=now,
+                by="releaser",
+                reason=reason,
+                solved_at=solved_at,
+                **values,
+            )
     except MoveConflictError:
         return False
     return True

@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, func, select, update
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
 from releaser.domain.target import DriverName
 from releaser.errors import NotFoundError
 from releaser.store.base import Base, words
 from releaser.store.customers import Customer
 from releaser.store.products import Module, Product
+from releaser.store.releases import Release
 
 
 class InstallationNotFoundError(NotFoundError):
@@ -99,7 +100,22 @@ class Installed(Base):
     version: Mapped[str] = mapped_column(String(80))
     previous: Mapped[str] = mapped_column(String(80), default="")
     digest: Mapped[str] = mapped_column(String(80))
-    at: Mapped[datetime]
+    at: Mapped[datetime] = mapped_column(index=True)
+
+
+def gone_back(session: Session, *, since: datetime) -> list[tuple[int, int, datetime]]:
+    """Where an older version came to run since then: product, customer, and when it did the last time."""
+    older, newer = aliased(Release), aliased(Release)
+    query = (
+        select(Installation.product_id, Installation.customer_id, func.max(Installed.at))
+        .join(Target, Target.id == Installed.target_id)
+        .join(Installation, Installation.id == Target.installation_id)
+        .join(older, (older.product_id == Installation.product_id) & (older.version == Installed.version))
+        .join(newer, (newer.product_id == Installation.product_id) & (newer.version == Installed.previous))
+        .where(Installed.at > since, older.sort_key < newer.sort_key)
+        .group_by(Installation.product_id, Installation.customer_id)
+    )
+    return [(row[0], row[1], row[2]) for row in session.execute(query)]
 
 
 def find(session: Session, name: str) -> Installation | None:

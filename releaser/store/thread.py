@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,12 +24,26 @@ from releaser.store.tickets import Ticket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stay:
+    """A fix was on all of an installation's targets from `since` until `until`, when another version came: by a rollout, where it is known."""
+
+    since: datetime | None
+    until: datetime
+    brought_by: int | None
+    lost_by: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Runs:
-    """Where a fix runs at one installation: `since` it was seen to serve on all its targets, None where it does not."""
+    """Where a fix runs at one installation: `since` it was seen to serve on all its targets, None where it does not.
+
+    `stays` are those that ended, oldest first.
+    """
 
     installation: Installation
     since: datetime | None
     brought_by: tuple[int, ...] = ()
+    stays: tuple[Stay, ...] = ()
 
 
 def products_naming(session: Session, key: str) -> Sequence[Product]:
@@ -52,15 +66,39 @@ def runs(session: Session, found: Iterable[Installation], versions: Collection[s
 
 def _runs(row: Installation, stories: dict[int, list[Installed]], versions: Collection[str]) -> Runs:
     targets = [target for target in row.targets if target.version]
+    stays = tuple(_stays(targets, stories, versions))
     if any(target.version not in versions for target in targets):
-        return Runs(installation=row, since=None)
+        return Runs(installation=row, since=None, stays=stays)
     arrived = [_arrived(target, stories.get(target.id, []), versions) for target in targets]
     since = max((at for at, _ in arrived if at is not None), default=row.targets[0].installed_at)
     return Runs(
         installation=row,
         since=since,
         brought_by=tuple(sorted({rollout for _, rollout in arrived if rollout is not None})),
+        stays=stays,
     )
+
+
+def _stays(targets: Sequence[Target], stories: dict[int, list[Installed]], versions: Collection[str]) -> Iterator[Stay]:
+    """The stays that ended, by what was recorded of each target in its time; what came before the first record has no beginning."""
+    changes = sorted((one for target in targets for one in stories.get(target.id, [])), key=lambda one: one.id)
+    told = {one.target_id: one.previous for one in reversed(changes)}
+    now = {target.id: told.get(target.id, target.version) for target in targets}
+    since: datetime | None = None
+    brought_by: int | None = None
+    for change in changes:
+        before = _all_in(now.values(), versions)
+        now[change.target_id] = change.version
+        after = _all_in(now.values(), versions)
+        if after and not before:
+            since, brought_by = change.at, change.rollout_id
+        elif before and not after:
+            yield Stay(since=since, until=change.at, brought_by=brought_by, lost_by=change.rollout_id)
+
+
+def _all_in(running: Iterable[str], versions: Collection[str]) -> bool:
+    known = [version for version in running if version]
+    return bool(known) and all(version in versions for version in known)
 
 
 def _arrived(
@@ -97,7 +135,9 @@ def show(session: Session, product: Product, key: str) -> dict[str, Any]:
         )
     carriers = fixes.carriers(session, product.id, key)
     found = runs(session, installations.everything(session, product_id=product.id), {one.version for one in carriers})
+    lost_by = {stay.lost_by for one in found for stay in one.stays if stay.lost_by is not None}
     brought_by = {rollout for one in found for rollout in one.brought_by}
+    brought_by |= {stay.brought_by for one in found for stay in one.stays if stay.brought_by is not None}
     standing = overrides.of_ticket(session, product.id, key)
     request = tickets.facts(ticket) if ticket else {"key": key, "product": product.name, "title": "", "state": None}
     return {
@@ -111,7 +151,7 @@ def show(session: Session, product: Product, key: str) -> dict[str, Any]:
         "lines": _lines(carriers),
         "releases": _releases(session, carriers),
         "notes": _notes(session, product.id, key),
-        "rollouts": _rollouts(session, product.id, key, brought_by),
+        "rollouts": _rollouts(session, product.id, key, brought_by | lost_by, lost_by=lost_by),
         "installations": [_installation(session, one) for one in found],
     }
 
@@ -166,8 +206,10 @@ def _notes(session: Session, product_id: int, key: str) -> list[dict[str, Any]]:
     ]
 
 
-def _rollouts(session: Session, product_id: int, key: str, ids: Collection[int]) -> list[dict[str, Any]]:
-    """The rollouts that brought the fix somewhere, and the pieces of work done for this very ticket."""
+def _rollouts(
+    session: Session, product_id: int, key: str, ids: Collection[int], *, lost_by: Collection[int]
+) -> list[dict[str, Any]]:
+    """The rollouts that brought the fix somewhere or took it away, and the pieces of work done for this very ticket."""
     query = (
         select(Rollout)
         .where(Rollout.product_id == product_id, Rollout.id.in_(ids) | (Rollout.ticket == key))
@@ -181,6 +223,7 @@ def _rollouts(session: Session, product_id: int, key: str, ids: Collection[int])
             "started_at": row.started_at,
             "finished_at": row.finished_at,
             "notices": [notice.id for notice in notices.of_rollout(session, row.id)],
+            "takes_away": row.id in lost_by,
             **_one_off(row),
         }
         for row in session.scalars(query).unique()
@@ -211,6 +254,10 @@ def _installation(session: Session, one: Runs) -> dict[str, Any]:
         "pinned_for": row.pin["ticket"] if row.pin is not None else None,
         "fixed": one.since is not None,
         "since": one.since,
+        "was_there": [
+            {"since": stay.since, "until": stay.until, "brought_by": stay.brought_by, "lost_by": stay.lost_by}
+            for stay in one.stays
+        ],
         "rollouts": list(one.brought_by),
         "planned_stop_s": sum(update.planned_stop_s for update in updates) if updates else None,
         "measured_stop_s": measured.total_seconds() if updates and measured is not None else None,

@@ -73,6 +73,22 @@ def waiting(session: Session) -> Sequence[Ticket]:
     return session.scalars(query).unique().all()
 
 
+def closed_before(session: Session, *, product_id: int, customer_id: int, at: datetime) -> Sequence[Ticket]:
+    """Requests of a customer that were closed by then since their fix ran; those withdrawn, or the same as another, do not count."""
+    query = (
+        select(Ticket)
+        .where(
+            Ticket.product_id == product_id,
+            Ticket.customer_id == customer_id,
+            Ticket.state == TicketState.CLOSED,
+            Ticket.close_reason.in_([CloseReason.CONFIRMED, CloseReason.BY_RULE]),
+            Ticket.closed_at < at,
+        )
+        .order_by(Ticket.id)
+    )
+    return session.scalars(query).unique().all()
+
+
 def newest(
     session: Session,
     *,

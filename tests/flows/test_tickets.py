@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from releaser.cli.thread import thread_text
 from releaser.domain.release import ReleaseState
 from releaser.domain.request import CloseReason
 from releaser.domain.version import InvalidVersionError
-from releaser.errors import InvalidError, MoveConflictError, NotFoundError
+from releaser.errors import InvalidError, NotFoundError
 from releaser.flows.add_ticket import TicketExistsError, add_ticket
-from releaser.flows.close_ticket import close_ticket
+from releaser.flows.close_ticket import TicketClosedError, close_ticket
 from releaser.flows.close_tickets import close_tickets
 from releaser.flows.find_ticket import AmbiguousTicketError, TicketKeyError
 from releaser.flows.reopen_ticket import ReopenReasonMissingError, reopen_ticket
@@ -126,7 +127,7 @@ def test_request_is_closed_and_reopened_with_reasons(world: Requests) -> None:
     world.add()
     facts = close_ticket(world.ports, key="CALL-1", reason=CloseReason.WITHDRAWN, by="rita")
     assert (facts["state"], facts["close_reason"], facts["closed_at"]) == ("closed", "withdrawn", world.clock.now())
-    with pytest.raises(MoveConflictError):
+    with pytest.raises(TicketClosedError, match="CALL-1 is closed already"):
         close_ticket(world.ports, key="CALL-1", reason=CloseReason.CONFIRMED, by="rita")
     with pytest.raises(ReopenReasonMissingError):
         reopen_ticket(world.ports, key="CALL-1", reason="", by="rita")
@@ -215,6 +216,74 @@ def test_closed_request_is_left_alone(world: Requests) -> None:
     world.fix("a1", "1.1", carried_by=("1.1", "1.1.1"))
     close_ticket(world.ports, key="CALL-1", reason=CloseReason.WITHDRAWN, by="rita")
     world.install("acme-1", "1.1")
+    assert close_tickets(world.ports) == 0
+
+
+def test_thread_keeps_where_the_fix_was_and_what_took_it_away(world: Requests) -> None:
+    world.fix("a1", "1.1", carried_by=("1.1", "1.1.1"))
+    brought, _ = world.plan(["acme-1"])
+    came_at = world.clock.now()
+    world.install("acme-1", "1.1", rollout_id=brought)
+    world.clock.advance(DAY)
+    lost, _ = world.plan(["acme-1"], version="1.0")
+    world.install("acme-1", "1.0", rollout_id=lost)
+    facts = show_ticket(world.ports, key="CALL-1", product="calls")
+    (one,) = facts["installations"]
+    assert (one["fixed"], one["was_there"]) == (
+        False,
+        [{"since": came_at, "until": world.clock.now(), "brought_by": brought, "lost_by": lost}],
+    )
+    assert [(r["id"], r["takes_away"]) for r in facts["rollouts"]] == [(brought, False), (lost, True)]
+    told = thread_text(facts)
+    assert f"lost by rollout {lost}" in told
+    assert "not there yet" not in told
+    world.install("acme-1", "1.1.1")
+    (one,) = show_ticket(world.ports, key="CALL-1", product="calls")["installations"]
+    assert one["fixed"]
+    assert len(one["was_there"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "state"),
+    [
+        (CloseReason.CONFIRMED, "reopened"),
+        (CloseReason.BY_RULE, "reopened"),
+        (CloseReason.WITHDRAWN, "closed"),
+        (CloseReason.DUPLICATE, "closed"),
+    ],
+)
+def test_request_closed_since_its_fix_ran_is_reopened_when_it_is_taken_away(
+    world: Requests, reason: CloseReason, state: str
+) -> None:
+    world.add()
+    world.fix("a1", "1.1", carried_by=("1.1", "1.1.1"))
+    world.install("acme-1", "1.1")
+    close_tickets(world.ports)
+    world.clock.advance(DAY)
+    close_ticket(world.ports, key="CALL-1", reason=reason, by="rita")
+    world.clock.advance(DAY)
+    world.install("acme-1", "1.1.1")
+    assert close_tickets(world.ports) == 0, "a newer one has it, too"
+    world.clock.advance(DAY)
+    world.install("acme-1", "1.0")
+    close_tickets(world.ports)
+    facts = show_ticket(world.ports, key="CALL-1")
+    assert facts["state"] == state
+    if state == "reopened":
+        assert (facts["closed_at"], facts["close_reason"]) == (None, None)
+        assert "older version" in facts["moves"][-1]["reason"]
+        world.clock.advance(DAY)
+        close_ticket(world.ports, key="CALL-1", reason=CloseReason.CONFIRMED, by="rita")
+        assert close_tickets(world.ports) == 0, "it was lost before it was closed"
+
+
+def test_request_closed_by_the_vendor_is_not_reopened_by_what_never_had_its_fix(world: Requests) -> None:
+    world.add()
+    world.fix("a1", "1.1", carried_by=("1.1",))
+    world.install("acme-1", "1.1.1")
+    close_ticket(world.ports, key="CALL-1", reason=CloseReason.CONFIRMED, by="rita")
+    world.clock.advance(DAY)
+    world.install("acme-1", "1.0")
     assert close_tickets(world.ports) == 0
 
 

@@ -218,6 +218,17 @@ class Say:
             "planned {planned}, measured {measured}", planned=self.seconds(planned), measured=self.seconds(measured)
         )
 
+    def stay(self, was_there: Mapping[str, Any]) -> str:
+        """Until when a fix was somewhere, and what took it away."""
+        until, since = self.moment(was_there["until"]), self.moment(was_there["since"])
+        told = (
+            self._t("was there from {since} until {until}", since=since, until=until)
+            if was_there["since"]
+            else self._t("was there until {until}", until=until)
+        )
+        lost_by = was_there["lost_by"]
+        return f"{told}, {self._t('lost by rollout {number}', number=lost_by)}" if lost_by else told
+
     def seconds(self, length: float | None) -> str:
         """A stop's length: short ones with a fraction (`0.42 s`), long ones in their two largest units."""
         if length is None:

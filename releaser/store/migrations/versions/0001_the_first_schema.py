@@ -773,6 +773,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["target_id"], ["targets.id"], name=op.f("fk_installed_target_id_targets")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_installed")),
     )
+    op.create_index(op.f("ix_installed_at"), "installed", ["at"], unique=False)
     op.create_index(op.f("ix_installed_target_id"), "installed", ["target_id"], unique=False)
     op.create_table(
         "notices",
