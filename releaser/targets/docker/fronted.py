@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import ip_address
 from typing import Final
 
 from releaser.clock import Clock
 from releaser.domain.spec import ContainerSpec, FrontKind, FrontSpec, of_kind
 from releaser.domain.target import Assignment
 from releaser.errors import OutsideError
+from releaser.targets.docker.asked_at import asked_at
 from releaser.targets.docker.client import Engine
 from releaser.targets.docker.container import Label, Made, new_name
 from releaser.targets.docker.kept_front import KeptFront
@@ -355,24 +355,8 @@ class Fronted:
         return re.compile(re.escape(self._name(slot)) + r"-[0-9a-f]{12}")
 
     def _address(self, found: Found, front: FrontSpec) -> str:
-        """Where the front asks the container: at its published port if it has one, else at its own address."""
-        settings = found.raw["NetworkSettings"]
-        for binding in (settings.get("Ports") or {}).get(f"{front.port}/tcp") or ():
-            host = binding.get("HostIp") or ""
-            everywhere = not host or ip_address(host).is_unspecified
-            return f"{'127.0.0.1' if everywhere else host}:{binding['HostPort']}"
-        networks = settings.get("Networks") or {}
-        first = next((name for name in of_kind(self.update.spec, ContainerSpec).networks if name in networks), "")
-        ordered = [networks.get(first) or {}, *networks.values()]
-        address = next((one["IPAddress"] for one in ordered if (one or {}).get("IPAddress")), "")
-        if not address:
-            raise ContainerNotFoundError(
-                f"{found.name} has no address at which the front could ask it.",
-                permanent=False,
-                advice="Look whether it runs, and on which networks.",
-                container=found.id,
-            )
-        return f"{address}:{front.port}"
+        networks = of_kind(self.update.spec, ContainerSpec).networks
+        return asked_at(found, front, self._assignment, networks=networks)
 
     def _gone(self, slot: int) -> ContainerNotFoundError:
         return ContainerNotFoundError(
