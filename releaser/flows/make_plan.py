@@ -6,9 +6,11 @@ still holds.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
 
 from releaser.domain.drift import (
     Difference,
@@ -28,9 +30,11 @@ from releaser.flows.ports import Ports
 from releaser.flows.predict_plan import predict_plan
 from releaser.flows.resolve_images import resolve_images
 from releaser.flows.select_targets import Chosen, Selected, select_targets
+from releaser.store import fixes, products
 from releaser.targets.target import Driver, EngineTimeoutError, EngineUnreachableError
 
 _AT_ONCE = 8
+_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +78,13 @@ def make_plan(
         selected = select_targets(
             session, product=product, version=version, selector=selector, options=options, only=only
         )
+        lost = _lost(session, product, selected)
     desired = resolve_images(ports, selected)
     wanted = [_wanted(one, desired[one.target_id]) for one in selected.targets]
     seen = _look(ports, wanted, waits=options.offline_for > OFFLINE_FOR)
     planned = [
-        _planned(ports.drivers[one.chosen.driver], one, look, selected) for one, look in zip(wanted, seen, strict=True)
+        _planned(ports.drivers[one.chosen.driver], one, look, selected, lost)
+        for one, look in zip(wanted, seen, strict=True)
     ]
     plan = Plan(
         product=product,
@@ -116,11 +122,26 @@ def _wanted(chosen: Chosen, desired: Desired) -> _Wanted:
     )
 
 
-def _backwards(chosen: Chosen, desired: Desired, scheme: Scheme) -> str:
-    """A sentence when the update goes back to an older version than the one recorded."""
-    if chosen.running and parse(desired.version, scheme=scheme) < parse(chosen.running, scheme=scheme):
-        return f"goes back: {chosen.running} is newer"
-    return ""
+def _lost(session: Session, product: str, selected: Selected) -> dict[str, list[str]]:
+    """Running version -> the tickets whose fixes it has and the version to come has not, where that goes back."""
+    row = products.get(session, product)
+    upto, scheme = selected.version, selected.scheme
+    newer = {one.running for one in selected.targets if one.running and _is_older(upto, one.running, scheme)}
+    return {running: fixes.lost(session, row.id, running=running, upto=upto) for running in newer}
+
+
+def _is_older(version: str, running: str, scheme: Scheme) -> bool:
+    return parse(version, scheme=scheme) < parse(running, scheme=scheme)
+
+
+def _backwards(chosen: Chosen, desired: Desired, scheme: Scheme, lost: Mapping[str, Sequence[str]]) -> str:
+    """A sentence when the update goes back to an older version than the one recorded, with the tickets whose fixes go with it."""
+    if not chosen.running or not _is_older(desired.version, chosen.running, scheme):
+        return ""
+    keys = lost.get(chosen.running, ())
+    more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
+    without = f", and the fixes of {', '.join(keys[:_NAMED])}{more} go with it" if keys else ""
+    return f"goes back: {chosen.running} is newer{without}"
 
 
 def _look(ports: Ports, wanted: Sequence[_Wanted], *, waits: bool) -> list[_Seen]:
@@ -163,7 +184,7 @@ def _healthy(driver: Driver, assignment: Assignment, wanted: Desired | None) -> 
 
 
 def _planned(
-    driver: Driver, one: _Wanted, look: _Seen, selected: Selected
+    driver: Driver, one: _Wanted, look: _Seen, selected: Selected, lost: Mapping[str, Sequence[str]]
 ) -> tuple[PlannedTarget, tuple[Refusal, ...]]:
     """The target as planned, and what rules refuse of it."""
     chosen, observation = one.chosen, look.observation
@@ -193,7 +214,7 @@ def _planned(
         already_installed=look.installed,
         drift=_drift(one, look.found),
         warning="; ".join(
-            filter(None, (look.fault or _backwards(chosen, desired, selected.scheme), look.warning, chosen.pin))
+            filter(None, (look.fault or _backwards(chosen, desired, selected.scheme, lost), look.warning, chosen.pin))
         ),
         seen=not look.fault,
         differences=look.found,

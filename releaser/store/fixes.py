@@ -5,6 +5,7 @@ A fix is where it is in force: copies count, what was taken back does not. Commi
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from releaser.domain.ticket import TicketRelation
 from releaser.store.commits import Commit, FixSet, Pick, ReleaseCommit, ReleaseSet, Revert, TicketCommit, TicketFix
 from releaser.store.releases import Release
 
+_NUMBERS = re.compile(r"([0-9]+)")
 # Databases take only so many values in one statement.
 _CHUNK = 500
 
@@ -51,6 +53,29 @@ def fixed_in(session: Session, product_id: int, keys: Collection[str]) -> dict[s
         key: frozenset(versions[rank] for rank in _members(bits) if rank in versions) for key, bits in sets.items()
     }
     return {key: carrying for key, carrying in found.items() if carrying}
+
+
+def lost(session: Session, product_id: int, *, running: str, upto: str) -> list[str]:
+    """The tickets that are fixed in the version `running` and not in `upto`, by key. Of a release not collected yet nothing is known."""
+    query = select(Release.version, Release.rank).where(
+        Release.product_id == product_id, Release.rank.is_not(None), Release.version.in_([running, upto])
+    )
+    ranks = {row.version: row.rank for row in session.execute(query) if row.rank is not None}
+    if len(ranks) != len({running, upto}):
+        return []
+    sets = session.execute(select(FixSet.number, FixSet.bits).where(FixSet.product_id == product_id))
+    missing = [
+        number
+        for number, bits in sets
+        if (known := int.from_bytes(bits, "little")) >> ranks[running] & 1 and not known >> ranks[upto] & 1
+    ]
+    tickets = select(TicketFix.ticket).where(TicketFix.product_id == product_id)
+    return sorted((row[0] for row in _rows(session, tickets, TicketFix.fix_set, missing)), key=_counted)
+
+
+def _counted(key: str) -> list[tuple[int, str]]:
+    """SHOP-9 comes before SHOP-10."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in _NUMBERS.split(key)]
 
 
 def carriers(session: Session, product_id: int, key: str) -> list[Carrier]:

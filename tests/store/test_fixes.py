@@ -64,6 +64,21 @@ def test_fix_that_is_taken_back_is_gone_until_it_comes_again(world: ReleaseWorld
     assert [(line["line"], line["first_version"]) for line in facts["lines"]] == [("1.1", "1.1"), ("1.3", "1.3")]
 
 
+def test_tickets_are_named_whose_fixes_an_older_version_has_not(world: ReleaseWorld) -> None:
+    tag(world, "v1.1", world.land("SHOP-9: print receipts"))
+    world.land("SHOP-11: print bills")
+    tag(world, "v1.2", world.land("SHOP-8: print orders"))
+    tag(world, "v1.1.1", world.land("SHOP-8: print orders", branch="line-1.0"))
+    world.collect()
+    with world.database.reading() as session:
+        product = products.get(session, "shop").id
+        assert fixes.lost(session, product, running="1.2", upto="1.1") == ["SHOP-8", "SHOP-11"]
+        assert "SHOP-9" in fixes.lost(session, product, running="1.2", upto="1.1.1")
+        assert "SHOP-8" not in fixes.lost(session, product, running="1.2", upto="1.1.1")
+        assert fixes.lost(session, product, running="1.1", upto="1.2") == []
+        assert fixes.lost(session, product, running="1.2", upto="7.7") == []
+
+
 def test_commit_that_only_refers_decides_nothing(world: ReleaseWorld) -> None:
     tag(world, "v1.1", world.land("Tidy up\n\nRefs: SHOP-9"))
     assert carried(world, "SHOP-9") == {}
