@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -108,7 +106,6 @@ def _note_drift(session: Session, plan: Plan, *, now: datetime) -> None:
 def _values(plan: Plan) -> dict[str, object]:
     options = plan.options
     return {
-        "body_hash": body_hash(product=plan.product, version=plan.version, selector=plan.selector, options=options),
         "plan": dump(plan),
         "plan_hash": plan.hash,
         "max_parallel": limit_of(options.max_parallel, of=len(plan.targets), least=1),
@@ -186,12 +183,6 @@ def touched_by(session: Session, plan: Plan) -> list[Touched]:
         for s in plan.stops(modules_of(session, plan))
         if s.stop is not Stop.NONE or plan.options.operation is not None
     ]
-
-
-def body_hash(*, product: str, version: str, selector: str, options: RolloutOptions) -> str:
-    """Names what a trigger asked for, so that the same key with another body can be told apart."""
-    body = [product, version, selector, dump(options)]
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
 def modules_of(session: Session, plan: Plan) -> dict[int, int]:

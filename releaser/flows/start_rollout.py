@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -10,7 +12,7 @@ from releaser.domain.plan import Plan, RolloutOptions
 from releaser.domain.rollout import ROLLOUT_MOVES, WAVE_MOVES, RolloutState, UpdateState, WaveState
 from releaser.errors import InvalidError
 from releaser.flows.give_way import busy, give_way
-from releaser.flows.keep_plan import body_hash, keep_plan
+from releaser.flows.keep_plan import keep_plan
 from releaser.flows.make_plan import make_plan
 from releaser.flows.move_update import move_update
 from releaser.flows.notice_gate import NoticeRequiredError, require_notices
@@ -18,12 +20,13 @@ from releaser.flows.plan_rollout import check_options
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.recheck_plan import plan_afresh
 from releaser.flows.refuse_release import check_state
-from releaser.store import moves, rollout_facts, rollouts
-from releaser.store.plain import load
+from releaser.store import moves, rollout_facts, rollouts, triggers
+from releaser.store.plain import dump, load
 from releaser.store.rollouts import Rollout
 
 BEGIN_WITHIN = timedelta(hours=1)
 """How long a scheduled rollout is tried to begin: what stands in its way longer is for a person."""
+_ENDING = frozenset({RolloutState.STOPPING, RolloutState.ROLLING_BACK})
 
 
 class TriggerReusedError(InvalidError):
@@ -42,12 +45,12 @@ def start_rollout(
 ) -> Facts:
     """Start (or find) the rollout. The facts carry `unchanged`: everything runs already, nothing was to do.
 
-    Idempotent by `key`, and while the same rollout is under way. Raises `TriggerReusedError`, `TargetBusyError`,
+    Idempotent by `key`, and while the same rollout is under way; every answer is kept under its key for good. Raises `TriggerReusedError`, `TargetBusyError`,
     `RefusedError` (release state, missing notice: then the plan and the draft are kept), what `make_plan` raises, and
     `PlanStaleError` where something changes there all the time.
     """
     check_options(options)
-    asked = body_hash(product=product, version=version, selector=selector, options=options)
+    asked = _body_hash(product=product, version=version, selector=selector, options=options)
 
     def attempt() -> Facts:
         if key is not None and (found := _by_key(ports, key, asked)):
@@ -67,10 +70,11 @@ def _start(ports: Ports, plan: Plan, *, key: str | None, asked: str, by: str) ->
     untold: NoticeRequiredError | None = None
     with ports.database.transaction() as session:
         if (again := _again(session, plan, key, asked, now=now)) is not None:
+            _answer(session, again, key=key, asked=asked, now=now)
             return {**rollout_facts.of_rollout(again), "unchanged": False, "found": True}
         rollout = keep_plan(session, plan, by=by, now=now)
         if not plan.changes:
-            rollout.trigger_key, rollout.body_hash = key, asked
+            _answer(session, rollout, key=key, asked=asked, now=now)
             return end_unchanged(ports, session, rollout)
         try:
             if rollout.needs_approval and not rollout.approved_by:
@@ -79,7 +83,7 @@ def _start(ports: Ports, plan: Plan, *, key: str | None, asked: str, by: str) ->
                     moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=now, by=by)
             else:
                 release_rollout(session, rollout, options=plan.options, ports=ports, by=by)
-            rollout.trigger_key, rollout.body_hash = key, asked
+            _answer(session, rollout, key=key, asked=asked, now=now)
         except NoticeRequiredError as error:
             untold = error
         facts = {**rollout_facts.of_rollout(rollout), "unchanged": False, "found": False}
@@ -133,7 +137,7 @@ def _again(session: Session, plan: Plan, key: str | None, asked: str, *, now: da
 
     Raises `TriggerReusedError`, `TargetBusyError`.
     """
-    if key is not None and (found := rollouts.by_trigger(session, key)) is not None:
+    if key is not None and (found := triggers.find(session, key)) is not None:
         return _checked(found, asked)
     holder = _holder(session, plan)
     if holder is not None and _same(holder, plan):
@@ -143,29 +147,43 @@ def _again(session: Session, plan: Plan, key: str | None, asked: str, *, now: da
         raise busy(holder)
     for waiting in rollouts.in_states(session, RolloutState.SCHEDULED):
         if _same(waiting, plan):
-            if waiting.body_hash != asked:
+            if load(RolloutOptions, waiting.plan["options"]) != plan.options:
                 raise busy(waiting)
             return waiting
     return None
 
 
 def _by_key(ports: Ports, key: str, asked: str) -> Facts | None:
-    """What an earlier call with this key made. Raises `TriggerReusedError` when it asked for something else."""
+    """What an earlier call with this key was answered with. Raises `TriggerReusedError` when it asked for something else."""
     with ports.database.reading() as session:
-        rollout = rollouts.by_trigger(session, key)
-        if rollout is None:
+        trigger = triggers.find(session, key)
+        if trigger is None:
             return None
-        return {**rollout_facts.of_rollout(_checked(rollout, asked)), "unchanged": False, "found": True}
+        return {**rollout_facts.of_rollout(_checked(trigger, asked)), "unchanged": False, "found": True}
 
 
-def _checked(rollout: Rollout, asked: str) -> Rollout:
-    if rollout.body_hash != asked:
+def _checked(trigger: triggers.Trigger, asked: str) -> Rollout:
+    if trigger.body_hash != asked:
         raise TriggerReusedError(
-            f"The idempotency key was used for rollout {rollout.id}, which asked for something else.",
+            f"The idempotency key was used for rollout {trigger.rollout_id}, which asked for something else.",
             advice="Use a new key for a new request.",
             field="Idempotency-Key",
         )
-    return rollout
+    return trigger.rollout
+
+
+def _answer(session: Session, rollout: Rollout, *, key: str | None, asked: str, now: datetime) -> None:
+    if key is not None and triggers.find(session, key) is None:
+        triggers.keep(session, key, body_hash=asked, rollout=rollout, now=now)
+
+
+def _body_hash(*, product: str, version: str, selector: str, options: RolloutOptions) -> str:
+    """Names what a trigger asked for, so that the same key with another body can be told apart.
+
+    Whoever scales names no version: it is the one that ran there when they asked.
+    """
+    body = [product, version if options.operation is None else "", selector, dump(options)]
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
 def _holder(session: Session, plan: Plan) -> Rollout | None:
@@ -177,6 +195,7 @@ def _holder(session: Session, plan: Plan) -> Rollout | None:
 
 
 def _same(rollout: Rollout, plan: Plan) -> bool:
+    """Whether it brings what is planned; what ends, and undoes what it can, does not."""
     return (
         rollout.product.name == plan.product
         and rollout.release.version == plan.version
@@ -184,6 +203,7 @@ def _same(rollout: Rollout, plan: Plan) -> bool:
         and rollout.rehearsal is plan.options.rehearse
         and load(RolloutOptions, rollout.plan["options"]).operation == plan.options.operation
         and rollout.superseded_by_id is None
+        and rollout.state not in _ENDING
     )
 
 

@@ -47,9 +47,8 @@ class RolloutNotFoundError(NotFoundError):
 class Rollout(Base):
     """One release to a set of installations.
 
-    `trigger_key` is the caller's idempotency key and `body_hash` what it asked for; `plan` is the frozen plan
-    (`domain.plan.Plan` as plain data) and `plan_hash` its name, to which an approval binds. `authors` are those who asked for
-    what is planned; a `rehearsal` prepares everywhere and cuts nothing over. A scheduled one is begun from `begins_at` on and
+    `plan` is the frozen plan (`domain.plan.Plan` as plain data) and `plan_hash` its name, to which an approval binds. `authors` are
+    those who asked for what is planned; a `rehearsal` prepares everywhere and cuts nothing over. A scheduled one is begun from `begins_at` on and
     given up at `begin_by_at`; one with `superseded_by_id` ends at the next boundary, so that the other can begin. `late` tells who
     came while it ran and did not join it. `wait_s` is how long a target may
     wait beyond the time it is known to have to, `wave_soak_s` how long a wave is watched before the next one, `gated`
@@ -65,8 +64,6 @@ class Rollout(Base):
     state: Mapped[RolloutState] = mapped_column(words(RolloutState), index=True)
     pause_reason: Mapped[PauseReason | None] = mapped_column(words(PauseReason))
     reason: Mapped[str] = mapped_column(Text, default="")
-    trigger_key: Mapped[str | None] = mapped_column(String(255), unique=True)
-    body_hash: Mapped[str] = mapped_column(String(64))
     plan: Mapped[dict[str, Any]]
     plan_hash: Mapped[str] = mapped_column(String(64))
     max_parallel: Mapped[int] = mapped_column(default=1)
@@ -231,11 +228,6 @@ def state_of(session: Session, rollout_id: int) -> RolloutState:
 
 def _not_found(rollout_id: int) -> RolloutNotFoundError:
     return RolloutNotFoundError(f"There is no rollout {rollout_id}.", advice="See `releaser rollout list`.")
-
-
-def by_trigger(session: Session, key: str) -> Rollout | None:
-    """The rollout that this idempotency key made, or None."""
-    return session.scalars(select(Rollout).where(Rollout.trigger_key == key)).unique().one_or_none()
 
 
 def in_states(session: Session, *states: RolloutState) -> Sequence[Rollout]:

@@ -31,6 +31,7 @@ from releaser.store import (
     stated,
     tickets,
     trains,
+    triggers,
     update_freezes,
     workers,
 )
@@ -39,6 +40,6 @@ from releaser.store.base import Base
 TABLES = (
     alarms, blockers, blocks, carry_alerts, chapters, commits, consents, customers, declared, embargoes, experience,
     fragments, freezes, gates, installations, lines, marks, moves, note_revisions, notices, overrides, plans, products,
-    releases, rollouts, stated, tickets, trains, update_freezes, workers,
+    releases, rollouts, stated, tickets, trains, triggers, update_freezes, workers,
 )  # fmt: skip
 metadata = Base.metadata

@@ -152,7 +152,6 @@ class Fleet:
                 release_id=release.id,
                 selector="all",
                 state=RolloutState.PLANNED,
-                body_hash="",
                 plan=dump(PLAN),
                 plan_hash="",
                 max_parallel=max_parallel,

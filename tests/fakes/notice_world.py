@@ -136,7 +136,6 @@ class NoticeWorld:
                 release_id=release.id,
                 selector="all",
                 state=RolloutState.RUNNING,
-                body_hash="",
                 plan={},
                 plan_hash="",
                 created_at=self.clock.now(),

@@ -342,6 +342,48 @@ def test_key_used_for_something_else_is_refused_also_after_the_end(vendor: Vendo
         vendor.start("1.1", key="job-1", max_parallel=2)
 
 
+def test_key_that_was_answered_with_what_was_under_way_is_never_a_trigger_again(vendor: Vendor) -> None:
+    vendor.announce("1.1")
+    first = vendor.start("1.1", key="job-1")["id"]
+    assert vendor.start("1.1", key="job-2")["id"] == first
+    vendor.work()
+    assert vendor.deploy("1.1.1")["state"] == "succeeded"
+    for key in ("job-1", "job-2"):
+        assert vendor.start("1.1", key=key)["id"] == first, f"{key} went back from 1.1.1"
+
+
+@pytest.mark.parametrize("other", ["job-2", None], ids=["another key", "no key"])
+def test_key_of_what_waits_for_approval_stays_its_own_when_others_ask_for_the_same(
+    vendor: Vendor, other: str | None
+) -> None:
+    vendor.announce("1.1", needs_approval=True)
+    first = vendor.start("1.1", key="job-1", needs_approval=True)["id"]
+    assert vendor.start("1.1", key=other, needs_approval=True)["id"] == first
+    approve_rollout(vendor.ports, rollout_id=first, by="sasha")
+    vendor.work()
+    assert vendor.deploy("1.1.1")["state"] == "succeeded"
+    for key in filter(None, ("job-1", other)):
+        assert vendor.start("1.1", key=key, needs_approval=True)["id"] == first
+    with pytest.raises(TriggerReusedError, match=f"rollout {first}"):
+        vendor.start("1.1", key="job-1")
+
+
+def test_what_is_being_aborted_is_no_answer_to_who_asks_for_it_anew(vendor: Vendor) -> None:
+    vendor.announce("1.1")
+    dying = vendor.start("1.1", key="job-1")["id"]
+    while "verifying" not in vendor.states(dying).values():
+        assert vendor.tick()
+    abort_rollout(vendor.ports, rollout_id=dying, by="olga", reason="not now")
+    with pytest.raises(TargetBusyError, match=f"Rollout {dying}"):
+        vendor.start("1.1", key="job-2")
+    assert vendor.start("1.1", key="job-1")["id"] == dying, "it was answered with that"
+    vendor.work()
+    vendor.announce("1.1")
+    again = vendor.start("1.1", key="job-2")["id"]
+    assert again != dying
+    assert vendor.start("1.1", key="job-2")["id"] == again
+
+
 def test_same_trigger_many_times_at_once_is_one_rollout(vendor: Vendor) -> None:
     vendor.announce("1.1")
     with ThreadPoolExecutor(max_workers=6) as pool:

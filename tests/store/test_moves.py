@@ -30,7 +30,6 @@ def add_update(session: Session, target: Target, release: Release, *, active: bo
         release_id=release.id,
         selector="all",
         state=RolloutState.RUNNING,
-        body_hash="",
         plan={},
         plan_hash="",
         created_at=NOW,

@@ -258,7 +258,6 @@ def _rollout(
         release_id=release.id,
         selector="all",
         state=state,
-        body_hash="0" * 64,
         plan={},
         plan_hash="0" * 16,
         created_by="olga",

@@ -57,13 +57,7 @@ def large(make_ports: Callable[..., Ports]) -> Ports:
         )
         targets = _copies(session, "targets", LARGE, {"installation_id": f"n + {made}"})
         third = session.get_one(Rollout, 3)
-        large = Rollout(
-            **{
-                c.key: getattr(third, c.key)
-                for c in Rollout.__mapper__.column_attrs
-                if c.key not in {"id", "trigger_key"}
-            }
-        )
+        large = Rollout(**{c.key: getattr(third, c.key) for c in Rollout.__mapper__.column_attrs if c.key != "id"})
         session.add(large)
         session.flush()
         for number, state in ((1, WaveState.RUNNING), (2, WaveState.PENDING)):

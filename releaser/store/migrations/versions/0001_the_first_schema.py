@@ -558,8 +558,6 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=40), nullable=False),
         sa.Column("pause_reason", sa.String(length=40), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("trigger_key", sa.String(length=255), nullable=True),
-        sa.Column("body_hash", sa.String(length=64), nullable=False),
         sa.Column("plan", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("plan_hash", sa.String(length=64), nullable=False),
         sa.Column("max_parallel", sa.Integer(), nullable=False),
@@ -587,7 +585,6 @@ def upgrade() -> None:
             ["superseded_by_id"], ["rollouts.id"], name=op.f("fk_rollouts_superseded_by_id_rollouts")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rollouts")),
-        sa.UniqueConstraint("trigger_key", name=op.f("uq_rollouts_trigger_key")),
     )
     op.create_index(op.f("ix_rollouts_product_id"), "rollouts", ["product_id"], unique=False)
     op.create_index(op.f("ix_rollouts_release_id"), "rollouts", ["release_id"], unique=False)
@@ -854,6 +851,16 @@ def upgrade() -> None:
         sqlite_where=sa.text("active"),
         postgresql_where=sa.text("active"),
     )
+    op.create_table(
+        "triggers",
+        sa.Column("key", sa.String(length=255), nullable=False),
+        sa.Column("body_hash", sa.String(length=64), nullable=False),
+        sa.Column("rollout_id", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["rollout_id"], ["rollouts.id"], name=op.f("fk_triggers_rollout_id_rollouts")),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_triggers")),
+    )
+    op.create_index(op.f("ix_triggers_rollout_id"), "triggers", ["rollout_id"], unique=False)
     op.create_table(
         "waves",
         sa.Column("id", sa.Integer(), nullable=False),
