@@ -114,6 +114,14 @@ class Regulation:
             return now
         return min(start for start, end in self._spans(now) if start > now)
 
+    def opening_for(self, needs: timedelta, now: datetime) -> datetime | None:
+        """`now` or later: when work that takes so long may begin. None where no window of the next days is long enough."""
+        if not self.windows:
+            return now
+        enough = min(needs, _ENDLESS_FOR)
+        opening = ((max(start, now), end) for start, end in self._spans(now) if end > now)
+        return next((at for at, end in opening if at + enough <= end), None)
+
     def longest_window(self, now: datetime) -> timedelta | None:
         """The longest window of the next days; None where work may be done at any time, or for days on end."""
         if not self.windows:

@@ -1,7 +1,8 @@
 """What a prepared target waits for before its cutover, until when it may, and who can end the wait. Pure.
 
 The rule: what is known to last is waited out (a window opens, an announced start comes, a freeze ends), and `wait_for` beyond
-it. The deadline begins anew when a target waits for something else, stands still while the rollout is paused, and while
+it. The deadline begins anew when a target waits for something else, and not because the same thing is told in other words; it
+stands still while the rollout is paused, and while
 targets of the same rollout get their turn in a window or behind a lock it is not the wait that lasts, but the
 queue: then it begins anew with each that ended. Whoever still waits at the deadline ends as *timed out*, which counts as a failure.
 
@@ -45,6 +46,13 @@ QUEUED = frozenset({WaitsFor.WINDOW, WaitsFor.LOCK})
 def deadline(wait: Wait, *, wait_for: timedelta, now: datetime) -> datetime:
     """Until when a target may wait for this."""
     return max(now, wait.until or now) + wait_for
+
+
+def prolonged(deadline_at: datetime | None, wait: Wait, *, wait_for: timedelta) -> datetime | None:
+    """Until when a target may wait that goes on waiting for the same: longer only where that is known to last longer now."""
+    if deadline_at is None or wait.until is None:
+        return deadline_at
+    return max(deadline_at, wait.until + wait_for)
 
 
 def last_moment(

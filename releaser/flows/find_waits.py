@@ -144,19 +144,23 @@ def _needs(update: UpdateRow, stop_for: timedelta) -> timedelta:
 
 
 def _for_window(regulation: Regulation, needs: timedelta, *, now: datetime) -> Wait | None:
-    """None while a window is open that can still hold the cutover and the way back."""
-    if not regulation.open_at(now):
-        opens_at = regulation.next_opening(now)
-        return Wait(what=WaitsFor.WINDOW, until=opens_at, told=f"the window opens {_told(opens_at)}")
-    closes_at = regulation.closes_at(now)
-    if closes_at is None or now + needs <= closes_at:
+    """None while a window is open that can still hold the cutover and the way back; else the next one that can is waited for."""
+    opens_at = regulation.opening_for(needs, now)
+    if opens_at == now:
         return None
-    opens_at = regulation.next_opening(closes_at)
-    return Wait(
-        what=WaitsFor.WINDOW,
-        until=opens_at,
-        told=f"the window closes {_told(closes_at)}, too soon for {needs.total_seconds():.3g} s; the next opens {_told(opens_at)}",
-    )
+    if opens_at is None:
+        return Wait(what=WaitsFor.WINDOW, told=f"no window of the contract lasts {_seconds(needs)} s")
+    told = f"the window opens {_told(opens_at)}"
+    if (closes_at := regulation.closes_at(now)) is not None:
+        told = (
+            f"the window closes {_told(closes_at)}, too soon for {_seconds(needs)} s; the next opens {_told(opens_at)}"
+        )
+    return Wait(what=WaitsFor.WINDOW, until=opens_at, told=told)
+
+
+def _seconds(length: timedelta) -> str:
+    seconds = length.total_seconds()
+    return f"{seconds:.0f}" if seconds >= 100 else f"{seconds:.3g}"
 
 
 def _told(at: datetime) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from releaser.domain.rollout import UPDATE_ENDED, UPDATE_GOOD, UPDATE_MOVES, UpdateState
 from releaser.domain.target import Desired, Phase, Step
 from releaser.domain.time_limits import TIDY_FOR, gate_limit
-from releaser.domain.waiting import DEFAULT_WAIT_FOR, Wait, deadline
+from releaser.domain.waiting import DEFAULT_WAIT_FOR, Wait, deadline, prolonged
 from releaser.flows.keep_cutover import keep_cutover
 from releaser.flows.settle_target import settle_target
 from releaser.store import moves, rollout_work
@@ -72,8 +72,11 @@ def _waiting(wait: Wait, *, wait_for: timedelta, now: datetime) -> dict[str, obj
 
 
 def wait_for_else(session: Session, update: TargetUpdate, wait: Wait, *, wait_for: timedelta, now: datetime) -> None:
-    """Let an update that waits wait for something else from now on; its story tells so."""
-    rollout_work.write(session, update, reason=wait.told, **_waiting(wait, wait_for=wait_for, now=now))
+    """Let an update that waits wait for something else from now on, or say of the same how it stands now; its story tells so."""
+    values = _waiting(wait, wait_for=wait_for, now=now)
+    if update.waits_for is wait.what:
+        values = {"deadline_at": prolonged(update.deadline_at, wait, wait_for=wait_for)}
+    rollout_work.write(session, update, reason=wait.told, **values)
     state = UpdateState.WAITING.value
     moves.record(session, update, source=state, to=state, now=now, by="releaser", reason=wait.told)
 

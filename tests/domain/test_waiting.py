@@ -11,7 +11,7 @@ from releaser.domain.regulation import from_mapping
 from releaser.domain.rollout import RolloutState, UpdateState, WaitsFor, WaveState, is_worked_on
 from releaser.domain.rollout_moves import Member, RolloutView, holds_up, next_moves
 from releaser.domain.update_freeze import FreezeScope, Place, UpdateFreeze, holding
-from releaser.domain.waiting import WHO_MAY, InvalidWaitError, Wait, checked_wait, deadline, is_over
+from releaser.domain.waiting import WHO_MAY, InvalidWaitError, Wait, checked_wait, deadline, is_over, prolonged
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -47,6 +47,33 @@ def test_wait_is_over_at_its_deadline_but_in_a_queue_that_moves(
     over: bool,  # noqa: FBT001 -- of the table
 ) -> None:
     assert is_over(what, deadline_at, now=NOW, wait_for=HOUR, progress_at=progress_at) is over
+
+
+@pytest.mark.parametrize(("until", "latest"), [(None, NOW), (NOW + HOUR, NOW + 2 * HOUR), (NOW - 2 * HOUR, NOW)])
+def test_wait_for_the_same_lasts_longer_only_where_more_of_it_is_known(
+    until: datetime | None, latest: datetime
+) -> None:
+    assert prolonged(NOW, Wait(what=WaitsFor.FREEZE, until=until), wait_for=HOUR) == latest
+    assert prolonged(None, Wait(what=WaitsFor.FREEZE, until=until), wait_for=HOUR) is None
+
+
+@pytest.mark.parametrize(
+    ("needs", "now", "opens"),
+    [
+        (HOUR, "2026-03-02T08:30", "2026-03-02T08:30"),
+        (HOUR, "2026-03-02T09:30", "2026-03-03T08:00"),
+        (2 * HOUR, "2026-03-02T08:30", "2026-03-03T08:00"),
+        (3 * HOUR, "2026-03-02T08:30", "2026-03-08T12:00"),  # Sunday's is the next that is long enough
+        (7 * HOUR, "2026-03-02T08:30", None),
+        (timedelta(0), "2026-03-02T10:00", "2026-03-03T08:00"),
+    ],
+)
+def test_window_that_is_waited_for_can_hold_the_work(needs: timedelta, now: str, opens: str | None) -> None:
+    regulation = from_mapping(
+        {"windows": [{"from": "08:00", "to": "10:00"}, {"days": "sun", "from": "12:00", "to": "18:00"}]}
+    )
+    expected = datetime.fromisoformat(f"{opens}+00:00") if opens is not None else None
+    assert regulation.opening_for(needs, datetime.fromisoformat(f"{now}+00:00")) == expected
 
 
 def test_of_every_wait_it_is_told_who_ends_it() -> None:

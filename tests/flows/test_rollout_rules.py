@@ -260,6 +260,20 @@ def test_cutover_that_would_overrun_the_window_with_its_way_back_does_not_begin(
     assert "too soon for" in one["reason"]
 
 
+def test_wait_for_windows_that_are_all_too_short_ends(vendor: Vendor) -> None:
+    """The contract was changed after the plan; each day's window is told of in other words, and none can hold the cutover."""
+    rollout = vendor.start("1.1", to="customer=globex", wait_for=timedelta(days=1))["id"]
+    with vendor.ports.database.transaction() as session:
+        (update,) = session.query(TargetUpdate).filter_by(rollout_id=rollout)
+        predicted = dict(update.predicted or {})
+        update.predicted = {**predicted, "cutover": {**predicted["cutover"], "p50": 300.0, "p90": 300.0}}
+    regulate(vendor, "globex", windows=[{"from": "11:00", "to": "11:01"}])
+    for _ in range(30):  # hours
+        vendor.work()
+        vendor.clock.advance(HOUR)
+    assert vendor.states(rollout)["globex-own"] == "timed_out"
+
+
 @pytest.mark.parametrize("jump", [timedelta(days=-2), timedelta(hours=-1), timedelta(hours=2), timedelta(days=40)])
 def test_clock_that_jumps_leaves_every_target_whole(vendor: Vendor, jump: timedelta) -> None:
     rollout = vendor.start("1.1")["id"]

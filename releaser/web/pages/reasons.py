@@ -121,6 +121,7 @@ _FORMS = tuple(
         ),
         (r"announced for (?P<when>\S+ \S+)", mark("announced for {when}")),
         (r"the window opens (?P<when>\S+ \S+)", mark("the window opens {when}")),
+        (r"no window of the contract lasts (?P<s>\S+) s", mark("no window of the contract lasts {s} s")),
         (
             r"the window closes (?P<when>\S+ \S+), too soon for (?P<s>\S+) s; the next opens (?P<next>\S+ \S+)",
             mark("the window closes {when}, too soon for {s} s; the next one opens {next}"),
