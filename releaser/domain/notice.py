@@ -145,9 +145,13 @@ _OUTCOMES = list(Outcome)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What came of the update of one target: its end and, if the service was stopped, since when and until when."""
+    """What came of the update of one target: its end and, if the service was stopped, since when and until when.
+
+    `before_s`: for how many seconds it was away earlier in the same attempt.
+    """
 
     state: UpdateState
+    before_s: float = 0.0
     stopped_at: datetime | None = None
     served_at: datetime | None = None
 
@@ -163,7 +167,7 @@ def measured_stop(updates: Iterable[Measured]) -> timedelta | None:
     spans = sorted((u.stopped_at, u.served_at) for u in stopped if u.stopped_at and u.served_at)
     if len(spans) < len(stopped):
         return None
-    total, reached = timedelta(0), None
+    total, reached = sum((timedelta(seconds=update.before_s) for update in stopped), timedelta(0)), None
     for start, end in spans:
         total += max(end - (start if reached is None else max(start, reached)), timedelta(0))
         reached = end if reached is None else max(reached, end)

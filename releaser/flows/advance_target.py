@@ -22,7 +22,7 @@ from releaser.domain.advance import UNTOUCHED, Look, MoveTo, Repeat, Rest, RunSt
 from releaser.domain.rollout import UPDATE_ENDED, StepState, UpdateState, is_worked_on
 from releaser.domain.target import Assignment, Desired, Health, Phase, Step, Stop, Verdict
 from releaser.errors import OutsideError, ReleaserError
-from releaser.flows.measure_stop import end_of_stop, keep_stop, measure_stop
+from releaser.flows.measure_stop import begin_stop, end_of_stop, keep_seen, keep_stop, measure_stop
 from releaser.flows.mind_deadline import deadline_after, deadline_of, mind_deadline, mind_gate, mind_soak
 from releaser.flows.mind_silence import is_silence, mind_answer, mind_silence
 from releaser.flows.move_update import move_update, steps_of
@@ -132,7 +132,8 @@ def _carried_out(ports: Ports, at_hand: _AtHand, going_on: Callable[[], bool]) -
     tell: Callable[[Session, TargetUpdate, _AtHand, datetime], _Told]
     try:
         if isinstance(action, RunStep):
-            measure_stop(ports, update_id=held.update_id, step=action.step, assignment=held.assignment)
+            first = _is_first(held, action.step)
+            measure_stop(ports, update_id=held.update_id, step=action.step, assignment=held.assignment, first=first)
             tell = partial(_done, detail=held.driver.apply(action.step, held.assignment))
         else:
             verdict = _look(at_hand)
@@ -154,6 +155,12 @@ def _carried_out(ports: Ports, at_hand: _AtHand, going_on: Callable[[], bool]) -
         upcoming = _next(session, update, held, now=now, verdict=told, going_on=going_on())
     _tell(ports, held)
     return upcoming
+
+
+def _is_first(held: _Held, step: Step) -> bool:
+    """Whether nothing else of the step's phase was tried before in this attempt, and neither was the step."""
+    known = (held.journal.get(one.name) for one in held.steps if one.phase is step.phase)
+    return sum(entry.tries for entry in known if entry is not None) == 1
 
 
 def _is_ours(update: TargetUpdate, owner: str, assignment: Assignment) -> bool:
@@ -236,16 +243,20 @@ def _look_every(update: TargetUpdate, *, now: datetime) -> timedelta:
 
 def _record_intent(session: Session, update: TargetUpdate, held: _Held, step: Step, *, now: datetime) -> None:
     """Write that the step is about to be carried out, and when the service is about to stop."""
-    if step.stops is not Stop.NONE and update.cut_over and update.stopped_at is None:
-        rollout_work.write(session, update, stopped_at=now)
+    if step.stops is not Stop.NONE:
+        begin_stop(session, update, now=now)
     held.journal[step.name] = journal.intend(session, update, step.name, before=held.journal.get(step.name), now=now)
 
 
 def _look(at_hand: _AtHand) -> Verdict:
-    assignment = at_hand.held.assignment
-    wanted = assignment.previous if at_hand.state is UpdateState.ROLLING_BACK else assignment.desired
     gate = at_hand.action.gate if isinstance(at_hand.action, Look) else ""
-    return at_hand.held.driver.verify(replace(assignment, gate=gate), wanted=wanted)
+    return at_hand.held.driver.verify(replace(at_hand.held.assignment, gate=gate), wanted=_wanted(at_hand))
+
+
+def _wanted(at_hand: _AtHand) -> Desired | None:
+    """What shall serve in the end; None where nothing did."""
+    assignment = at_hand.held.assignment
+    return assignment.previous if at_hand.state is UpdateState.ROLLING_BACK else assignment.desired
 
 
 def _finish(session: Session, update: TargetUpdate, held: _Held, name: str, detail: str, *, now: datetime) -> None:
@@ -272,12 +283,15 @@ def _looked(
     session: Session, update: TargetUpdate, at_hand: _AtHand, now: datetime, *, verdict: Verdict, seen: Seen | None
 ) -> Verdict | None:
     """Record what was seen; a gate that is passed needs the verdict no more, and neither does who was moved meanwhile."""
-    keep_stop(update, seen)
+    if seen is not None:
+        keep_seen(session, update, seen)
     if update.state is not at_hand.state:
         return None
     healthy = verdict.health is Health.HEALTHY
-    if healthy and update.stopped_at is not None and update.served_at is None:
-        rollout_work.write(session, update, served_at=now)
+    if healthy:
+        keep_stop(session, update, verdict=verdict, wanted=_wanted(at_hand), now=now)
+    elif update.state is UpdateState.SOAKING and update.previous is not None:
+        begin_stop(session, update, now=now)
     over = verdict.courtesy and update.deadline_at is not None and now >= update.deadline_at
     if isinstance(at_hand.action, Look) and at_hand.action.gate and (healthy or over):
         detail = verdict.reason if healthy else f"{verdict.reason}; the time is over"

@@ -76,7 +76,7 @@ def _finish(session: Session, notice: Notice, rollout: Rollout, *, now: datetime
     outcomes = []
     measured: dict[int, list[Measured]] = defaultdict(list)
     for u in rollout.updates:
-        one = Measured(state=u.state, stopped_at=u.stopped_at, served_at=u.served_at)
+        one = Measured(state=u.state, before_s=u.stopped_before_s, stopped_at=u.stopped_at, served_at=u.served_at)
         measured[u.target.installation_id].append(one)
     for row in notice.touched:
         updates = measured[row.installation_id]

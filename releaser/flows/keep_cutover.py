@@ -15,6 +15,7 @@ from releaser.store.experience import Cutover, seconds
 from releaser.store.moves import Move
 from releaser.store.plain import load
 from releaser.store.rollouts import TargetUpdate
+from releaser.targets.watch import outside_address
 
 _U = UpdateState
 _KEPT = frozenset({_U.SUCCEEDED, _U.ROLLED_BACK})
@@ -26,6 +27,7 @@ def keep_cutover(session: Session, update: TargetUpdate, *, now: datetime) -> No
         return
     target = update.target
     session.flush()
+    desired = load(Desired, update.desired)
     took = _spans(moves.history(session, TargetUpdate.__tablename__, update.id))
     session.add(
         Cutover(
@@ -33,15 +35,21 @@ def keep_cutover(session: Session, update: TargetUpdate, *, now: datetime) -> No
             module_id=target.module_id,
             driver=target.driver,
             host_class=class_of_host(target.host.address, stated=target.host.host_class),
-            method=method_of(load(Desired, update.desired).spec),
+            method=method_of(desired.spec),
             outcome=update.state,
             at=now,
             cutover_s=seconds(took.get(_U.CUTTING_OVER)),
-            stop_s=update.measured_stop_s,
+            stop_s=_stop_s(update, outside_address(desired.spec, address=target.host.address)),
             rollback_s=seconds(took.get(_U.ROLLING_BACK)),
             witness=update.measured_by or Witness.GATE,
         )
     )
+
+
+def _stop_s(update: TargetUpdate, address: str) -> float | None:
+    """None where users could have been asked and were not: that no step stopped anything tells nothing of what they saw."""
+    known = update.measured_by is Witness.OUTSIDE or not address
+    return update.measured_stop_s if known or update.measured_stop_s else None
 
 
 def _spans(story: Iterable[Move]) -> dict[UpdateState, timedelta]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from releaser.domain.experience import Witness
 from releaser.domain.rollout import UPDATE_ENDED, UPDATE_GOOD, UPDATE_MOVES, UpdateState
 from releaser.domain.target import Desired, Phase, Step
 from releaser.domain.time_limits import TIDY_FOR, gate_limit
@@ -100,6 +101,7 @@ def _entering(update: TargetUpdate, to: UpdateState, *, now: datetime) -> dict[s
             "deadline_at": None,
             "soak_until_at": now + timedelta(seconds=desired.spec.soak_s),
             "served_at": update.served_at or now,
+            "measured_by": update.measured_by or Witness.GATE,
         }
     if to is _U.COMMITTING:
         return {"deadline_at": now + TIDY_FOR}

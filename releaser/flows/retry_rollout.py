@@ -229,4 +229,5 @@ def _clean(update: TargetUpdate) -> None:
     update.cut_over = False
     update.reason = ""
     update.measured_by = update.waiting_since_at = None
+    update.stopped_before_s = 0.0
     update.stopped_at = update.served_at = update.finished_at = update.soak_until_at = None

@@ -9,11 +9,10 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from releaser.domain.rollout import UPDATE_FAILED, UpdateState
-from releaser.store import rollout_view
 from releaser.store.installations import Installation, Target
 from releaser.store.moves import Move
 from releaser.store.products import Module
-from releaser.store.rollouts import Rollout, TargetUpdate, Wave
+from releaser.store.rollouts import Rollout, TargetUpdate, Wave, measured_stop_s
 
 _NOUNS = {Rollout.__tablename__: "rollout", Wave.__tablename__: "wave", TargetUpdate.__tablename__: "target"}
 _AT_ONCE = 500
@@ -93,7 +92,7 @@ def _names(session: Session, ids: Collection[int]) -> dict[int, dict[str, Any]]:
         query = (
             select(
                 TargetUpdate.id, TargetUpdate.wave, Installation.name.label("installation"), Module.name.label("module"),
-                TargetUpdate.stopped_at, TargetUpdate.served_at,
+                TargetUpdate.stopped_at, TargetUpdate.served_at, TargetUpdate.stopped_before_s,
             )
             .join(Target, Target.id == TargetUpdate.target_id)
             .join(Installation, Installation.id == Target.installation_id)
@@ -106,6 +105,6 @@ def _names(session: Session, ids: Collection[int]) -> dict[int, dict[str, Any]]:
                 "wave": row.wave,
                 "installation": row.installation,
                 "module": row.module,
-                "measured_stop_s": rollout_view.measured(row.stopped_at, row.served_at),
+                "measured_stop_s": measured_stop_s(row.stopped_at, row.served_at, row.stopped_before_s),
             }
     return found

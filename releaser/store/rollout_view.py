@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Result, Select, String, case, func, or_, select, type_coerce
@@ -24,7 +23,7 @@ from releaser.store.installations import Host, Installation, Target
 from releaser.store.plain import load
 from releaser.store.products import Module, Product
 from releaser.store.releases import Release
-from releaser.store.rollouts import Rollout, RolloutNotFoundError, StepRecord, TargetUpdate, Wave
+from releaser.store.rollouts import Rollout, RolloutNotFoundError, StepRecord, TargetUpdate, Wave, measured_stop_s
 
 _STATE = type_coerce(TargetUpdate.state, String)
 _WAITS = type_coerce(TargetUpdate.waits_for, String)
@@ -65,6 +64,7 @@ _TARGET: tuple[Any, ...] = (
     TargetUpdate.predicted,
     TargetUpdate.stopped_at,
     TargetUpdate.served_at,
+    TargetUpdate.stopped_before_s,
     TargetUpdate.waiting_since_at,
     TargetUpdate.deadline_at,
     TargetUpdate.soak_until_at,
@@ -200,20 +200,15 @@ def has_left(session: Session, rollout_id: int) -> bool:
 
 def longest_stop(session: Session, rollout_id: int) -> dict[str, float | None]:
     """The longest planned and the longest measured stop of its targets."""
-    query = select(TargetUpdate.planned_stop_s, TargetUpdate.stopped_at, TargetUpdate.served_at)
+    query = select(
+        TargetUpdate.planned_stop_s, TargetUpdate.stopped_at, TargetUpdate.served_at, TargetUpdate.stopped_before_s
+    )
     planned_s, measured_s = 0.0, None
     for row in session.execute(query.where(TargetUpdate.rollout_id == rollout_id)):
         planned_s = max(planned_s, row.planned_stop_s or 0.0)
-        if (stop := measured(row.stopped_at, row.served_at)) is not None:
+        if (stop := measured_stop_s(row.stopped_at, row.served_at, row.stopped_before_s)) is not None:
             measured_s = max(measured_s or 0.0, stop)
     return {"planned_stop_s": planned_s, "measured_stop_s": measured_s}
-
-
-def measured(stopped_at: datetime | None, served_at: datetime | None) -> float | None:
-    """As `TargetUpdate.measured_stop_s`."""
-    if served_at is None:
-        return None
-    return (served_at - stopped_at).total_seconds() if stopped_at is not None else 0.0
 
 
 def _targets(rollout_id: int) -> Select[Any]:
@@ -229,7 +224,13 @@ def _targets(rollout_id: int) -> Select[Any]:
 
 
 def _told(rows: Result[Any]) -> list[dict[str, Any]]:
-    return [{**row, "measured_stop_s": measured(row["stopped_at"], row["served_at"])} for row in rows.mappings()]
+    return [
+        {
+            **row,
+            "measured_stop_s": measured_stop_s(row["stopped_at"], row["served_at"], row["stopped_before_s"]),
+        }
+        for row in rows.mappings()
+    ]
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:

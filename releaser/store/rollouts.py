@@ -121,7 +121,8 @@ class TargetUpdate(Base):
     `desired` and `previous` are `domain.target.Desired` as plain data, frozen when the rollout starts; `steps` is
     the plan of the attempt; `ends_as` is the state a roll-back leads to, `repeats` how often it was begun again. `lease_*` say which worker is at it; `active` is true from the start of the
     rollout until a terminal state, and a target has at most one active update. `stopped_at` is when the service
-    was about to be stopped, `served_at` the first good look after it; both as `measured_by` says, `predicted` what was
+    was about to be stopped the last time, `served_at` the first good look after it, `stopped_before_s` how long stops took that were
+    over by then; all as `measured_by` says, `predicted` what was
     expected (`domain.experience.Prediction` as plain data); `cut_over` whether the cutover began, `one_way` whether
     what was cut over must not be rolled back. `waiting_since_at` is since
     when it waits for what it waits for now, or its host has not answered; `deadline_at` is None while it queues for a worker.
@@ -160,6 +161,7 @@ class TargetUpdate(Base):
     repeats: Mapped[int] = mapped_column(default=0)
     planned_stop_s: Mapped[float] = mapped_column(default=0.0)
     predicted: Mapped[dict[str, Any] | None]
+    stopped_before_s: Mapped[float] = mapped_column(default=0.0)
     stopped_at: Mapped[datetime | None]
     served_at: Mapped[datetime | None]
     measured_by: Mapped[Witness | None] = mapped_column(words(Witness))
@@ -176,12 +178,8 @@ class TargetUpdate(Base):
 
     @property
     def measured_stop_s(self) -> float | None:
-        """Seconds from the stop to the first good look after it; 0 when nothing was stopped; None while not known."""
-        if self.stopped_at is None:
-            return 0.0 if self.served_at is not None else None
-        if self.served_at is None:
-            return None
-        return (self.served_at - self.stopped_at).total_seconds()
+        """Seconds that the service was away; 0 when nothing was stopped; None while not known."""
+        return measured_stop_s(self.stopped_at, self.served_at, self.stopped_before_s)
 
 
 class StepRecord(Base):
@@ -199,6 +197,13 @@ class StepRecord(Base):
     intent_at: Mapped[datetime]
     done_at: Mapped[datetime | None]
     detail: Mapped[str] = mapped_column(Text, default="")
+
+
+def measured_stop_s(stopped_at: datetime | None, served_at: datetime | None, before_s: float) -> float | None:
+    """As `TargetUpdate.measured_stop_s`, of these columns."""
+    if served_at is None:
+        return None
+    return before_s + ((served_at - stopped_at).total_seconds() if stopped_at is not None else 0.0)
 
 
 def get(session: Session, rollout_id: int) -> Rollout:

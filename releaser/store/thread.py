@@ -244,7 +244,13 @@ def _installation(session: Session, one: Runs) -> dict[str, Any]:
     )
     updates = session.scalars(query).unique().all() if one.brought_by else []
     measured = measured_stop(
-        Measured(state=update.state, stopped_at=update.stopped_at, served_at=update.served_at) for update in updates
+        Measured(
+            state=update.state,
+            before_s=update.stopped_before_s,
+            stopped_at=update.stopped_at,
+            served_at=update.served_at,
+        )
+        for update in updates
     )
     return {
         "installation": row.name,

@@ -16,7 +16,7 @@ from releaser.domain.way import RequiredStop
 from releaser.store.installations import Installation, Target
 from releaser.store.products import Module, Product
 from releaser.store.releases import Note, Release
-from releaser.store.rollouts import Rollout, TargetUpdate
+from releaser.store.rollouts import Rollout, TargetUpdate, measured_stop_s
 
 _WITHDRAWN = (ReleaseState.YANKED, ReleaseState.ABANDONED)
 NEWEST = 200
@@ -106,7 +106,7 @@ def needing_action(session: Session, product: Product, versions: Sequence[str]) 
 def measured_stops(session: Session, product: Product) -> dict[str, list[float]]:
     """Seconds that the product's newest successful updates stopped each module, where that was measured."""
     rows = session.execute(
-        select(Module.name, TargetUpdate.stopped_at, TargetUpdate.served_at)
+        select(Module.name, TargetUpdate.stopped_at, TargetUpdate.served_at, TargetUpdate.stopped_before_s)
         .join(Rollout, Rollout.id == TargetUpdate.rollout_id)
         .join(Target, Target.id == TargetUpdate.target_id)
         .join(Module, Module.id == Target.module_id)
@@ -121,9 +121,8 @@ def measured_stops(session: Session, product: Product) -> dict[str, list[float]]
         .limit(NEWEST)
     )
     found: dict[str, list[float]] = {}
-    for module, stopped_at, served_at in rows:
-        if served_at is not None:
-            seconds = (served_at - stopped_at).total_seconds() if stopped_at is not None else 0.0
+    for module, stopped_at, served_at, before_s in rows:
+        if (seconds := measured_stop_s(stopped_at, served_at, before_s)) is not None:
             found.setdefault(module, []).append(seconds)
     return found
 

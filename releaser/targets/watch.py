@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from releaser.domain.spec import ContainerSpec
-from releaser.domain.target import Assignment
+from releaser.domain.spec import ContainerSpec, TargetSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,16 +44,15 @@ class NoWatch:
         return None
 
 
-def outside_address(assignment: Assignment) -> str:
-    """Where the service itself is asked, whatever serves there; empty where only what serves now has an address.
+def outside_address(spec: TargetSpec, *, address: str) -> str:
+    """Where the service itself is asked, at a host of that address, whatever serves there; empty where only what serves now has an address.
 
     `health.outside`, else the probe of the health gate: an address that is the same before and after.
     """
-    spec = assignment.desired.spec
     url = spec.health.outside or spec.health.http or ""
     if isinstance(spec, ContainerSpec):
         fixed = spec.ports[0].host_port if spec.ports else 0
         url = url.replace("{port}", str(fixed)) if fixed else url
-    host = urlsplit(assignment.address).hostname or "127.0.0.1"
+    host = urlsplit(address).hostname or "127.0.0.1"
     url = url.replace("{host}", f"[{host}]" if ":" in host else host)
     return "" if "{" in url else url

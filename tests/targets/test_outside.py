@@ -10,7 +10,6 @@ import pytest
 
 from releaser.clock import SystemClock
 from releaser.domain.spec import ContainerSpec, FilesSpec, HealthSpec, PortBinding, TargetSpec
-from releaser.domain.target import Assignment, Desired
 from releaser.targets.outside import EVERY_S, OutsideWatch
 from releaser.targets.watch import outside_address
 
@@ -142,13 +141,6 @@ def test_watching_again_goes_on_with_what_was_seen(watch: OutsideWatch, service:
     assert seen.stopped_at is not None
 
 
-def assignment(spec: ContainerSpec | FilesSpec, *, address: str = "unix:///run/docker.sock") -> Assignment:
-    desired = Desired(version="1.1", image="r/app", digest="sha256:1", spec=spec)
-    return Assignment(
-        target="t", host="h", address=address, rollout=1, attempt=1, generation=1, desired=desired, previous=desired
-    )
-
-
 def docker(http: str | None, *, outside: str | None = None, host_port: int = 8080) -> ContainerSpec:
     return ContainerSpec(
         name="app",
@@ -181,4 +173,4 @@ def docker(http: str | None, *, outside: str | None = None, host_port: int = 808
 )
 def test_address_outside_is_one_that_outlives_the_cutover(spec: TargetSpec, address: str, url: str) -> None:
     assert isinstance(spec, ContainerSpec | FilesSpec)
-    assert outside_address(assignment(spec, address=address or "unix:///run/docker.sock")) == url
+    assert outside_address(spec, address=address or "unix:///run/docker.sock") == url

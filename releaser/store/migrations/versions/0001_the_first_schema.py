@@ -826,6 +826,7 @@ def upgrade() -> None:
         sa.Column("repeats", sa.Integer(), nullable=False),
         sa.Column("planned_stop_s", sa.Double(), nullable=False),
         sa.Column("predicted", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("stopped_before_s", sa.Double(), nullable=False),
         sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("served_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("measured_by", sa.String(length=40), nullable=True),
