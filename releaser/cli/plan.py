@@ -16,6 +16,7 @@ from releaser.domain.plan import RolloutOptions
 from releaser.domain.time_limits import OFFLINE_FOR
 from releaser.domain.waiting import DEFAULT_WAIT_FOR
 from releaser.domain.waves import DEFAULT_SIZES, parse_limit, parse_sizes
+from releaser.flows.draft_notice import set_by_told
 from releaser.flows.plan_rollout import plan_rollout
 
 app = commands()
@@ -229,4 +230,5 @@ def plan_text(plan: Any) -> str:  # noqa: ANN401 -- facts
         lines.append(f"Kept as rollout {plan['rollout']}.")
     if plan["notice"] is not None:
         lines.append(_told_of(plan["notice"]))
+        lines += filter(None, [safe(set_by_told(plan["notice"]["time_set_by"]))])
     return "\n".join(lines)

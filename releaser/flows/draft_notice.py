@@ -25,6 +25,9 @@ from releaser.store.installations import Installation
 from releaser.store.notices import Notice, NoticeInstallation, NoticeText
 from releaser.store.rollouts import Rollout
 
+# Nobody minds to begin together so much later than alone.
+_SAME_TIME = timedelta(hours=1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Touched:
@@ -143,6 +146,34 @@ def planned_times(
     asked = starts_at if starts_at is not None and starts_at >= now else None
     begins_at = asked or max(earlier, _earliest(contracts, now=now))
     return begins_at, planned_end(begins_at, [one.stop_for for _, one in contracts])
+
+
+def set_by(session: Session, touched: Iterable[Touched], *, now: datetime) -> list[str]:
+    """The customers whose contracts make a joint start later than somebody else's would be alone; none where that is all the same."""
+    by_id = {one.installation_id: one for one in touched}
+    rows = session.scalars(select(Installation).where(Installation.id.in_(by_id))).unique()
+    rules: dict[str, Regulation] = {}
+    stops: dict[str, list[Stop]] = {}
+    for row in rows:
+        rules[row.customer.name] = from_mapping(row.customer.regulation, zone=row.customer.zone)
+        stops.setdefault(row.customer.name, []).append(by_id[row.id].stop)
+    leads = {name: rule.earliest_start(now, stop=worst(stops[name])) for name, rule in rules.items()}
+    alone = {name: common_opening([rule], leads[name]) or leads[name] for name, rule in rules.items()}
+    latest = max(alone.values(), default=now)
+    joint = common_opening(rules.values(), max(leads.values(), default=now)) or latest
+    if joint - min(alone.values(), default=now) <= _SAME_TIME:
+        return []
+    if joint > latest:
+        return sorted(name for name, rule in rules.items() if rule.windows)
+    return sorted(name for name, at in alone.items() if at == latest)
+
+
+def set_by_told(names: Sequence[str]) -> str:
+    """That in a sentence, empty where the time is nobody's."""
+    if not names:
+        return ""
+    whose = f"contract of {names[0]} sets" if len(names) == 1 else f"contracts of {', '.join(names)} set"
+    return f"The {whose} its time for everybody; with --to customer=NAME each has its own."
 
 
 def _contracts(session: Session, touched: Iterable[Touched]) -> list[tuple[Regulation, Touched]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager, lazyload
@@ -12,6 +12,7 @@ from releaser.domain.notice import STANDING, NoticeState
 from releaser.domain.rollout import UPDATE_GOOD, UpdateState
 from releaser.domain.target import Phase, Step, Stop, planned_stop
 from releaser.errors import RefusedError
+from releaser.flows.draft_notice import Touched, set_by, set_by_told
 from releaser.store import notices
 from releaser.store.notices import Notice, NoticeInstallation
 from releaser.store.plain import load
@@ -122,7 +123,7 @@ def _refused(session: Session, rollout: Rollout, missing: list[TargetUpdate], *,
         f"Rollout {rollout.id} stops {shown}, and "
         + ("the announced time is over." if over else "no announced notice covers that."),
         rule="notice-required",
-        advice=f"{'Move' if over else 'Announce'} notice {notice_id}: {command}."
+        advice=f"{'Move' if over else 'Announce'} notice {notice_id}: {command}.{_whose(session, waiting[-1], now=now)}"
         if waiting
         else f"Plan it again to draft one: {command}.",
         notice=notice_id,
@@ -130,3 +131,21 @@ def _refused(session: Session, rollout: Rollout, missing: list[TargetUpdate], *,
         rollout=rollout.id,
         installations=names,
     )
+
+
+def _whose(session: Session, notice: Notice, *, now: datetime) -> str:
+    """Whose contract lets everybody wait, where the draft's time comes from contracts."""
+    if notice.state is not NoticeState.DRAFT or notice.starts_at <= now:
+        return ""
+    touched = [
+        Touched(
+            installation_id=row.installation_id,
+            stop=row.stop,
+            modules=tuple(row.modules),
+            stop_for=timedelta(seconds=row.planned_stop_s),
+        )
+        for row in notice.touched
+        if not row.dropped
+    ]
+    told = set_by_told(set_by(session, touched, now=now))
+    return f" {told}" if told else ""

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
+from releaser.cli.plan import plan_text
 from releaser.domain.spec import ContainerSpec, Order
+from releaser.errors import RefusedError
 from releaser.flows.show_notice import show_notice
 from releaser.store import installations
 from releaser.store.plain import dump, load_spec
 from tests.fakes.vendor import Vendor
-from tests.flows.test_rollout_rules import begun, engine, stopping, vendor  # noqa: F401 -- fixtures
+from tests.flows.test_rollout_rules import begun, engine, regulate, stopping, vendor  # noqa: F401 -- fixtures
 
 HOUR = timedelta(hours=1)
 
@@ -58,3 +62,16 @@ def test_scheduled_rollout_whose_notice_nobody_announces_is_given_up_after_its_h
     assert vendor.show(rollout)["state"] == "scheduled", "it may be announced for an hour from when that was known"
     go_on(vendor, HOUR, every=timedelta(minutes=5))
     assert vendor.show(rollout)["state"] == "aborted"
+
+
+def test_plan_and_start_say_whose_contract_sets_the_time_for_everybody(stopping: Vendor) -> None:  # noqa: F811
+    day = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"][(stopping.clock.now() + timedelta(days=5)).weekday()]
+    regulate(stopping, "globex", windows=[{"days": day, "from": "22:00", "to": "23:00"}])
+    facts = stopping.plan("1.1")
+    assert facts["notice"]["time_set_by"] == ["globex"]
+    assert "The contract of globex sets its time for everybody" in plan_text(facts)
+    with pytest.raises(RefusedError, match="contract of globex sets its time for everybody; with --to customer=NAME"):
+        stopping.start("1.1")
+    assert stopping.plan("1.1", to="customer=acme")["notice"]["time_set_by"] == []
+    regulate(stopping, "acme", windows=[{"days": day, "from": "22:00", "to": "23:00"}])
+    assert stopping.plan("1.1")["notice"]["time_set_by"] == [], "it is the same for both"
