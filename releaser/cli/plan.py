@@ -211,7 +211,12 @@ def plan_text(plan: Any) -> str:  # noqa: ANN401 -- facts
         "remark",
     )
     title = safe(f"Plan {plan['hash']}: {plan['product']} {plan['version']} to {plan['selector']}")
-    lines = [title, table(headers, rows)]
+    work = (
+        [safe(f"Scales {plan['selector'].removeprefix('installation=')}: {plan['operation']}.")]
+        if plan["operation"]
+        else []
+    )
+    lines = [title, *work, table(headers, rows)]
     lines += [safe(f"Passed over: {p['installation']}, {p['reason']}") for p in plan["passed"]]
     if plan["passed"]:
         lines.append("Take them along with --unpin.")

@@ -6,6 +6,7 @@ declared once it has succeeded. What does not live here: how it is carried out (
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
@@ -45,6 +46,13 @@ class Operation:
         )
         return f"{self.module} with {wanted}"
 
+    def told(self, changes: Sequence[tuple[AnySpec, AnySpec]]) -> str:
+        """In words, with how many instances there are before and afterwards by these specifications: what a yes to it covers."""
+        if self.kind is not OperationKind.ADD_INSTANCE or not changes:
+            return str(self)
+        before, after = (sum(getattr(one, "replicas", 1) for one in specs) for specs in zip(*changes, strict=True))
+        return f"{self}: {before} -> {after}"
+
     def check(self) -> None:
         """Refuse one that changes nothing. Raises `InvalidError`."""
         if self.kind is OperationKind.ADD_INSTANCE and not 1 <= self.count <= 100:
@@ -79,6 +87,20 @@ class Operation:
             changed = replace(kind, memory_mb=memory, cpus=cpus)
         for place, detail, advice in spec_faults(changed):
             raise RefusedError(detail, rule="specification", advice=advice, field=str(place[0]), target=spec.name)
+        return changed
+
+    def made_of(self, runs: AnySpec, *, declared: AnySpec) -> AnySpec:
+        """The specification that runs, changed. Raises `RefusedError` too where another number of instances is declared already."""
+        changed = self.changed(runs)
+        there, wanted = getattr(runs, "replicas", 1), getattr(declared, "replicas", 1)
+        if self.kind is OperationKind.ADD_INSTANCE and there != wanted:
+            raise RefusedError(
+                f"Of '{runs.name}' {there} run, and {wanted} are declared, which was not rolled out yet.",
+                rule="scale-what-is-declared",
+                advice=f"Roll out what is declared, or declare {there} again first.",
+                field="count",
+                target=runs.name,
+            )
         return changed
 
 

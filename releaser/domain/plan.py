@@ -180,6 +180,13 @@ class Plan:
         """The targets where something has to be done."""
         return tuple(target for target in self.targets if not target.already_installed)
 
+    @property
+    def work(self) -> str:
+        """What is done besides bringing the version, in words; empty for an update."""
+        if self.options.operation is None:
+            return ""
+        return self.options.operation.told([(t.previous.spec, t.desired.spec) for t in self.targets if t.previous])
+
     def stops(self, modules_of: dict[int, int]) -> tuple[InstallationStop, ...]:
         """What stops where; `modules_of` maps an installation's id to how many modules it has."""
         result = []

@@ -106,8 +106,7 @@ def _consents(session: Session, plan: Plan) -> Iterator[Facts]:
     if plan.options.rehearse:
         return
     release = releases.get(session, products.get(session, plan.product), plan.version)
-    work = str(plan.options.operation) if plan.options.operation is not None else ""
-    said = consents.standing_of(session, release.id, work=work)
+    said = consents.standing_of(session, release.id, work=plan.work)
     contracts = {one.name: from_mapping(one.regulation, zone=one.zone) for one in consents.asking(session)}
     missing: dict[str, set[str]] = {}
     refused: set[str] = set()

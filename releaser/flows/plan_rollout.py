@@ -88,7 +88,7 @@ def plan_facts(ports: Ports, plan: Plan) -> Facts:
         "gated": plan.options.gated,
         "one_off": plan.options.one_off,
         "rehearsal": plan.options.rehearse,
-        "operation": str(plan.options.operation) if plan.options.operation is not None else None,
+        "operation": plan.work or None,
         "needs": needs,
         "notice": notice,
         "refusals": [refusal_facts(one) for one in plan.refusals],

@@ -245,7 +245,10 @@ def _contract(zone: str, regulation: Mapping[str, object]) -> str:
 
 def _target(target: Target, *, wave: int, operation: Operation | None) -> Chosen:
     installation, module = target.installation, target.module
-    spec = load_spec(target.spec)
+    previous, spec = _previous(target), load_spec(target.spec)
+    if operation is not None:
+        # What is declared besides, for the next version, is not this work's to bring.
+        spec = operation.made_of(previous.spec, declared=spec) if previous is not None else operation.changed(spec)
     return Chosen(
         target_id=target.id,
         installation_id=installation.id,
@@ -257,9 +260,9 @@ def _target(target: Target, *, wave: int, operation: Operation | None) -> Chosen
         generation=target.generation,
         wave=wave,
         driver=target.driver,
-        spec=operation.changed(spec) if operation is not None else spec,
+        spec=spec,
         scaled=operation is not None,
-        previous=_previous(target),
+        previous=previous,
         recorded=drifts.recorded(target),
         running=target.version,
         pin=pins.in_words(installation.pin) if installation.pin is not None else "",

@@ -14,7 +14,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from releaser.domain.consent import Answer, Word
-from releaser.domain.operation import Operation
+from releaser.domain.plan import Plan
 from releaser.domain.rollout import UpdateState
 from releaser.store import rollout_work
 from releaser.store.base import Base, words
@@ -30,7 +30,7 @@ _LONGEST_WORK = 200
 class Consent(Base):
     """One word of a customer on one version at one installation, given for `rollout_id` and recorded by `by`.
 
-    `work` is empty for an update, else the operation that was asked about; `stopping` are the modules that were to stop.
+    `work` is empty for an update, else the operation that was asked about, as `Plan.work` tells it; `stopping` are the modules that were to stop.
     """
 
     __tablename__ = "consents"
@@ -98,9 +98,11 @@ def asking(session: Session) -> Sequence[Customer]:
 
 
 def work_of(session: Session, rollout_id: int) -> str:
-    """What a word is about besides the version: empty for an update, else the operation."""
-    operation = rollout_work.options(session, rollout_id).get("operation")
-    return str(load(Operation, operation))[:_LONGEST_WORK] if operation else ""
+    """What a word is about besides the version: empty for an update, else the operation, from how many instances to how many."""
+    if not rollout_work.options(session, rollout_id).get("operation"):
+        return ""
+    plan = session.scalars(select(Rollout.plan).where(Rollout.id == rollout_id)).one()
+    return load(Plan, plan).work[:_LONGEST_WORK]
 
 
 def standing(session: Session, rollout_id: int) -> dict[int, Word]:
@@ -111,7 +113,7 @@ def standing(session: Session, rollout_id: int) -> dict[int, Word]:
 
 def standing_of(session: Session, release_id: int, *, work: str) -> dict[int, Word]:
     """As `standing`, for work that has no rollout yet."""
-    return _standing(session, release_id, work)
+    return _standing(session, release_id, work[:_LONGEST_WORK])
 
 
 def _standing(session: Session, release_id: Any, work: str) -> dict[int, Word]:  # noqa: ANN401 -- a number or a query

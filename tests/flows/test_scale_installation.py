@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from releaser.domain.consent import Answer
 from releaser.domain.notice_text import opening
 from releaser.domain.operation import Operation, OperationKind, Work
 from releaser.domain.plan import RolloutOptions
@@ -16,6 +17,7 @@ from releaser.errors import InvalidError, RefusedError
 from releaser.flows.forbid_way_back import forbid_way_back
 from releaser.flows.notice_gate import NoticeRequiredError
 from releaser.flows.ports import Facts
+from releaser.flows.record_consent import record_consent
 from releaser.flows.scale_installation import scale_installation
 from releaser.store import installations, notices
 from releaser.store.blocks import Block
@@ -111,6 +113,47 @@ def test_version_pushed_anew_meanwhile_what_runs_is_what_is_resized(vendor: Vend
     assert plan["targets"][0]["to"] == "1.0"
     (container,) = vendor.engine.containers.values()
     assert container.image.digest == digest
+
+
+def test_what_is_declared_for_the_next_version_a_resize_does_not_bring(vendor: Vendor) -> None:
+    vendor.deploy("1.0", to=f"installation={WHERE}")
+    with vendor.ports.database.transaction() as session:
+        target = installations.get(session, WHERE).targets[0]
+        target.spec = dump(dataclasses.replace(load_spec(target.spec), environment={"FEATURE_OF_1_1": "on"}))
+    with pytest.raises(NoticeRequiredError) as caught:
+        scale(vendor, OperationKind.RESIZE, memory_mb=256)
+    vendor.announce_drafts(int(str(caught.value.facts["rollout"])))
+    scale(vendor, OperationKind.RESIZE, memory_mb=256)
+    vendor.work()
+    (container,) = vendor.engine.containers.values()
+    assert container.raw["HostConfig"]["Memory"] == 256 * 2**20
+    assert not any("FEATURE" in one for one in container.raw.get("Env") or ())
+    assert declared(vendor).environment == {"FEATURE_OF_1_1": "on"}, "the next update brings it"
+
+
+def test_another_number_declared_than_runs_refused(fronted: Vendor) -> None:
+    fronted.deploy("1.0", to=f"installation={WHERE}")
+    with fronted.ports.database.transaction() as session:
+        target = installations.get(session, WHERE).targets[0]
+        target.spec = dump(dataclasses.replace(of_kind(load_spec(target.spec), ContainerSpec), replicas=4))
+    with pytest.raises(RefusedError, match="2 run, and 4 are declared"):
+        scale(fronted, OperationKind.ADD_INSTANCE, count=1)
+
+
+def test_yes_to_one_more_is_none_to_the_next_one(fronted: Vendor) -> None:
+    fronted.deploy("1.0", to=f"installation={WHERE}")
+    with fronted.ports.database.transaction() as session:
+        customer = installations.get(session, WHERE).customer
+        customer.regulation = {**customer.regulation, "consent": {"by": "head of operations", "updates": "all"}}
+    first = scale(fronted, OperationKind.ADD_INSTANCE, count=1, dry_run=True)
+    assert first["operation"] == "1 more of app: 2 -> 3"
+    started = scale(fronted, OperationKind.ADD_INSTANCE, count=1)
+    record_consent(fronted.ports, rollout_id=started["id"], answer=Answer.YES, who="Ann", by="rita")
+    fronted.work()
+    assert fronted.show(started["id"])["state"] == "succeeded"
+    second = scale(fronted, OperationKind.ADD_INSTANCE, count=1, dry_run=True)
+    assert second["operation"] == "1 more of app: 3 -> 4"
+    assert [one["rule"] for one in second["needs"]] == ["consent"]
 
 
 def test_instance_added_behind_a_front_nothing_stops_and_the_notice_says_so(fronted: Vendor) -> None:
