@@ -115,22 +115,26 @@ def _for_leave(update: UpdateRow, known: _Known, *, now: datetime) -> Wait | Non
             told=f"freeze {freeze.id} until {_told(freeze.ends())}: {freeze.reason}",
         )
     stop, stop_for = planned_stop(load(Step, step) for step in update.steps)
-    if stop is not Stop.NONE and covering(known.told[update.installation_id], now=now, module=update.module) is None:
-        return _for_notice(known.told[update.installation_id], update, now=now)
+    told, needs = known.told[update.installation_id], _needs(update, stop_for)
+    if stop is not Stop.NONE and covering(told, now=now, module=update.module, needs=needs) is None:
+        return _for_notice(told, update, needs, now=now)
     regulation = known.contracts[update.customer]
-    if (window := _for_window(regulation, _needs(update, stop_for), now=now)) is not None:
+    if (window := _for_window(regulation, needs, now=now)) is not None:
         return window
     if (other := known.busy.get(update.customer)) is not None:
         return Wait(what=WaitsFor.LOCK, told=f"rollout {other} is at work at the customer")
     return None
 
 
-def _for_notice(told: Sequence[NoticeInstallation], update: UpdateRow, *, now: datetime) -> Wait:
+def _for_notice(told: Sequence[NoticeInstallation], update: UpdateRow, needs: timedelta, *, now: datetime) -> Wait:
     starts = [
         row.notice.starts_at
         for row in told
         if row.notice.starts_at > now and (row.stop is Stop.FULL or update.module in row.modules)
     ]
+    if not starts and (late := covering(told, now=now, module=update.module)) is not None:
+        too_soon = f"the announced time ends {_told(late.ends_at)}, too soon for {_seconds(needs)} s"
+        return Wait(what=WaitsFor.NOTICE, told=too_soon)
     if not starts:
         return Wait(what=WaitsFor.NOTICE, told="no announced notice covers the stop now")
     return Wait(what=WaitsFor.NOTICE, until=min(starts), told=f"announced for {_told(min(starts))}")

@@ -68,13 +68,22 @@ def standing_notices(
     return session.scalars(query).unique().all()
 
 
-def covering(rows: Iterable[NoticeInstallation], *, now: datetime | None, module: str | None) -> Notice | None:
-    """The first notice among `rows` of one installation that covers a stop of `module` at `now`, or None."""
+def covering(
+    rows: Iterable[NoticeInstallation], *, now: datetime | None, module: str | None, needs: timedelta = timedelta(0)
+) -> Notice | None:
+    """The first notice among `rows` of one installation that covers a stop of `module` from `now` on for `needs`, or None.
+
+    No more than half of the announced time is asked for: what needs longer than was announced can begin in its first half.
+    """
     for row in rows:
-        in_time = now is None or row.notice.starts_at <= now < row.notice.ends_at
+        in_time = now is None or row.notice.starts_at <= now < _last_start(row.notice, needs)
         if in_time and (row.stop is Stop.FULL or module is None or module in row.modules):
             return row.notice
     return None
+
+
+def _last_start(notice: Notice, needs: timedelta) -> datetime:
+    return notice.ends_at - min(needs, (notice.ends_at - notice.starts_at) / 2)
 
 
 def require_notices(session: Session, *, rollout: Rollout, now: datetime) -> None:

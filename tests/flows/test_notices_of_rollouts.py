@@ -10,6 +10,7 @@ import pytest
 from releaser.cli.plan import plan_text
 from releaser.domain.spec import ContainerSpec, Order
 from releaser.errors import RefusedError
+from releaser.flows.announce_notice import announce_notice
 from releaser.flows.show_notice import show_notice
 from releaser.store import installations
 from releaser.store.plain import dump, load_spec
@@ -75,3 +76,19 @@ def test_plan_and_start_say_whose_contract_sets_the_time_for_everybody(stopping:
     assert stopping.plan("1.1", to="customer=acme")["notice"]["time_set_by"] == []
     regulate(stopping, "acme", windows=[{"days": day, "from": "22:00", "to": "23:00"}])
     assert stopping.plan("1.1")["notice"]["time_set_by"] == [], "it is the same for both"
+
+
+def test_cutover_that_would_outlast_the_announced_time_waits(stopping: Vendor) -> None:  # noqa: F811
+    stopping.announce("1.1", to="installation=globex-own")
+    rollout = stopping.start("1.1", to="installation=globex-own")["id"]
+    number = stopping.show(rollout)["notices"][0]
+    ends_at = show_notice(stopping.ports, notice_id=number)["ends_at"]
+    stopping.clock.set(ends_at - timedelta(seconds=1))
+    stopping.work()
+    (one,) = stopping.show(rollout)["targets"]
+    assert (one["state"], one["waits_for"]) == ("waiting", "notice")
+    assert "too soon for" in one["reason"]
+    stopping.clock.set(ends_at)
+    announce_notice(stopping.ports, notice_id=number, by="rita", starts_at=ends_at)
+    stopping.work()
+    assert stopping.show(rollout)["state"] == "succeeded"

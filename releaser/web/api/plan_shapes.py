@@ -76,6 +76,9 @@ class PlannedNotice(Shape):
     impact: str
     starts_at: AwareDatetime
     ends_at: AwareDatetime
+    time_set_by: list[str] = Field(
+        description="Customers whose contracts make everybody begin later than somebody could alone."
+    )
     installations: list[str]
 
 

@@ -127,6 +127,10 @@ _FORMS = tuple(
             mark("the window closes {when}, too soon for {s} s; the next one opens {next}"),
         ),
         (
+            r"the announced time ends (?P<when>\S+ \S+), too soon for (?P<s>\S+) s",
+            mark("the announced time ends {when}, too soon for {s} s"),
+        ),
+        (
             r"wave (?P<n>\d+) is done, and somebody has to let wave (?P<next>\d+) begin",
             mark("wave {n} is done, and somebody has to let wave {next} begin"),
         ),
