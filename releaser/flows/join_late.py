@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from releaser.domain.plan import Plan, PlannedTarget
-from releaser.domain.rollout import RolloutState
+from releaser.domain.rollout import ROLLOUT_MOVES, PauseReason, RolloutState
 from releaser.errors import NotFoundError, ReleaserError
 from releaser.flows.keep_plan import draft_again, keep_members, wave_of
 from releaser.flows.make_plan import make_plan
 from releaser.flows.ports import Ports
 from releaser.flows.recheck_plan import plan_afresh, recheck_plan
-from releaser.store import installations, rollouts
+from releaser.store import installations, moves, rollouts
 from releaser.store.plain import dump, load
+from releaser.store.rollouts import Rollout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,8 @@ def join_late(ports: Ports, *, rollout_id: int) -> bool:
     """Append a wave of the targets that were added since the plan was made and that its selector means.
 
     The one rule: they join when every planned wave has ended well, and only a rollout that nobody had to approve: an approval
-    is for the plan that was shown, so those who came late are named instead, and wait for a rollout of their own. Returns
+    is for the plan that was shown, so those who came late are named instead, and wait for a rollout of their own. In a `gated` one
+    somebody lets that wave begin. Returns
     whether a wave was appended; the reason why not stands with the plan.
     """
     return plan_afresh(lambda: _joined(ports, rollout_id))
@@ -98,14 +100,25 @@ def _join(ports: Ports, rollout_id: int, late: Plan) -> bool:
         rollout.plan, rollout.plan_hash = dump(whole), whole.hash
         if held := [one for one in come if one not in free]:
             rollout.late = _told(plan, held, "another rollout is at work there")
-        for wave, size in Counter(one.wave for one in joining).items():
-            session.add(wave_of(rollout, whole, number=wave, size=size))
+        changed = [one for one in joining if not one.already_installed]
+        if joining:
+            session.add(wave_of(rollout, whole, number=number, size=len(changed)))
+        if rollout.gated and changed:
+            _stop_at_gate(session, rollout, number, now=ports.clock.now())
         keep_members(session, rollout, joining, first=len(rollout.updates), active=True)
         session.flush()
         session.refresh(rollout)
         draft_again(session, rollout, whole, now=ports.clock.now())
     ports.wake()
     return bool(joining)
+
+
+def _stop_at_gate(session: Session, rollout: Rollout, number: int, *, now: datetime) -> None:
+    """Somebody lets the trailing wave begin, as every other one but the first."""
+    reason = f"wave {number - 1} is done, and somebody has to let wave {number} begin"
+    to = RolloutState.PAUSED
+    moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=now, by="releaser", reason=reason, paused_at=now)
+    rollout.reason, rollout.pause_reason = reason, PauseReason.GATE
 
 
 def _left_out(ports: Ports, rollout_id: int, late: tuple[PlannedTarget, ...], why: str) -> bool:

@@ -108,8 +108,8 @@ def _values(plan: Plan) -> dict[str, object]:
     return {
         "plan": dump(plan),
         "plan_hash": plan.hash,
-        "max_parallel": limit_of(options.max_parallel, of=len(plan.targets), least=1),
-        "threshold": limit_of(options.threshold, of=len(plan.targets), least=0),
+        "max_parallel": limit_of(options.max_parallel, of=len(plan.changes), least=1),
+        "threshold": limit_of(options.threshold, of=len(plan.changes), least=0),
         "wait_s": options.wait_for.total_seconds(),
         "wave_soak_s": options.wave_soak.total_seconds(),
         "gated": options.gated,
@@ -119,8 +119,9 @@ def _values(plan: Plan) -> dict[str, object]:
 
 
 def _keep_members(session: Session, rollout: Rollout, plan: Plan) -> None:
-    for number, size in sorted(Counter(target.wave for target in plan.targets).items()):
-        session.add(wave_of(rollout, plan, number=number, size=size))
+    sizes = Counter(target.wave for target in plan.changes)
+    for number in sorted({target.wave for target in plan.targets}):
+        session.add(wave_of(rollout, plan, number=number, size=sizes[number]))
     keep_members(session, rollout, plan.targets)
 
 
@@ -152,7 +153,7 @@ def plan_update(update: TargetUpdate, target: PlannedTarget) -> None:
 
 
 def wave_of(rollout: Rollout, plan: Plan, *, number: int, size: int) -> Wave:
-    """A wave of `size` targets with the limits that the options mean for it."""
+    """A wave with the limits that the options mean for it; `size` of its targets are changed, and shares are of those."""
     options = plan.options
     return Wave(
         rollout_id=rollout.id,
