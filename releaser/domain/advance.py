@@ -31,6 +31,9 @@ LEFT_AS_IT_IS = "the version is not safe to roll back, so it was left as it is"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateView:
+SAYS_NOTHING = "which says nothing of the version"
+"""Part of the reason of what was turned back, or fell ill, for something else than its version: that one is not blocked for it."""
+
     """What is known of one update. `done` holds the steps done in this attempt, `passed` the gates passed.
 
     `verdict` is the last look in this state, None before the first. `ends_as` is what a roll-back leads to and `repeats`

@@ -53,7 +53,8 @@ class HealthSpec:
     its first network and `{port}` for the host port of its first published port, so that the probe reaches this
     container and not the one it replaces, `{host}` for the machine its engine is on. `command` becomes the engine's HEALTHCHECK. With neither (and no HEALTHCHECK in the
     image) the gate is "stayed up for `stay_up_for_s`", marked weak. All durations in seconds. `outside` is the URL at which users
-    reach the service, whichever container serves: a stop is measured there; left out it is `http`, where that is the same before and after.
+    reach the service, whichever container serves: it belongs to the gate, and a stop is measured there; left out a stop is measured at
+    `http`, where that is the same before and after.
     """
 
     http: str | None = None

@@ -22,6 +22,7 @@ from releaser.domain.advance import UNTOUCHED, Look, MoveTo, Repeat, Rest, RunSt
 from releaser.domain.rollout import UPDATE_ENDED, StepState, UpdateState, is_worked_on
 from releaser.domain.target import Assignment, Desired, Health, Phase, Step, Stop, Verdict
 from releaser.errors import OutsideError, ReleaserError
+from releaser.flows.ask_outside import ask_outside
 from releaser.flows.measure_stop import begin_stop, end_of_stop, keep_seen, keep_stop, measure_stop
 from releaser.flows.mind_deadline import deadline_after, deadline_of, mind_deadline, mind_gate, mind_soak
 from releaser.flows.mind_silence import is_silence, mind_answer, mind_silence
@@ -136,7 +137,7 @@ def _carried_out(ports: Ports, at_hand: _AtHand, going_on: Callable[[], bool]) -
             measure_stop(ports, update_id=held.update_id, step=action.step, assignment=held.assignment, first=first)
             tell = partial(_done, detail=held.driver.apply(action.step, held.assignment))
         else:
-            verdict = _look(at_hand)
+            verdict = _look(ports, at_hand)
             over = verdict.health is Health.HEALTHY and not action.gate
             seen = end_of_stop(ports, update_id=held.update_id, state=at_hand.state) if over else None
             tell = partial(_looked, verdict=verdict, seen=seen)
@@ -248,9 +249,14 @@ def _record_intent(session: Session, update: TargetUpdate, held: _Held, step: St
     held.journal[step.name] = journal.intend(session, update, step.name, before=held.journal.get(step.name), now=now)
 
 
-def _look(at_hand: _AtHand) -> Verdict:
+def _look(ports: Ports, at_hand: _AtHand) -> Verdict:
+    held, state = at_hand.held, at_hand.state
     gate = at_hand.action.gate if isinstance(at_hand.action, Look) else ""
-    return at_hand.held.driver.verify(replace(at_hand.held.assignment, gate=gate), wanted=_wanted(at_hand))
+    verdict = held.driver.verify(replace(held.assignment, gate=gate), wanted=_wanted(at_hand))
+    if gate or state is UpdateState.ROLLING_BACK:
+        return verdict
+    answered = state is UpdateState.SOAKING or ports.watch.answered(held.update_id)
+    return ask_outside(ports, held.assignment, verdict, answered=answered)
 
 
 def _wanted(at_hand: _AtHand) -> Desired | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from releaser.domain.advance import SAYS_NOTHING
 from releaser.domain.rollout import RolloutState, UpdateState
 from releaser.store import blocks
 from releaser.store.blocks import Block
@@ -19,7 +20,8 @@ _LONGEST = 2000
 def block_version(session: Session, rollout: Rollout, *, now: datetime, ill: str = "") -> None:
     """Block the version of a rollout that turned back after a cutover, could not, or where it fell `ill` while it was watched. Repeatable.
 
-    What could only not be prepared (a registry that is down, a full disk) says nothing of the version, and a person who aborts
+    What could only not be prepared (a registry that is down, a full disk) says nothing of the version, nor does what says so
+    itself (`SAYS_NOTHING`: a service that somebody changed by hand, an address that never answered), and a person who aborts
     says so by a reason of their own: neither blocks. Nor does scaling that fails: the version runs there as before.
     """
     if not ill and rollout.state not in _TURNED_BACK:
@@ -52,6 +54,7 @@ def _turned_back(session: Session, rollout: Rollout) -> str:
             TargetUpdate.rollout_id == rollout.id,
             TargetUpdate.cut_over,
             TargetUpdate.state.in_((UpdateState.ROLLED_BACK, UpdateState.INCONSISTENT)),
+            TargetUpdate.reason.not_like(f"%{SAYS_NOTHING}%"),
         )
         .order_by(TargetUpdate.finished_at, TargetUpdate.position)
         .limit(1)

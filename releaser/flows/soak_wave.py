@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from releaser.domain.advance import SAYS_NOTHING
 from releaser.domain.rollout import (
     ROLLOUT_MOVES,
     UPDATE_FAILED,
@@ -20,6 +21,7 @@ from releaser.domain.rollout import (
 from releaser.domain.rollout_moves import current_wave
 from releaser.domain.target import Assignment, Desired, Health
 from releaser.errors import MoveConflictError, ReleaserError
+from releaser.flows.ask_outside import ask_outside
 from releaser.flows.block_version import block_version
 from releaser.flows.ports import Ports
 from releaser.store import moves, other_hands, rollout_work
@@ -43,7 +45,10 @@ class _Watched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ill:
-    """Why something is ill; `answers` whether that was seen of it: a host that does not answer says nothing of the version."""
+    """Why something is ill; `answers` whether that was seen of it: a host that does not answer says nothing of the version.
+
+    Nor does what somebody changed by hand.
+    """
 
     why: str
     answers: bool
@@ -142,6 +147,7 @@ def _illness(ports: Ports, one: _Watched) -> _Ill | None:
             ports.clock.sleep(_PAUSE_S)
         try:
             verdict = one.driver.verify(one.assignment, wanted=one.assignment.desired)
+            verdict = ask_outside(ports, one.assignment, verdict, answered=True)
         except ReleaserError as error:
             ill = _Ill(why=error.detail, answers=False)
             continue
@@ -150,7 +156,7 @@ def _illness(ports: Ports, one: _Watched) -> _Ill | None:
             continue
         if verdict.health is Health.HEALTHY:
             return None
-        ill = _Ill(why=verdict.reason, answers=True)
+        ill = _Ill(why=verdict.reason, answers=SAYS_NOTHING not in verdict.reason)
     return ill
 
 

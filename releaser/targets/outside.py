@@ -7,7 +7,6 @@ looked at first was away for another reason, and nothing is said of it.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from datetime import datetime, timedelta
 
@@ -74,11 +73,19 @@ class OutsideWatch:
         at_it = sum(watched.is_alive() for watched in tuple(self._watched.values()))
         return EVERY_S * max(1.0, at_it / _AT_FULL_PACE)
 
-    def ask(self, url: str, *, status: int, timeout_s: float) -> bool:
-        """Whether it answers as it should."""
-        with contextlib.suppress(OSError, ValueError):
-            return self._probe(url, timeout_s=timeout_s) == status
-        return False
+    def answered(self, update_id: int) -> bool:
+        """See `Watch.answered`."""
+        with self._lock:
+            watched = self._watched.get(update_id)
+        return watched is not None and watched.answered
+
+    def ask(self, url: str, *, status: int, timeout_s: float) -> str:
+        """See `Watch.ask`."""
+        try:
+            answer = self._probe(url, timeout_s=timeout_s)
+        except (OSError, ValueError) as error:
+            return f"{url} does not answer: {' '.join(str(error).split())[:200] or type(error).__name__}"
+        return "" if answer == status else f"{url} answers {answer}, not {status}"
 
 
 class _Watched(threading.Thread):
@@ -101,7 +108,7 @@ class _Watched(threading.Thread):
         clock = self._watch.clock
         while not self.over.is_set() and clock.monotonic() < self._began_s + LONGEST_S:
             began = clock.monotonic()
-            good = self._watch.ask(self._url, status=self._status, timeout_s=self._patience_s())
+            good = not self._watch.ask(self._url, status=self._status, timeout_s=self._patience_s())
             self._note(began, clock.monotonic(), good=good)
             if not good and self._good_s is None:
                 return  # it was away before anything was touched
@@ -127,6 +134,11 @@ class _Watched(threading.Thread):
             self._good_s = ended_s
             self.answers.set()
         self.asked.set()
+
+    @property
+    def answered(self) -> bool:
+        """Whether there ever was a good answer."""
+        return self._good_s is not None
 
     def seen(self) -> Seen | None:
         """What was seen, by the wall clock as it stood at the beginning."""

@@ -32,6 +32,14 @@ class Watch(Protocol):
         """Stop watching, once it answers. None when it was not watched, did not answer at first, or does not answer now."""
         ...
 
+    def answered(self, update_id: int) -> bool:
+        """Whether it was seen to answer as it should since it is watched; no where it is not watched."""
+        ...
+
+    def ask(self, url: str, *, status: int, timeout_s: float) -> str:
+        """Ask once: nothing where it answers as it should, else in words what it does."""
+        ...
+
 
 class NoWatch:
     """Sees nothing: for a program that looks at no services from outside."""
@@ -42,6 +50,14 @@ class NoWatch:
     def end(self, update_id: int) -> Seen | None:  # noqa: ARG002 -- the port
         """Have seen nothing."""
         return None
+
+    def answered(self, update_id: int) -> bool:  # noqa: ARG002 -- the port
+        """Have seen nothing."""
+        return False
+
+    def ask(self, url: str, *, status: int, timeout_s: float) -> str:  # noqa: ARG002 -- the port
+        """Nobody is asked, and nothing is held against anybody."""
+        return ""
 
 
 def outside_address(spec: TargetSpec, *, address: str) -> str:

@@ -18,7 +18,7 @@ from releaser.store.customers import Customer
 from releaser.store.installations import Host
 from releaser.store.schema import metadata
 from releaser.store.session import Database
-from releaser.targets.watch import Seen
+from releaser.targets.watch import NoWatch, Seen
 from tests.fakes.clock import FakeClock
 from tests.fakes.engine import FakeEngine
 from tests.fakes.vendor import KeptVendor, Vendor, kept, vendor_on
@@ -27,7 +27,7 @@ AWAY_FOR = timedelta(milliseconds=1300)
 
 
 @dataclass(slots=True)
-class FakeWatch:
+class FakeWatch(NoWatch):
     """Sees every service away for as long as said, up to now."""
 
     clock: FakeClock

@@ -144,6 +144,37 @@ def test_scaled_by_hand_is_drift_that_a_rollout_of_the_same_version_puts_right(
     assert swarm.named("shop_app").spec["Mode"] == {"Replicated": {"Replicas": 3}}
 
 
+@pytest.mark.parametrize("what", ["replicas", "image"])
+def test_somebody_changes_the_service_in_mid_update_it_goes_back_and_the_version_is_not_blocked(
+    vendor: Vendor, swarm: FakeSwarm, what: str
+) -> None:
+    by_hand(swarm)
+    adopt(vendor, swarm)
+    vendor.deploy("1.1", to="installation=own")
+    vendor.announce("1.1.1", to="installation=own")
+    rollout_id = vendor.start("1.1.1", to="installation=own")["id"]
+    told = swarm.named("shop_app").spec["TaskTemplate"]["ContainerSpec"]["Image"]
+    while swarm.named("shop_app").spec["TaskTemplate"]["ContainerSpec"]["Image"] == told:
+        vendor.tick()
+
+    def change(spec: dict[str, Any]) -> None:
+        if what == "replicas":
+            spec["Mode"]["Replicated"]["Replicas"] = 7
+        else:
+            spec["TaskTemplate"]["ContainerSpec"]["Image"] = told
+
+    swarm.change_by_hand("shop_app", change)
+    vendor.work()
+    facts = vendor.show(rollout_id)
+    assert facts["targets"][0]["state"] == "rolled_back"
+    assert facts["targets"][0]["reason"] == (
+        "shop_app was changed by hand since the wanted one was told, which says nothing of the version"
+    )
+    assert swarm.named("shop_app").spec["Mode"] == {"Replicated": {"Replicas": 3}}
+    assert swarm.named("shop_app").spec["TaskTemplate"]["ContainerSpec"]["Image"] == told
+    assert vendor.deploy("1.1.1", to="installation=own")["state"] == "succeeded", "it is not blocked"
+
+
 def test_service_that_is_a_target_already_is_not_taken_over_twice(vendor: Vendor, swarm: FakeSwarm) -> None:
     by_hand(swarm)
     adopt(vendor, swarm)

@@ -18,6 +18,9 @@ RUSSIAN = translator("ru")
 # As the driver and the flows word them.
 REASONS = {
     "not healthy in time: http://127.0.0.1:80/ answers 503, not 200": "не готово к сроку: http://127.0.0.1:80/ отвечает 503, а не 200",
+    "not healthy in time: from outside: https://u/ answers 503, not 200; it did before": "не готово к сроку: снаружи: https://u/ отвечает 503, а не 200; раньше отвечало",
+    "from outside: https://u/ answers 503, not 200; nor was it seen to answer before, which says nothing of the version": "снаружи: https://u/ отвечает 503, а не 200; и раньше ответа не видели, о версии это ничего не говорит",
+    "sw was changed by hand since the wanted one was told, which says nothing of the version": "sw: изменено вручную во время обновления, о версии это ничего не говорит",
     "could not be rolled back: web is paused": "вернуть прежнее не удалось: web приостановлен",
     "web exited (exit code 137, out of memory); its last words: boom: a, b": "web завершился с кодом 137, не хватило памяти; последние слова: boom: a, b",
     "web exited (exit code 1), without a word": "web завершился с кодом 1",

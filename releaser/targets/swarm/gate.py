@@ -12,6 +12,7 @@ from datetime import timedelta
 from math import floor
 from urllib.parse import urlsplit
 
+from releaser.domain.advance import SAYS_NOTHING
 from releaser.domain.spec import HealthSpec, SwarmSpec, of_kind
 from releaser.domain.target import Assignment, Desired, Health, Verdict
 from releaser.targets.docker.faults import one_line
@@ -33,7 +34,7 @@ def verify(swarm: Swarm, assignment: Assignment, *, wanted: Desired | None, prob
         return Verdict(health=Health.MISSING, reason=f"there is no service of target {assignment.target}")
     checks: tuple[Callable[[], Verdict | None], ...] = (
         lambda: _undone_by_swarm(swarm, scene, service),
-        lambda: _other(service, wanted),
+        lambda: _other(service, wanted, assignment),
         lambda: _failed(swarm, scene, service, wanted),
         lambda: _not_all(scene, service),
         lambda: _proxied(swarm, assignment, wanted),
@@ -61,17 +62,25 @@ def _undone_by_swarm(swarm: Swarm, scene: Scene, service: Service) -> Verdict | 
     )
 
 
-def _other(service: Service, wanted: Desired | None) -> Verdict | None:
-    """What is observed has to be what is wanted; a service from before us has no configuration to compare."""
+def _other(service: Service, wanted: Desired | None, assignment: Assignment) -> Verdict | None:
+    """What is observed has to be what is wanted; a service from before us has no configuration to compare.
+
+    On the way forward what somebody changed in the middle of it goes back, and is not held against the version.
+    """
     if wanted is None:
         return None
+    by_hand = f"{service.name} was changed by hand since the wanted one was told"
+    forward = wanted == assignment.desired
     if service.digest != wanted.digest:
+        if forward and service.is_from(assignment):
+            return _unhealthy(f"{by_hand}, {SAYS_NOTHING}")
         shown = service.digest or service.reference
         return _unhealthy(f"{service.name} runs {shown}, not the wanted {wanted.digest} ({wanted.version})")
-    if "releaser.config" in service.labels and not service.runs(wanted):
-        hand = "was changed by hand since" if service.is_told(wanted) else "was made from another configuration than"
-        return _unhealthy(f"{service.name} {hand} the wanted one{' was told' if service.is_told(wanted) else ''}")
-    return None
+    if "releaser.config" not in service.labels or service.runs(wanted):
+        return None
+    if not service.is_told(wanted):
+        return _unhealthy(f"{service.name} was made from another configuration than the wanted one")
+    return _unhealthy(f"{by_hand}, {SAYS_NOTHING}" if forward else by_hand)
 
 
 def _failed(swarm: Swarm, scene: Scene, service: Service, wanted: Desired | None) -> Verdict | None:

@@ -159,6 +159,15 @@ _FORMS = tuple(
             r"could not begin by (?P<when>\S+ \S+), so plan it again: (?P<why>.*)",
             mark("could not begin by {when}, so it has to be planned again: {why}"),
         ),
+        (r"from outside: (?P<inner>.*); it did before", mark("from outside: {why}; it did before")),
+        (
+            r"from outside: (?P<inner>.*); nor was it seen to answer before, which says nothing of the version",
+            mark("from outside: {why}; nor was it seen to answer before, which says nothing of the version"),
+        ),
+        (
+            r"(?P<name>\S+) was changed by hand since the wanted one was told, which says nothing of the version",
+            mark("{name} was changed by hand in the middle of its update, which says nothing of the version"),
+        ),
         (
             r"(?P<inner>.*); the version is not safe to roll back, so it was left as it is: roll a mended version out there",
             mark(
