@@ -114,14 +114,20 @@ def show_command(notice_id: IdArgument, output: OutputOption = Output.TEXT) -> N
 def announce_command(
     notice_id: IdArgument,
     at: Annotated[str, typer.Option(help="Another planned start: an ISO 8601 instant with its zone.")] = "",
+    until: Annotated[str, typer.Option(help="Another planned end, also of work that has begun.")] = "",
     emergency: Annotated[str, typer.Option(help="Why the shorter lead time of an emergency applies.")] = "",
     output: OutputOption = Output.TEXT,
     by: ByOption = "",
 ) -> None:
-    """Announce a draft, or a changed start as a revision, to everybody it touches."""
+    """Announce a draft, or a changed start or end as a revision, to everybody it touches."""
     with running() as ports:
         facts = announce_notice(
-            ports, notice_id=notice_id, by=who(by), starts_at=instant(at), emergency_reason=emergency
+            ports,
+            notice_id=notice_id,
+            by=who(by),
+            starts_at=instant(at),
+            ends_at=instant(until, field="until"),
+            emergency_reason=emergency,
         )
     show(facts, output, notice_text)
 

@@ -24,6 +24,7 @@ from releaser.flows.advance_target import LEASE_FOR, advance_target
 from releaser.flows.announce_support_end import announce_support_end
 from releaser.flows.close_tickets import close_tickets
 from releaser.flows.deliver_notices import deliver_notices
+from releaser.flows.expire_notices import expire_notices
 from releaser.flows.look_for_drift import AT_ONCE, look_for_drift
 from releaser.flows.mail_alerts import mail_alerts
 from releaser.flows.ports import Ports
@@ -194,8 +195,9 @@ class Ticks:
         return bool(sent or told)
 
     def days(self) -> None:
-        """What comes with a day, not with a second: customers are told that the support of their line ends."""
+        """What comes with a day, not with a second: customers are told that the support of their line ends, or that work did not come."""
         announce_support_end(self.ports)
+        expire_notices(self.ports)
 
     def drift(self) -> float:
         """Look at some of what nobody has looked at for a while; how long to rest: not long while more is due."""

@@ -11,6 +11,8 @@ from releaser.cli.plan import plan_text
 from releaser.domain.spec import ContainerSpec, Order
 from releaser.errors import RefusedError
 from releaser.flows.announce_notice import announce_notice
+from releaser.flows.approve_rollout import approve_rollout
+from releaser.flows.expire_notices import MOVED_WITHIN, expire_notices
 from releaser.flows.show_notice import show_notice
 from releaser.store import installations
 from releaser.store.plain import dump, load_spec
@@ -92,3 +94,32 @@ def test_cutover_that_would_outlast_the_announced_time_waits(stopping: Vendor) -
     announce_notice(stopping.ports, notice_id=number, by="rita", starts_at=ends_at)
     stopping.work()
     assert stopping.show(rollout)["state"] == "succeeded"
+
+
+def test_announced_work_that_nobody_approved_is_withdrawn_after_its_time(stopping: Vendor) -> None:  # noqa: F811
+    to = "installation=globex-own"
+    stopping.announce("1.1", to=to, needs_approval=True)
+    rollout = stopping.start("1.1", to=to, needs_approval=True)["id"]
+    assert stopping.show(rollout)["state"] == "awaiting_approval"
+    number = stopping.show(rollout)["notices"][0]
+    ends_at = show_notice(stopping.ports, notice_id=number)["ends_at"]
+    stopping.clock.set(ends_at + MOVED_WITHIN - timedelta(seconds=1))
+    assert expire_notices(stopping.ports) == 0, "somebody may still move it"
+    stopping.clock.advance(timedelta(seconds=1))
+    assert expire_notices(stopping.ports) == 1
+    assert expire_notices(stopping.ports) == 0
+    facts = show_notice(stopping.ports, notice_id=number)
+    assert (facts["state"], facts["reason"]) == ("cancelled", "")
+    with pytest.raises(RefusedError, match="Plan it again to draft one"):
+        approve_rollout(stopping.ports, rollout_id=rollout, by="ann")
+    assert stopping.plan("1.1", to=to, needs_approval=True)["rollout"] == rollout
+    assert len(stopping.show(rollout)["notices"]) == 2, "there is a draft to announce"
+
+
+def test_announced_work_that_is_under_way_is_not_withdrawn(stopping: Vendor) -> None:  # noqa: F811
+    stopping.announce("1.1", to="installation=globex-own")
+    rollout = stopping.start("1.1", to="installation=globex-own")["id"]
+    stopping.clock.advance(5 * HOUR)
+    assert expire_notices(stopping.ports) == 0
+    number = stopping.show(rollout)["notices"][0]
+    assert show_notice(stopping.ports, notice_id=number)["state"] == "announced"
