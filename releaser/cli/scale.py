@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,7 +13,7 @@ from releaser.cli.given import PairError, instant
 from releaser.cli.group import commands
 from releaser.cli.plan import plan_text
 from releaser.cli.run import ByOption, OutputOption, running, who
-from releaser.cli.show import Output, show
+from releaser.cli.show import Output, safe, show
 from releaser.domain.operation import Operation, OperationKind
 from releaser.domain.plan import RolloutOptions
 from releaser.flows.scale_installation import scale_installation
@@ -98,4 +98,10 @@ def _scale(
         if not dry_run:
             url = rollout_url(facts["id"])
             facts = {**show_rollout(ports, rollout_id=facts["id"]), "unchanged": facts["unchanged"], "url": url}
-    show(facts, output, plan_text if dry_run else rollout_text)
+            facts["operation"] = str(operation)
+    show(facts, output, plan_text if dry_run else _started)
+
+
+def _started(facts: Any) -> str:  # noqa: ANN401 -- facts
+    where = facts["selector"].removeprefix("installation=")
+    return safe(f"Scales {where}: {facts['operation']}.") + "\n" + rollout_text(facts)

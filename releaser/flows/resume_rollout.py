@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from releaser.domain.release import ReleaseState
-from releaser.domain.rollout import ROLLOUT_MOVES, WAVE_MOVES, RolloutState, UpdateState, WaveState
+from releaser.domain.rollout import ENDED, ROLLOUT_MOVES, WAVE_MOVES, RolloutState, UpdateState, WaveState
 from releaser.domain.waiting import last_moment
 from releaser.errors import MoveConflictError, RefusedError
 from releaser.flows.ports import Facts, Ports
@@ -26,9 +26,7 @@ def resume_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") 
         rollout = rollouts.get(session, rollout_id)
         if rollout.state is not RolloutState.RUNNING:
             if rollout.state is not RolloutState.PAUSED:
-                raise MoveConflictError(
-                    f"rollout {rollout.id}", source=RolloutState.PAUSED.value, to="running", actual=rollout.state.value
-                )
+                raise _not_paused(rollout)
             _check_not_yanked(rollout)
             paused_for = now - (rollout.paused_at or now)
             moves.move(
@@ -47,6 +45,20 @@ def resume_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") 
         facts = rollout_facts.of_rollout(rollout)
     ports.wake()
     return facts
+
+
+def _not_paused(rollout: Rollout) -> MoveConflictError:
+    """Names what helps in the state that it is in."""
+    advice = f"See where it stands: releaser rollout show {rollout.id}."
+    if rollout.state is RolloutState.AWAITING_APPROVAL:
+        advice = f"It waits for an approval: releaser rollout approve {rollout.id}."
+    elif rollout.state in {RolloutState.PLANNED, RolloutState.SCHEDULED}:
+        advice = f"It has not begun: releaser rollout show {rollout.id} tells what it waits for."
+    elif rollout.state in ENDED:
+        advice = f"It has ended: releaser rollout show {rollout.id} tells how, and what can be done."
+    return MoveConflictError(
+        f"Rollout {rollout.id}", source=rollout.state.value, to=RolloutState.RUNNING.value, advice=advice
+    )
 
 
 def _check_not_yanked(rollout: Rollout) -> None:

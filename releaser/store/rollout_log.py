@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from releaser.domain.rollout import UPDATE_FAILED, UpdateState
+from releaser.domain.rollout import UPDATE_FAILED, RolloutState, UpdateState
 from releaser.store.installations import Installation, Target
 from releaser.store.moves import Move
 from releaser.store.products import Module
@@ -33,6 +33,18 @@ def of_rollout(rollout_id: int) -> ColumnElement[bool]:
 def newest(session: Session, rollout_id: int) -> int:
     """The id of the last thing that happened in a rollout; 0 before anything did."""
     return session.scalar(select(func.max(Move.id)).where(of_rollout(rollout_id))) or 0
+
+
+def begun_by(session: Session, rollout_id: int) -> tuple[str, str]:
+    """From which state a rollout was last set running, and by whom; both empty before it was."""
+    query = select(Move.source, Move.by).where(
+        Move.noun == Rollout.__tablename__,
+        Move.row_id == rollout_id,
+        Move.to == RolloutState.RUNNING.value,
+        Move.source != RolloutState.RUNNING.value,
+    )
+    row = session.execute(query.order_by(Move.id.desc()).limit(1)).one_or_none()
+    return (row.source, row.by) if row is not None else ("", "")
 
 
 def is_notable(move: Mapping[str, Any]) -> bool:

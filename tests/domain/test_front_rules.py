@@ -79,6 +79,11 @@ def test_what_makes_sense_has_no_faults(spec: ContainerSpec) -> None:
         ),
         (replace(ONE, cutover=Cutover.FRONT), ("cutover",), "no front to cut over behind"),
         (replace(ONE, front=KEPT, ports=FIXED), ("cutover",), "for a fixed port"),
+        (
+            replace(ONE, front=replace(KEPT, image=""), ports=FIXED, cutover=Cutover.FRONT),
+            ("front", "image"),
+            "made from an image, and none is named",
+        ),
         (replace(ONE, front=KEPT, cutover=Cutover.FRONT), ("ports",), "no port to own"),
         (
             replace(ONE, front=replace(KEPT, port=81), ports=FIXED, cutover=Cutover.FRONT),

@@ -105,7 +105,7 @@ def test_missing_image_fails_before_anything_is_stopped(vendor: Vendor) -> None:
     rollout = vendor.start("1.1")["id"]
     vendor.work()
     facts = vendor.show(rollout)
-    assert facts["state"] == "rolled_back"
+    assert facts["state"] == "failed"
     assert facts["targets"][0]["state"] == "failed"
     assert "1.1" in facts["targets"][0]["reason"] or "registry" in facts["targets"][0]["reason"]
     assert vendor.running() == all_at("1.0")
@@ -267,6 +267,8 @@ def test_approval_is_somebody_elses(vendor: Vendor) -> None:
     with pytest.raises(RefusedError) as refusal:
         approve_rollout(vendor.ports, rollout_id=rollout["id"], by="rita")
     assert refusal.value.rule == "four-eyes"
+    with pytest.raises(MoveConflictError, match=f"'awaiting_approval' .* releaser rollout approve {rollout['id']}"):
+        resume_rollout(vendor.ports, rollout_id=rollout["id"], by="rita")
     approve_rollout(vendor.ports, rollout_id=rollout["id"], by="sasha")
     vendor.work()
     assert vendor.show(rollout["id"])["state"] == "succeeded"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from releaser.cli.plan import plan_text
 from releaser.domain.consent import Answer
 from releaser.domain.notice_text import opening
 from releaser.domain.operation import Operation, OperationKind, Work
@@ -119,7 +120,8 @@ def test_what_is_declared_for_the_next_version_a_resize_does_not_bring(vendor: V
     vendor.deploy("1.0", to=f"installation={WHERE}")
     with vendor.ports.database.transaction() as session:
         target = installations.get(session, WHERE).targets[0]
-        target.spec = dump(dataclasses.replace(load_spec(target.spec), environment={"FEATURE_OF_1_1": "on"}))
+        spec = of_kind(load_spec(target.spec), ContainerSpec)
+        target.spec = dump(dataclasses.replace(spec, environment={"FEATURE_OF_1_1": "on"}))
     with pytest.raises(NoticeRequiredError) as caught:
         scale(vendor, OperationKind.RESIZE, memory_mb=256)
     vendor.announce_drafts(int(str(caught.value.facts["rollout"])))
@@ -147,6 +149,7 @@ def test_yes_to_one_more_is_none_to_the_next_one(fronted: Vendor) -> None:
         customer.regulation = {**customer.regulation, "consent": {"by": "head of operations", "updates": "all"}}
     first = scale(fronted, OperationKind.ADD_INSTANCE, count=1, dry_run=True)
     assert first["operation"] == "1 more of app: 2 -> 3"
+    assert f"Scales {WHERE}: 1 more of app: 2 -> 3." in plan_text(first)
     started = scale(fronted, OperationKind.ADD_INSTANCE, count=1)
     record_consent(fronted.ports, rollout_id=started["id"], answer=Answer.YES, who="Ann", by="rita")
     fronted.work()

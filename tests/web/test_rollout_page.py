@@ -112,6 +112,7 @@ def test_what_can_be_asked_is_what_the_moves_allow() -> None:
     assert steering("awaiting_approval") == (Steer.APPROVE, Steer.ABORT)
     assert steering("failed") == (Steer.RETRY,)
     assert steering("failed", inconsistent=1) == ()
+    assert steering("succeeded", left=1) == (Steer.RETRY,)
     assert steering("stopping") == steering("succeeded") == steering("quantum") == ()
 
 
@@ -121,6 +122,13 @@ def test_pause_says_what_it_needs(client: TestClient, ports: Ports, reason: Paus
     page = client.get("/rollouts/3").text
     assert next_of("paused", translator("en"), pause_reason=reason.value) in page
     assert "releaser rollout resume 3" in page
+
+
+def test_resumed_rollout_says_who_let_it_go_on_and_why(client: TestClient, ports: Ports) -> None:
+    pause_rollout(ports, rollout_id=3, by="rita")
+    resume_rollout(ports, rollout_id=3, by="olga", reason="ok")
+    assert "Resumed by olga: ok" in client.get("/rollouts/3").text
+    assert "Продолжено, olga: ok" in client.get("/rollouts/3?lang=ru").text
 
 
 def test_state_that_is_not_known_is_shown_by_its_name(client: TestClient, ports: Ports) -> None:

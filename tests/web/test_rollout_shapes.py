@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import pytest
 from fastapi.testclient import TestClient
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from releaser.domain.spec import Order
 from releaser.store.schema import metadata
@@ -146,3 +146,10 @@ def test_documented_body_is_whole_and_taken() -> None:
     (body,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
     assert set(json.loads(body)) == set(What.model_fields), "the example in docs/rollouts.md tells every key"
     What.model_validate_json(body)
+
+
+def test_sizes_of_waves_are_numbers_or_percents() -> None:
+    asked = What.model_validate({"product": "shop", "version": "1.1", "to": "all", "waves": [1, "5", "20%"]})
+    assert asked.options().waves == ("1", "5", "20%")
+    with pytest.raises(ValidationError):
+        What.model_validate({"product": "shop", "version": "1.1", "to": "all", "waves": [0]})

@@ -32,7 +32,10 @@ def front_faults(spec: ContainerSpec) -> Iterator[Fault]:
             "Replicas are made from the declaration alone: there may be no container before them to keep anything from."
         )
         yield ("keep_undeclared",), detail, "Declare what is to be kept, and leave out keep_undeclared."
-    if spec.front is not None:
+    if spec.front is not None and spec.cutover is Cutover.FRONT and not (spec.front.image or spec.front.address):
+        detail = "A front of the target's own is made from an image, and none is named."
+        yield ("front", "image"), detail, "Name the front's `image`, such as haproxy:2.8."
+    elif spec.front is not None:
         for place, detail, advice in _front(spec.front):
             yield ("front", *place), detail, advice
         yield from _behind(spec, spec.front)
@@ -60,7 +63,9 @@ def _steered(front: FrontSpec) -> Iterator[Fault]:
                 yield (name,), f"Traefik is told by labels and has no use for '{name}'.", "Leave it out."
         return
     pattern, example = _ADDRESSES[front.kind]
-    if not pattern.fullmatch(front.address):
+    if not front.address:
+        yield ("address",), "It is not said where to steer it from.", f"Write it like {example}."
+    elif not pattern.fullmatch(front.address):
         yield ("address",), f"'{front.address[:80]}' is no address to steer it from.", f"Write it like {example}."
     if front.file and front.kind is not FrontKind.HAPROXY:
         yield ("file",), "Only HAProxy has a file that is kept in step.", "Leave it out."

@@ -51,8 +51,8 @@ class What(BaseModel):
     product: Text
     version: Text
     to: Text = Field(description="A selector: `all`, or terms like `ring=canary,customer=acme`.")
-    waves: list[Size] = Field(
-        list(DEFAULT_SIZES), max_length=50, description="Sizes of the waves, as numbers or percents."
+    waves: list[Annotated[int, Field(ge=1, le=999_999)] | Size] = Field(
+        list(DEFAULT_SIZES), max_length=50, description="Sizes of the waves, as numbers or percents such as `20%`."
     )
     max_parallel: Annotated[int, Field(ge=1, le=1_000)] | SomePercent = Field(
         1, description="Targets updated at once, as a number or a percentage of the wave such as `20%`."
@@ -98,7 +98,7 @@ class What(BaseModel):
     def options(self) -> RolloutOptions:
         """How the rollout goes."""
         return RolloutOptions(
-            waves=tuple(self.waves),
+            waves=tuple(str(size) for size in self.waves),
             max_parallel=self.max_parallel,
             threshold=self.threshold,
             supersede=self.supersede,

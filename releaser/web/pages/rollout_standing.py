@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from releaser.domain.rollout import RETRIABLE
 from releaser.domain.steering import steering
 from releaser.flows.find_consents import find_consents
 from releaser.flows.ports import Ports
@@ -49,12 +50,17 @@ def standing_in(session: Session, rollout_id: int) -> Standing:
         "waits": rollout_view.waiting(session, rollout_id),
         "consents": _consents(session, rollout_id, is_over=is_over(head["state"])),
         "counts": dict(counts),
-        "can": steering(head["state"], inconsistent=counts["inconsistent"]),
+        "can": steering(
+            head["state"],
+            inconsistent=counts["inconsistent"],
+            left=0 if head["rehearsal"] else sum(counts[one.value] for one in RETRIABLE),
+        ),
         "one_off": bool(plan["options"].get("one_off")),
         "passed": plan["passed"],
         "blocked": blocks.of_rollout(session, rollout_id) is not None,
         "has_left": bool(counts["inconsistent"]) and rollout_view.has_left(session, rollout_id),
         "late": rollouts.late(session, rollout_id),
+        "begun": rollout_log.begun_by(session, rollout_id) if head["state"] == "running" and head["reason"] else None,
         "is_over": is_over(head["state"]),
         "is_small": counts.total() <= SMALL,
         "open": [one["number"] for one in waves if one["state"] in _UNDER_WAY],

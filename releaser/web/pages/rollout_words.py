@@ -137,3 +137,17 @@ def steer_does(steer: str, t: Translator) -> str:
 def who_may(steer: str, t: Translator) -> str:
     """Who may ask for it."""
     return t(_MAY[steer])
+
+
+_BEGUN = {
+    "paused": mark("Resumed by {who}: {reason}"),
+    "awaiting_approval": mark("Approved by {who}: {reason}"),
+    **dict.fromkeys(("failed", "rolled_back", "aborted", "succeeded"), mark("Begun again by {who}: {reason}")),
+}
+
+
+def begun_words(source: str, who: str, reason: str, t: Translator) -> str:
+    """Why a rollout runs, by the state that somebody let it run from."""
+    if not who or who == "releaser" or source not in _BEGUN:
+        return reason
+    return t(_BEGUN[source], who=who, reason=reason)

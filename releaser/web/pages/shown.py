@@ -116,6 +116,10 @@ class Say:
         """Why something came to be: the service's own reasons in the reader's words and zone, others as they are."""
         return _UTC.sub(self._in_zone, reason_of(reason, self._t))
 
+    def begun(self, source: str, by: str, reason: str) -> str:
+        """Why a rollout runs, with who let it: what people write is often too short to stand alone."""
+        return rollout_words.begun_words(source, by, self.reason(reason), self._t)
+
     def _in_zone(self, found: re.Match[str]) -> str:
         try:
             return self.moment(datetime.strptime(found[0], "%Y-%m-%d %H:%MZ").replace(tzinfo=UTC))
