@@ -21,10 +21,11 @@ class Steer(StrEnum):
     ABORT = "abort"
 
 
-def steering(state: str, *, inconsistent: int = 0) -> tuple[Steer, ...]:
+def steering(state: str, *, inconsistent: int = 0, left: int = 0) -> tuple[Steer, ...]:
     """What can be asked of a rollout in `state`, the most likely first; nothing for a state that is not known.
 
-    `inconsistent` is how many of its targets are for people only: it is not tried again before they were looked at.
+    `inconsistent` is how many of its targets are for people only: it is not tried again before they were looked at. `left` is how
+    many a rollout that succeeded left out or could not bring the version to.
     """
     here = next((one for one in RolloutState if one.value == state), None)
     if here is None:
@@ -33,7 +34,10 @@ def steering(state: str, *, inconsistent: int = 0) -> tuple[Steer, ...]:
     can = {
         Steer.APPROVE: here is RolloutState.AWAITING_APPROVAL,
         Steer.RESUME: here is RolloutState.PAUSED,
-        Steer.RETRY: here in ENDED and RolloutState.RUNNING in to and not inconsistent,
+        Steer.RETRY: here in ENDED
+        and RolloutState.RUNNING in to
+        and not inconsistent
+        and (left > 0 or here is not RolloutState.SUCCEEDED),
         Steer.PAUSE: RolloutState.PAUSED in to,
         Steer.ABORT: here is not RolloutState.STOPPING and bool({RolloutState.STOPPING, RolloutState.ABORTED} & to),
     }

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from releaser.domain.advance import LEFT_AS_IT_IS
 from releaser.domain.plan import Plan, PlannedTarget
 from releaser.domain.rollout import (
+    ENDED,
+    RETRIABLE,
     ROLLOUT_MOVES,
     UPDATE_MOVES,
     WAVE_MOVES,
@@ -31,8 +33,7 @@ from releaser.store import moves, rollout_facts, rollouts
 from releaser.store.plain import dump, load
 from releaser.store.rollouts import Rollout, TargetUpdate
 
-_AGAIN = frozenset({UpdateState.FAILED, UpdateState.ROLLED_BACK, UpdateState.TIMED_OUT, UpdateState.SKIPPED})
-_RETRIABLE = frozenset({RolloutState.FAILED, RolloutState.ROLLED_BACK})
+_TRIED_AGAIN = frozenset({RolloutState.SUCCEEDED, RolloutState.FAILED, RolloutState.ROLLED_BACK})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ class _Again:
 def retry_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -> Facts:
     """Start a new attempt, planned from what is there now. Targets that are *inconsistent* are left alone: they are for people.
 
-    Where only a wave fell ill it is watched again. Whoever was pinned meanwhile, or is not meant any more, is skipped. The work needs a covering notice again: one is drafted
+    A rollout that succeeded is tried again where targets failed, as many as may, or were skipped. Where only a wave fell ill it is watched again. Whoever was pinned meanwhile, or is not meant any more, is skipped. The work needs a covering notice again: one is drafted
     before `RefusedError(rule="notice-required")` asks for it. Raises also `RolloutNotFoundError`, `MoveConflictError`,
     `TargetBusyError`, `PlanStaleError`, what `make_plan` raises, and `RefusedError` for what rules refuse of the plan (`version-blocked`,
     `release-state` and so on), for targets that something else was rolled out to (`overtaken`), and where what was approved
@@ -85,7 +86,7 @@ def _retry(ports: Ports, rollout_id: int, *, by: str, reason: str) -> Facts:
     with ports.database.transaction() as session:
         rollout = _ended(session, rollout_id)
         _check_holds(session, rollout, again, left)
-        for holder in rollouts.holders(session, rollout.id, states=_AGAIN):
+        for holder in rollouts.holders(session, rollout.id, states=RETRIABLE):
             raise busy(holder)
         if again is not None:
             _keep(ports, session, rollout, again, by=by, reason=reason)
@@ -94,7 +95,7 @@ def _retry(ports: Ports, rollout_id: int, *, by: str, reason: str) -> Facts:
 
 
 def _ended(session: Session, rollout_id: int) -> Rollout:
-    """The rollout, which failed and left nothing unclear. Raises `MoveConflictError`, `RefusedError`."""
+    """The rollout, which ended and left something, and nothing unclear. Raises `MoveConflictError`, `RefusedError`."""
     rollout = rollouts.get(session, rollout_id)
     _check_ended(rollout)
     _check_consistent(rollout)
@@ -103,7 +104,7 @@ def _ended(session: Session, rollout_id: int) -> Rollout:
 
 def _left(rollout: Rollout) -> Mapping[int, int]:
     """Target -> its wave, of all that are not where they should be."""
-    return {update.target_id: update.wave for update in rollout.updates if update.state in _AGAIN}
+    return {update.target_id: update.wave for update in rollout.updates if update.state in RETRIABLE}
 
 
 def _check_holds(session: Session, rollout: Rollout, again: _Again | None, left: Mapping[int, int]) -> None:
@@ -141,7 +142,7 @@ def _keep(ports: Ports, session: Session, rollout: Rollout, again: _Again, *, by
     now = ports.clock.now()
     rollout.plan, rollout.plan_hash = dump(again.whole), again.whole.hash
     passed = {one.installation: one.reason for one in again.now.passed}
-    for update in [one for one in rollout.updates if one.state in _AGAIN]:
+    for update in [one for one in rollout.updates if one.state in RETRIABLE]:
         _clean(update)
         planned = again.by_target.get(update.target_id)
         if planned is not None:
@@ -169,14 +170,18 @@ def _go_on(session: Session, rollout: Rollout, *, now: datetime, by: str, reason
 
 
 def _check_ended(rollout: Rollout) -> None:
-    if rollout.state not in _RETRIABLE:
-        raise MoveConflictError(
-            f"rollout {rollout.id}",
-            source="failed",
-            to="running",
-            actual=rollout.state.value,
-            advice="Only what failed or was rolled back is tried again; what is planned is started by `releaser deploy`.",
-        )
+    """That there is something to try again; who ended it before it had ended by itself meant the rest, too."""
+    state, advice = rollout.state, ""
+    if state not in ENDED:
+        advice = f"It has not ended: releaser rollout show {rollout.id} tells what is next."
+    elif state not in _TRIED_AGAIN:
+        why = "was aborted" if state is RolloutState.ABORTED else "gave way to another one"
+        advice = f"It {why}, and is not tried again: where it is still wanted, begin a new one (`releaser deploy`)."
+    elif state is RolloutState.SUCCEEDED and (rollout.rehearsal or not _left(rollout)):
+        advice = "Nothing of it failed or was skipped, so there is nothing to try again."
+    if advice:
+        to = RolloutState.RUNNING.value
+        raise MoveConflictError(f"Rollout {rollout.id}", source=state.value, to=to, advice=advice)
 
 
 def _check_consistent(rollout: Rollout) -> None:

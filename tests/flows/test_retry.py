@@ -11,7 +11,8 @@ import pytest
 
 from releaser.domain.spec import ContainerSpec, Order
 from releaser.domain.target import Assignment, Phase, Step
-from releaser.errors import OutsideError, RefusedError
+from releaser.errors import MoveConflictError, OutsideError, RefusedError
+from releaser.flows.abort_rollout import abort_rollout
 from releaser.flows.retry_rollout import retry_rollout
 from releaser.flows.unblock_release import unblock_release
 from releaser.flows.yank_release import yank_release
@@ -45,16 +46,16 @@ def vendor(begun: KeptVendor, tmp_path: Path) -> Iterator[Vendor]:
 
 
 class _NoRegistry:
-    """A driver whose hosts cannot pull."""
+    """A driver whose hosts cannot pull, all of them or those of one installation."""
 
-    def __init__(self, driver: Driver) -> None:
-        self._driver = driver
+    def __init__(self, driver: Driver, at: str = "") -> None:
+        self._driver, self._at = driver, at
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- whatever the driver has
         return getattr(self._driver, name)
 
     def apply(self, step: Step, assignment: Assignment) -> str:
-        if step.phase is Phase.PREPARE:
+        if step.phase is Phase.PREPARE and assignment.target.startswith(self._at):
             raise OutsideError("The registry is down.", advice="Mend it.", permanent=True)
         return self._driver.apply(step, assignment)
 
@@ -85,6 +86,38 @@ def test_retry_after_the_cause_is_mended_succeeds(vendor: Vendor) -> None:
     rollout = failed(vendor, "1.1")
     assert retry(vendor, rollout) == "succeeded"
     assert vendor.running() == vendor.recorded() == dict.fromkeys(INSTALLATIONS, "1.1")
+
+
+def test_retry_of_a_rollout_that_succeeded_brings_the_version_where_it_failed(vendor: Vendor) -> None:
+    broken = vendor.with_driver(_NoRegistry(next(iter(vendor.ports.drivers.values())), at="globex-own/"))
+    rollout = broken.deploy("1.1", waves=("100%",), threshold=1)["id"]
+    facts = vendor.show(rollout)
+    assert (facts["state"], vendor.states(rollout)["globex-own"]) == ("succeeded", "failed")
+    assert f"releaser rollout retry {rollout}" in vendor.show(rollout)["next"]
+    assert retry(vendor, rollout) == "succeeded"
+    assert vendor.running() == vendor.recorded() == dict.fromkeys(INSTALLATIONS, "1.1")
+    with pytest.raises(MoveConflictError) as conflict:
+        retry_rollout(vendor.ports, rollout_id=rollout, by="rita")
+    assert "nothing to try again" in str(conflict.value)
+
+
+def test_rollout_that_somebody_ended_or_that_has_not_ended_is_not_tried_again(vendor: Vendor) -> None:
+    rollout = vendor.start("1.1")["id"]
+    for told in ("has not ended", "was aborted"):
+        with pytest.raises(MoveConflictError) as conflict:
+            retry_rollout(vendor.ports, rollout_id=rollout, by="rita")
+        assert told in str(conflict.value)
+        if vendor.show(rollout)["state"] == "running":
+            abort_rollout(vendor.ports, rollout_id=rollout, by="ann", reason="not today")
+            vendor.work()
+
+
+def test_rehearsal_that_succeeded_is_not_tried_again(vendor: Vendor) -> None:
+    rollout = vendor.start("1.1", rehearse=True)["id"]
+    vendor.work()
+    assert vendor.show(rollout)["state"] == "succeeded"
+    with pytest.raises(MoveConflictError):
+        retry_rollout(vendor.ports, rollout_id=rollout, by="rita")
 
 
 def test_retry_of_a_yanked_release_is_refused(vendor: Vendor) -> None:
