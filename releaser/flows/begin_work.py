@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -11,7 +12,7 @@ from releaser.domain.notice import MOVES, STANDING, DeliveryKind, NoticeState
 from releaser.domain.target import Stop
 from releaser.flows.notice_gate import covering, stops
 from releaser.store import moves, notices, outbox
-from releaser.store.notices import Notice, NoticeInstallation
+from releaser.store.notices import NoticeInstallation
 from releaser.store.rollouts import Rollout, TargetUpdate
 
 
@@ -21,31 +22,27 @@ def begin_work(session: Session, *, rollout: Rollout, begun: Iterable[TargetUpda
     A customer is told that it began when it begins at one of its own installations. What stops nothing begins only a notice of work
     without a stop. Repeatable; without such a notice nothing is done.
     """
-    updates = list(begun)
+    by_place: dict[int, list[TargetUpdate]] = defaultdict(list)
+    for update in begun:
+        by_place[update.target.installation_id].append(update)
     for notice in notices.of_rollout(session, rollout.id):
         if notice.state not in STANDING or notice.starts_at > now:
             continue
-        rows = [row for row in notice.touched if row.started_at is None and _begins(notice, row, updates)]
+        waiting = notices.not_begun(session, notice.id, by_place)
+        rows = [row for row in waiting if any(_tells_of(row, update) for update in by_place[row.installation_id])]
         if not rows:
             continue
-        known = {row.installation.customer_id for row in notice.touched if row.started_at is not None}
+        customers = {row.installation.customer_id for row in rows}
+        fresh = customers - notices.begun_at(session, notice.id, customers)
         for row in rows:
             row.started_at = now
         if notice.state is NoticeState.ANNOUNCED:
             moves.move(session, notice, NoticeState.IN_PROGRESS, moves=MOVES, now=now, by="releaser", started_at=now)
-        fresh = {row.installation.customer_id for row in rows} - known
-        told = [one for one in outbox.recipients(session, notice) if one.customer_id in fresh]
+        told = outbox.recipients(session, notice, of=fresh)
         outbox.queue(session, notice, kind=DeliveryKind.STARTED, to=told, now=now, by="releaser")
 
 
-def _begins(notice: Notice, row: NoticeInstallation, updates: Iterable[TargetUpdate]) -> bool:
-    return not row.dropped and any(
-        _tells_of(notice, update) for update in updates if update.target.installation_id == row.installation_id
-    )
-
-
-def _tells_of(notice: Notice, update: TargetUpdate) -> bool:
-    rows = [row for row in notice.touched if row.installation_id == update.target.installation_id and not row.dropped]
-    if any(row.stop is Stop.NONE for row in rows):
+def _tells_of(row: NoticeInstallation, update: TargetUpdate) -> bool:
+    if row.stop is Stop.NONE:
         return True
-    return stops(update) and covering(rows, now=None, module=update.target.module.name) is not None
+    return stops(update) and covering([row], now=None, module=update.target.module.name) is not None

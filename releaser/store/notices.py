@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -174,6 +174,35 @@ def of_line(session: Session, product_id: int, line: str) -> Notice | None:
         Notice.state.in_(STANDING),
     )
     return session.scalars(query).unique().one_or_none()
+
+
+def not_begun(session: Session, notice_id: int, installation_ids: Collection[int]) -> Sequence[NoticeInstallation]:
+    """What a notice says of those installations, where the work has not begun yet."""
+    query = (
+        select(NoticeInstallation)
+        .where(
+            NoticeInstallation.notice_id == notice_id,
+            NoticeInstallation.installation_id.in_(installation_ids),
+            NoticeInstallation.started_at.is_(None),
+            NoticeInstallation.dropped.is_(False),
+        )
+        .order_by(NoticeInstallation.id)
+    )
+    return session.scalars(query).unique().all()
+
+
+def begun_at(session: Session, notice_id: int, customer_ids: Collection[int]) -> set[int]:
+    """Those of the customers where the work has begun somewhere."""
+    query = (
+        select(Installation.customer_id)
+        .join(NoticeInstallation, NoticeInstallation.installation_id == Installation.id)
+        .where(
+            NoticeInstallation.notice_id == notice_id,
+            NoticeInstallation.started_at.is_not(None),
+            Installation.customer_id.in_(customer_ids),
+        )
+    )
+    return set(session.scalars(query))
 
 
 def deliveries(session: Session, notice_id: int) -> Sequence[Delivery]:

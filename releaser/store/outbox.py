@@ -48,12 +48,14 @@ def get(session: Session, delivery_id: int) -> Delivery:
     return delivery
 
 
-def recipients(session: Session, notice: Notice) -> list[Recipient]:
-    """Whom the notice was announced to, as they were then; those whose part was cancelled are out."""
+def recipients(session: Session, notice: Notice, *, of: Collection[int] | None = None) -> list[Recipient]:
+    """Whom the notice was announced to (at the customers numbered in `of`, where given), as they were then.
+
+    Those whose part was cancelled are out.
+    """
     kinds = (*TELLS, DeliveryKind.CANCELLED)
-    rows = session.scalars(
-        select(Delivery).where(Delivery.notice_id == notice.id, Delivery.kind.in_(kinds)).order_by(Delivery.id)
-    ).unique()
+    query = select(Delivery).where(Delivery.notice_id == notice.id, Delivery.kind.in_(kinds)).order_by(Delivery.id)
+    rows = session.scalars(query if of is None else query.where(Delivery.customer_id.in_(of))).unique()
     newest = {(row.channel, row.customer_id, row.address): row for row in rows}
     return [_recipient(row) for row in newest.values() if row.kind in TELLS]
 
