@@ -29,11 +29,12 @@ LEFT_AS_IT_IS = "the version is not safe to roll back, so it was left as it is"
 """Part of the reason of what failed behind its cutover and is for a person, who must not bring the old one back."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateView:
 SAYS_NOTHING = "which says nothing of the version"
 """Part of the reason of what was turned back, or fell ill, for something else than its version: that one is not blocked for it."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateView:
     """What is known of one update. `done` holds the steps done in this attempt, `passed` the gates passed.
 
     `verdict` is the last look in this state, None before the first. `ends_as` is what a roll-back leads to and `repeats`
