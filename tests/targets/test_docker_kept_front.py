@@ -14,6 +14,7 @@ from releaser.demo.ports import free_port
 from releaser.domain.spec import ContainerSpec, Cutover, FrontKind, FrontSpec, HealthSpec, PortBinding
 from releaser.domain.target import Assignment, Phase, Stop, planned_stop
 from releaser.errors import RefusedError
+from releaser.targets.docker.kept_front import FrontDiffersError
 from tests.fakes.load import Load
 from tests.targets.docker_world import PORT, World
 from tests.targets.haproxy_image import load_haproxy
@@ -153,3 +154,24 @@ def test_single_container_gets_its_front_once_with_a_stop_that_is_told_and_can_g
     leaving = replace(world.update_of(again.desired, "1.0", cutover=Cutover.STOP_FIRST, front=None), generation=4)
     with pytest.raises(RefusedError, match="cannot be left"):
         controller.plan(leaving)
+
+
+def test_front_that_is_there_owns_another_port_nothing_is_touched_and_its_way_out_is_told(world: World) -> None:
+    port, other = free_port(), free_port()
+    installed = world.desired("1.0", kept(port))
+    world.controller().update(world.assignment(installed))
+    elsewhere = replace(installed, spec=kept(other))
+    update = replace(world.assignment(world.desired("1.1", kept(other)), elsewhere), rollout=2, generation=2)
+    controller = world.controller()
+    with pytest.raises(FrontDiffersError, match=rf"owns port \S*:{port}, not \S*:{other},") as caught:
+        controller.update(update)
+    assert "docker rm -f kept-front" in caught.value.advice
+    assert world.probe(f"http://127.0.0.1:{port}/version", timeout_s=2.0) == 200
+    engine = world.engine()
+    engine.remove("kept-front", volumes=True)
+    engine.close()
+    again = replace(update, attempt=2, generation=3)
+    controller.update(again)
+    start = next(step for step in controller.plan(again) if step.name == "front-start")
+    assert world.driver().apply(start, again) == f"kept-front serves port {other}"
+    assert world.probe(f"http://127.0.0.1:{other}/version", timeout_s=2.0) == 200

@@ -11,12 +11,13 @@ import random
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
-from releaser.domain.spec import ContainerSpec, FrontKind, FrontSpec, HealthSpec
+from releaser.domain.spec import ContainerSpec, Cutover, FrontKind, FrontSpec, HealthSpec, PortBinding
 from releaser.domain.target import Assignment, Desired, Phase, Stop, planned_stop
-from releaser.errors import OutsideError
+from releaser.errors import OutsideError, RefusedError
 from releaser.targets.front import FrontUnreachableError, Server
 from releaser.targets.target import FencedError
 from tests.fakes.controller import Controller, GateError
@@ -104,6 +105,30 @@ def test_plan_of_replicas_stops_nothing_and_carries_slots(fake_world: World, wat
         *("start-new#3", "front-put#3", "front-drain#3", "stop-old#3", "remove-old#1-3"),
     ]
     assert planned_stop(steps)[0] is Stop.NONE
+
+
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("ports", {"ports": (PortBinding(container_port=8080, host_port=81),)}),
+        ("networks", {"networks": ("other", "front")}),
+        ("front.port", {"front": FrontSpec(kind=FrontKind.HAPROXY, port=8081, image="haproxy:2.8")}),
+        ("", {"networks": ("front", "other"), "replicas": 3, "aliases": ()}),
+    ],
+)
+def test_update_that_the_front_of_its_own_could_not_serve_is_refused(
+    fake_world: World, field: str, change: dict[str, Any]
+) -> None:
+    own = FrontSpec(kind=FrontKind.HAPROXY, port=8080, image="haproxy:2.8")
+    fixed = (PortBinding(container_port=8080, host_port=80),)
+    installed = fake_world.desired("1.0", spec(1, cutover=Cutover.FRONT, front=own, ports=fixed))
+    update = fake_world.update_of(installed, "1.1", **change)
+    if not field:
+        assert planned_stop(fake_world.controller().plan(update))[0] is Stop.NONE
+        return
+    with pytest.raises(RefusedError, match=f"with other '{field}'") as refused:
+        fake_world.controller().plan(update)
+    assert (refused.value.rule, refused.value.field) == ("kept-front-stays", field)
 
 
 @pytest.mark.parametrize("parallel", [1, 2, 3])

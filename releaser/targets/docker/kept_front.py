@@ -14,6 +14,7 @@ from typing import Any, Final
 from releaser.clock import Clock
 from releaser.domain.spec import ContainerSpec, FrontKind, FrontSpec, of_kind
 from releaser.domain.target import Assignment
+from releaser.errors import OutsideError
 from releaser.targets.docker.client import Engine
 from releaser.targets.docker.container import Label, create_payload
 from releaser.targets.docker.faults import image_not_found
@@ -64,6 +65,10 @@ backend app
 """
 
 
+class FrontDiffersError(OutsideError):
+    """The front that is there would not serve what is declared."""
+
+
 class KeptFront:
     """The front of one target on one engine."""
 
@@ -105,6 +110,11 @@ class KeptFront:
         found, front = self.found(), self._spec.front
         if front is None:
             return "no front is wanted"
+        if found is not None and (differs := self._differs(found, front)):
+            if self._serves_before:
+                raise self._other(differs)
+            self.remove()  # an attempt with another specification left it over, and nobody asks it
+            found = None
         if found is not None:
             other = found.raw["Config"].get("Image") != front.image
             return f"{self.name} is there already" + (" (of another image; it stays as it is)" if other else "")
@@ -128,9 +138,8 @@ class KeptFront:
         if not found.is_up:
             start_when_free(self._engine, found, clock=self._clock)
         self._await_answer()
-        return (
-            f"{self.name} serves port {', '.join(str(port.host_port) for port in self._spec.ports if port.host_port)}"
-        )
+        ports = sorted({int(port) for _, _, port in _bindings(found.raw)})
+        return f"{self.name} serves port {', '.join(map(str, ports))}"
 
     def stop(self) -> str:
         """The port is free again."""
@@ -158,6 +167,34 @@ class KeptFront:
             )
         api = f"tcp://{address}:{API_PORT}"
         return self._opener(FrontSpec(kind=FrontKind.HAPROXY, group=BACKEND, port=API_PORT, address=api))
+
+    @property
+    def _serves_before(self) -> bool:
+        """Whether it is asked by users already."""
+        previous = self._assignment.previous
+        before = of_kind(previous.spec, ContainerSpec).front if previous is not None else None
+        return before is not None and bool(before.image)
+
+    def _differs(self, found: Found, front: FrontSpec) -> str:
+        """In words, what of a front that is there is otherwise than it would be made now; empty where it can serve."""
+        there, wanted = (
+            ", ".join(sorted(f"{f'{host}:' if host else ''}{port}" for _, host, port in _bindings(one)))
+            for one in (found.raw, self._payload(front))
+        )
+        if _bindings(found.raw) != _bindings(self._payload(front)):
+            return f"owns port {there or 'none'}, not {wanted or 'none'}"
+        if (network := self._spec.networks[0]) not in found.networks:
+            return f"is not on the network '{network}'"
+        configured = "\n".join(found.raw["Config"].get("Env") or ())
+        return "" if f"bind :{front.port}\n" in configured else f"asks the containers at another port than {front.port}"
+
+    def _other(self, differs: str) -> FrontDiffersError:
+        return FrontDiffersError(
+            f"The front {self.name} on {self._assignment.host} {differs}, as target {self._assignment.target} wants it.",
+            permanent=True,
+            advice=f"An update leaves it alone. When the service may stop: docker rm -f {self.name}, then try again; it is made anew.",
+            target=self._assignment.target,
+        )
 
     def _await_answer(self) -> None:
         ends = self._clock.monotonic() + _ANSWERS_IN_S
@@ -202,6 +239,12 @@ class KeptFront:
             for slot in range(1, replicas + max(_SPARE, replicas) + 1)
         ]
         return _CONFIG.format(api=API_PORT, port=front.port, spare_every=_SPARE_EVERY_S, found="\n".join(by_name))
+
+
+def _bindings(described: Mapping[str, Any]) -> set[tuple[str, str, str]]:
+    """The ports of the host that it owns: container's port, address, host's port."""
+    found = described["HostConfig"].get("PortBindings") or {}
+    return {(port, one.get("HostIp") or "", str(one["HostPort"])) for port, all_ in found.items() for one in all_ or ()}
 
 
 def start_when_free(engine: Engine, found: Found, *, clock: Clock) -> None:

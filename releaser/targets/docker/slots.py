@@ -248,6 +248,14 @@ def _check(update: Slotted) -> None:
             field="cutover",
             target=update.spec.name,
         )
+    if update.before is not None and (field := _of_kept_front(update.before, update.spec)):
+        raise RefusedError(
+            f"The front of its own that target '{update.spec.name}' has was made with other '{field}'; an update leaves it alone.",
+            rule="kept-front-stays",
+            advice=f"Leave '{field}' as it was, or remove the target and declare it anew, which stops the service.",
+            field=field,
+            target=update.spec.name,
+        )
     if update.before is not None and update.before.name != update.spec.name:
         raise RefusedError(
             f"Target '{update.before.name}' cannot be called '{update.spec.name}' in an update: "
@@ -263,6 +271,19 @@ def _check(update: Slotted) -> None:
             advice="Name a network of your own under 'networks'.",
             field="networks",
         )
+
+
+def _of_kept_front(before: ContainerSpec, spec: ContainerSpec) -> str:
+    """The field by which a front of our own would have to be another one than the one that serves; empty for none."""
+    if not (before.front and before.front.image and spec.front and spec.front.image):
+        return ""
+    fixed, wanted = ({port for port in one.ports if port.host_port} for one in (before, spec))
+    if fixed != wanted:
+        return "ports"
+    if spec.front.port != before.front.port:
+        return "front.port"
+    # Others may come and go: the front asks on the first one.
+    return "networks" if spec.networks and spec.networks[0] not in before.networks else ""
 
 
 def _steered(front: FrontSpec | None) -> bool:
