@@ -37,10 +37,8 @@ def next_deed(
             return f"Record what {_named(asked)} said: releaser rollout consent {rollout} --customer NAME --who NAME."
         give_up = f", or give up: releaser rollout abort {rollout}" if state is RolloutState.RUNNING else ""
         return f"{_named(held)} goes on by itself once what its remark names is mended{give_up}." if held else ""
-    if state is RolloutState.PAUSED and yanked:
-        return f"Its release was yanked, so end it: releaser rollout abort {rollout}; then roll another version out."
     if state is RolloutState.PAUSED:
-        return f"Let it go on: releaser rollout resume {rollout}, or give up: releaser rollout abort {rollout}."
+        return _while_paused(rollout, blocked=blocked, yanked=yanked)
     if state is RolloutState.AWAITING_APPROVAL:
         return f"Look at the plan and approve it: releaser rollout approve {rollout}."
     if left or unclear:
@@ -54,6 +52,13 @@ def next_deed(
     failed = [name for name, one, _ in targets if one in UPDATE_FAILED]
     about = f"what the remark of {_named(failed)} names" if failed else "what stopped it"
     return f"Mend {about}, then: releaser rollout retry {rollout}."
+
+
+def _while_paused(rollout: int, *, blocked: bool, yanked: bool) -> str:
+    if yanked:
+        return f"Its release was yanked, so end it: releaser rollout abort {rollout}; then roll another version out."
+    first = "Its version is blocked: have the block lifted, then let it go on" if blocked else "Let it go on"
+    return f"{first}: releaser rollout resume {rollout}, or give up: releaser rollout abort {rollout}."
 
 
 def _over_what_was_left(names: Collection[str]) -> str:

@@ -268,6 +268,7 @@ def _move_rollout(session: Session, rollout: Rollout, due: Moves, *, now: dateti
     moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=now, by="releaser", reason=due.reason)
     if to in ENDED:
         finish_work(session, rollout=rollout, now=now)
+    if to in ENDED or to is RolloutState.ROLLING_BACK:
         block_version(session, rollout, now=now)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from releaser.domain.consent import Agreement, agreement, refusal_told
 from releaser.domain.plan import Plan, RolloutOptions
 from releaser.domain.regulation import from_mapping
-from releaser.domain.rollout import RolloutState
+from releaser.domain.rollout import NOT_BEGUN, RolloutState
 from releaser.domain.target import Stop
 from releaser.domain.update_freeze import Place, holding
 from releaser.flows.draft_notice import open_notice
@@ -93,7 +93,7 @@ def planned_like(session: Session, plan: Plan) -> int | None:
     """The number of the rollout that is planned like this already, if there is one."""
     product = products.get(session, plan.product)
     release = releases.get(session, product, plan.version)
-    found = rollouts.not_begun(session, release.id)
+    found = rollouts.of_release(session, release.id, NOT_BEGUN)
     for planned in sorted(found, key=lambda one: one.state is RolloutState.SCHEDULED):  # which is not planned again
         alike = planned.selector == plan.selector and not planned.rehearsal
         if alike and is_same_work(load(RolloutOptions, planned.plan["options"]), plan.options):

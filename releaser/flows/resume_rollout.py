@@ -10,8 +10,9 @@ from releaser.domain.release import ReleaseState
 from releaser.domain.rollout import ENDED, ROLLOUT_MOVES, WAVE_MOVES, RolloutState, UpdateState, WaveState
 from releaser.domain.waiting import last_moment
 from releaser.errors import MoveConflictError, RefusedError
+from releaser.flows.pause_release import rolls_out
 from releaser.flows.ports import Facts, Ports
-from releaser.flows.yank_release import rolls_out
+from releaser.flows.refuse_release import check_version
 from releaser.store import moves, rollout_facts, rollout_work, rollouts
 from releaser.store.rollouts import Rollout
 
@@ -19,7 +20,7 @@ from releaser.store.rollouts import Rollout
 def resume_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") -> Facts:
     """Go on, also past the gate behind a wave; resuming a running rollout changes nothing.
 
-    Raises `RolloutNotFoundError`, `MoveConflictError`, `RefusedError` (rule `release-state`: the release was yanked).
+    Raises `RolloutNotFoundError`, `MoveConflictError`, `RefusedError` (the release was yanked or blocked meanwhile: rules `release-state`, `version-blocked`).
     """
     now = ports.clock.now()
     with ports.database.transaction() as session:
@@ -27,7 +28,7 @@ def resume_rollout(ports: Ports, *, rollout_id: int, by: str, reason: str = "") 
         if rollout.state is not RolloutState.RUNNING:
             if rollout.state is not RolloutState.PAUSED:
                 raise _not_paused(rollout)
-            _check_not_yanked(rollout)
+            _check_release(session, rollout)
             paused_for = now - (rollout.paused_at or now)
             moves.move(
                 session,
@@ -61,14 +62,18 @@ def _not_paused(rollout: Rollout) -> MoveConflictError:
     )
 
 
-def _check_not_yanked(rollout: Rollout) -> None:
+def _check_release(session: Session, rollout: Rollout) -> None:
+    """That what it rolls out was neither yanked nor blocked since it was planned."""
+    if not rolls_out(rollout):
+        return
     release = rollout.release
-    if release.state is ReleaseState.YANKED and rolls_out(rollout):
+    if release.state is ReleaseState.YANKED:
         raise RefusedError(
             f"{release.version} was yanked ({release.yank_reason}), so rollout {rollout.id} does not go on.",
             rule="release-state",
             advice=f"End it: releaser rollout abort {rollout.id}; then roll another version out.",
         )
+    check_version(session, release)
 
 
 def _go_on(session: Session, rollout: Rollout, *, paused_for: timedelta, now: datetime, by: str) -> None:

@@ -7,6 +7,7 @@ from releaser.domain.next_deed import next_deed
 from releaser.domain.release import ReleaseState
 from releaser.domain.rollout import RolloutState, UpdateState
 from releaser.flows.find_consents import find_consents
+from releaser.flows.pause_release import rolls_out
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.report_rehearsal import report_rehearsal
 from releaser.store import blocks, moves, notices, rollout_facts, rollout_view, rollouts, update_freezes
@@ -31,18 +32,19 @@ def show_rollout(ports: Ports, *, rollout_id: int) -> Facts:
         block = blocks.standing(session, rollout.release_id)
         facts["blocked"] = blocks.facts(block) if block else None
         facts["notices"] = [notice.id for notice in notices.of_rollout(session, rollout_id)]
-        facts["next"] = _next(facts, yanked=rollout.release.state is ReleaseState.YANKED)
+        goes_on = rollout.state is RolloutState.PAUSED and not rolls_out(rollout)
+        facts["next"] = _next(facts, yanked=rollout.release.state is ReleaseState.YANKED, goes_on=goes_on)
         return facts
 
 
-def _next(facts: Facts, *, yanked: bool) -> str:
-    """What a person can do next."""
+def _next(facts: Facts, *, yanked: bool, goes_on: bool) -> str:
+    """What a person can do next; whether it is yanked or blocked is nothing to what `goes_on` all the same."""
     return next_deed(
         rollout=facts["id"],
         state=RolloutState(facts["state"]),
         targets=[(t["installation"], UpdateState(t["state"]), t["reason"]) for t in facts["targets"]],
         again=f"releaser deploy {facts['product']} {facts['version']} --to {facts['selector']}",
-        blocked=facts["blocked"] is not None,
-        yanked=yanked,
+        blocked=facts["blocked"] is not None and not goes_on,
+        yanked=yanked and not goes_on,
         asked=[c["customer"] for c in facts["consents"] if c["stands"] == Agreement.MISSING and c["is_waited_for"]],
     )

@@ -6,17 +6,15 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from releaser.domain.plan import RolloutOptions
 from releaser.domain.release import MOVES, ReleaseState
-from releaser.domain.rollout import ROLLOUT_MOVES, PauseReason, RolloutState
+from releaser.domain.rollout import NOT_BEGUN, ROLLOUT_MOVES, RolloutState
 from releaser.errors import InvalidError
 from releaser.flows.finish_work import finish_work
+from releaser.flows.pause_release import pause_release
 from releaser.flows.ports import Facts, Ports
 from releaser.flows.rewrite_release import rewrite_release
 from releaser.store import moves, products, releases, rollouts
-from releaser.store.plain import load
 from releaser.store.releases import Release
-from releaser.store.rollouts import Rollout
 
 MAX_REASON = 2000
 
@@ -50,7 +48,7 @@ def yank_release(ports: Ports, *, product: str, version: str, reason: str, by: s
                 yank_reason=reason,
             )
             _end_planned(session, release, now=now, by=by)
-            _pause_running(session, release, now=now, by=by)
+            pause_release(session, release, reason=f"{release.version} was yanked: {reason}", now=now, by=by)
         facts = releases.facts(release)
     # Also again: what was interrupted behind the move is completed by the same command.
     rewrite_release(ports, product=product, version=facts["version"], by=by)
@@ -60,37 +58,13 @@ def yank_release(ports: Ports, *, product: str, version: str, reason: str, by: s
 
 def _end_planned(session: Session, release: Release, *, now: datetime, by: str) -> None:
     """Rollouts of the release that have not begun will not take place; whoever was told of their work is told so."""
-    for rollout in rollouts.not_begun(session, release.id):
+    for rollout in rollouts.of_release(session, release.id, NOT_BEGUN):
         reason = f"{release.version} was yanked"
         rollout.reason = ""  # why it had not begun is nothing for customers
         to = RolloutState.ABORTED
         moves.move(session, rollout, to, moves=ROLLOUT_MOVES, now=now, by=by, reason=reason, finished_at=now)
         finish_work(session, rollout=rollout, now=now)
         rollout.reason = reason
-
-
-def _pause_running(session: Session, release: Release, *, now: datetime, by: str) -> None:
-    """What is being rolled out goes to nobody else. Scaling goes on: it changes no version."""
-    for rollout in rollouts.in_states(session, RolloutState.RUNNING):
-        if rollout.release_id == release.id and rolls_out(rollout):
-            reason = f"{release.version} was yanked: {release.yank_reason}"
-            moves.move(
-                session,
-                rollout,
-                RolloutState.PAUSED,
-                moves=ROLLOUT_MOVES,
-                now=now,
-                by=by,
-                reason=reason,
-                paused_at=now,
-                pause_reason=PauseReason.MANUAL,
-            )
-            rollout.reason = reason
-
-
-def rolls_out(rollout: Rollout) -> bool:
-    """Whether it brings its version to where that does not run: rehearsals and scaling do not."""
-    return not rollout.rehearsal and load(RolloutOptions, rollout.plan["options"]).operation is None
 
 
 def checked_reason(reason: str) -> str:

@@ -24,7 +24,6 @@ from releaser.domain.experience import Witness
 from releaser.domain.rollout import (
     AT_WORK,
     ENDED,
-    NOT_BEGUN,
     PauseReason,
     RolloutState,
     StepState,
@@ -240,10 +239,10 @@ def in_states(session: Session, *states: RolloutState) -> Sequence[Rollout]:
     return session.scalars(select(Rollout).where(Rollout.state.in_(states)).order_by(Rollout.id)).unique().all()
 
 
-def not_begun(session: Session, release_id: int) -> Sequence[Rollout]:
-    """Rollouts of a release that have not begun: planned, waiting for approval, scheduled."""
-    query = select(Rollout).where(Rollout.release_id == release_id, Rollout.state.in_(NOT_BEGUN)).order_by(Rollout.id)
-    return session.scalars(query).unique().all()
+def of_release(session: Session, release_id: int, states: Iterable[RolloutState]) -> Sequence[Rollout]:
+    """Rollouts of a release in one of `states`, oldest first."""
+    query = select(Rollout).where(Rollout.release_id == release_id, Rollout.state.in_(list(states)))
+    return session.scalars(query.order_by(Rollout.id)).unique().all()
 
 
 def giving_way(session: Session, rollout_id: int) -> Sequence[int]:

@@ -19,6 +19,7 @@ from releaser.flows.approve_rollout import approve_rollout
 from releaser.flows.forbid_way_back import forbid_way_back
 from releaser.flows.plan_rollout import plan_rollout
 from releaser.flows.ports import Facts
+from releaser.flows.resume_rollout import resume_rollout
 from releaser.flows.retry_rollout import retry_rollout
 from releaser.flows.show_release import show_release
 from releaser.flows.unblock_release import unblock_release
@@ -111,6 +112,48 @@ def test_what_could_only_not_be_prepared_blocks_nothing(vendor: Vendor) -> None:
     vendor.work()
     facts = vendor.show(rollout)
     assert (facts["state"], facts["blocked"]) == ("rolled_back", None)
+
+
+def test_version_is_blocked_as_soon_as_its_rollout_turns_also_when_that_is_aborted_then(vendor: Vendor) -> None:
+    vendor.announce("1.2")
+    rollout = vendor.start("1.2", max_parallel=2)["id"]
+    while vendor.show(rollout)["state"] != "rolling_back":
+        assert vendor.tick()
+    told = vendor.show(rollout)["blocked"]["reason"]
+    assert told.startswith(f"rollout {rollout} was turned back at ")
+    abort_rollout(vendor.ports, rollout_id=rollout, by="ann", reason="stop it")
+    vendor.work()
+    facts = vendor.show(rollout)
+    assert (facts["state"], facts["blocked"]["reason"]) == ("aborted", told)
+
+
+@pytest.mark.parametrize("state", ["gate", "soaking"])
+def test_version_blocked_elsewhere_goes_to_nobody_else_until_the_block_is_lifted(vendor: Vendor, state: str) -> None:
+    options: dict[str, Any] = {
+        "waves": ("1", "100%"),
+        "gated": state == "gate",
+        "wave_soak": timedelta(hours=state == "soaking"),
+    }
+    vendor.announce("1.1", to="customer=acme", **options)
+    vendor.announce("1.1", to="customer=globex")
+    there = vendor.start("1.1", to="customer=acme", **options)["id"]
+    while vendor.show(there)["waves"][0]["state"] != state:
+        assert vendor.tick()
+    mend(vendor, "1.1", Behaviour.SICK)
+    ill = vendor.start("1.1", to="customer=globex")["id"]
+    while not vendor.show(ill)["blocked"]:
+        assert vendor.tick()
+    mend(vendor, "1.1")
+    vendor.work()
+    facts = vendor.show(there)
+    assert facts["state"] == "paused"
+    assert "have the block lifted" in facts["next"]
+    with pytest.raises(RefusedError) as refusal:
+        resume_rollout(vendor.ports, rollout_id=there, by="ann")
+    assert refusal.value.rule == "version-blocked"
+    assert vendor.running() == {"acme-cloud": "1.1", "acme-own": "1.0", "globex-own": "1.0"}
+    unblock_release(vendor.ports, product="shop", version="1.1", reason="it was the database there", by="ann")
+    assert resume_rollout(vendor.ports, rollout_id=there, by="ann")["state"] == "running"
 
 
 def test_block_of_what_is_not_blocked_cannot_be_lifted(vendor: Vendor) -> None:

@@ -73,6 +73,7 @@ _FORMS = tuple(
         (r"revision (?P<n>\d+)", mark("revision {n}")),
         (r"(?P<version>\S+) was yanked", mark("{version} was yanked")),
         (r"(?P<version>\S+) was yanked: (?P<why>.*)", mark("{version} was yanked: {why}")),
+        (r"(?P<version>\S+) was blocked: (?P<inner>.*)", mark("{version} was blocked: {why}")),
         (
             r"rollout (?P<n>\d+) was turned back at (?P<where>\S+): (?P<inner>.*)",
             mark("rollout {n} was turned back at {where}: {why}"),
