@@ -58,7 +58,9 @@ def verify_command(file: BackupArgument, output: OutputOption = Output.TEXT) -> 
     show(verify_backup(file=file), output, _backup_text)
 
 
-@app.command("doctor", epilog="Example: releaser doctor -o json. Exit codes: 0 all is well, 1 something is not.")
+@app.command(
+    "doctor", epilog="Example: releaser doctor -o json. Exit codes: 0 all is well but for warnings, 1 something is not."
+)
 def doctor_command(
     timeout: Annotated[str, typer.Option(help="How long one check may take.")] = "10s",
     output: OutputOption = Output.TEXT,
@@ -71,6 +73,12 @@ def doctor_command(
     raise typer.Exit(Exit.DONE if all(one["ok"] for one in facts) else Exit.FAILED)
 
 
+def _result(check: Any) -> str:  # noqa: ANN401 -- facts
+    if not check["ok"]:
+        return "FAILED"
+    return "warning" if check["advice"] else "ok"
+
+
 def _checks_text(items: Any) -> str:  # noqa: ANN401 -- facts
-    rows = [(one["name"], "ok" if one["ok"] else "FAILED", f"{one['detail']} {one['advice']}") for one in items]
+    rows = [(one["name"], _result(one), f"{one['detail']} {one['advice']}") for one in items]
     return table(("check", "result", "detail"), rows)

@@ -148,7 +148,7 @@ class ContainerSpec(TargetSpec):
     labels: Mapping[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = ()
     user: str = ""
-    restart: str = "unless-stopped"
+    restart: str = "always"
     memory_mb: int | None = None
     cpus: float | None = None
     keep_undeclared: bool = False

@@ -29,7 +29,7 @@ from releaser.store.moves import Move
 from releaser.store.upgrade import require_writable, schema_number
 
 Check = Callable[[], str]
-"""One line about what was found good; raises what is wrong."""
+"""One line about what was found good, and a second one of advice where that had better be changed; raises what is wrong."""
 
 AT_ONCE = 16
 _LEAST_FREE = 500 * 1024 * 1024
@@ -43,7 +43,7 @@ class NotAsNeededError(OutsideError):
 
 
 def check_system(ports: Ports, *, probes: Mapping[str, Check], timeout_s: float = 10.0) -> list[Facts]:
-    """Every check as `name`, `ok`, `detail`, `advice`, in a steady order.
+    """Every check as `name`, `ok`, `detail`, `advice`, in a steady order. One that is ok and has advice is a warning.
 
     `probes` are looked at besides: what the ports do not reach (git, mail). A check has `timeout_s`.
     """
@@ -104,7 +104,8 @@ def _fact(name: str, future: Future[str], timeout_s: float) -> Facts:
         }
     error = future.exception()
     if error is None:
-        return {"name": name, "ok": True, "detail": future.result(), "advice": ""}
+        detail, _, advice = future.result().partition("\n")
+        return {"name": name, "ok": True, "detail": detail, "advice": advice}
     if not isinstance(error, ReleaserError):
         raise error
     return {"name": name, "ok": False, "detail": error.detail, "advice": error.advice}

@@ -93,7 +93,10 @@ class Driver(Protocol):
         ...
 
     def check(self, address: str) -> str:
-        """One line about the engine at `address` (product, version); raises `OutsideError` if unreachable."""
+        """One line about the engine at `address` (product, version), and a second one of advice where something there had better be changed.
+
+        Raises `OutsideError` if it is unreachable.
+        """
         ...
 
     def observe(self, assignment: Assignment) -> Observation:

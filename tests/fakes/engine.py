@@ -128,6 +128,7 @@ class FakeEngine:
         self.calls: list[str] = []
         self.history: list[Mapping[str, frozenset[str]]] = []
         self.alive = True
+        self.live_restore = False
         self.registry_down = False
         self.hears: int | None = None
         """So many changes it carries out yet, and none after: whoever asks is as good as dead. None: all of them."""
@@ -238,7 +239,7 @@ class FakeEngine:
         one = r"/containers/([^/]+)"
         yield "ping", "GET", "/_ping", lambda *_: (200, "OK")
         yield "version", "GET", "/version", self._version
-        yield "info", "GET", "/info", lambda *_: (200, {"SystemTime": _now()})
+        yield "info", "GET", "/info", lambda *_: (200, {"SystemTime": _now(), "LiveRestoreEnabled": self.live_restore})
         yield "list", "GET", "/containers/json", self._list
         yield "inspect", "GET", one + "/json", self._inspect
         yield "logs", "GET", one + "/logs", self._logs

@@ -132,6 +132,11 @@ def test_everything_is_looked_at_and_told(ports: Ports) -> None:
     assert "2 hosts" in facts["database"]["detail"]
 
 
+def test_second_line_of_a_check_is_a_warning_and_no_fault(ports: Ports) -> None:
+    told = checked(ports, probes={"git": lambda: "git 2.40\nA newer one is faster."})["git"]
+    assert told == {"name": "git", "ok": True, "detail": "git 2.40", "advice": "A newer one is faster."}
+
+
 def test_missing_mail_server_is_said_without_being_a_fault(ports: Ports) -> None:
     assert checked(ports)["mail"]["ok"]
     assert "RELEASER_SMTP_URL" in checked(ports)["mail"]["advice"]

@@ -136,7 +136,7 @@ def test_unhealthy_version_is_rolled_back_to_the_very_same_container(world: Worl
     world.controller().roll_back(assignment)
     after = world.raw(installed.spec.name)
     assert after["Id"] == before["Id"]
-    assert after["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert after["HostConfig"]["RestartPolicy"]["Name"] == "always"
     assert world.driver().observe(assignment).runs(installed)
     assert world.there(installed.spec.name) == {installed.spec.name: "running"}
 
@@ -313,7 +313,7 @@ def test_killed_after_any_step_roll_back_done_twice_restores_the_old(world: Worl
             world.controller().carry_out(step, assignment, wanted=installed)
         raw = world.raw(installed.spec.name)
         assert raw["Id"] == before
-        assert raw["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+        assert raw["HostConfig"]["RestartPolicy"]["Name"] == "always"
         assert world.there(installed.spec.name) == {installed.spec.name: "running"}
 
 

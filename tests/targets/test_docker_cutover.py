@@ -191,7 +191,7 @@ def test_swap_any_call_goes_wrong_once_target_ends_whole(
                 go_back(fake_world, fake_engine, update)
                 outcome = installed
         (only,) = fake_engine.containers.values()
-        assert (only.name, only.status, only.restart) == ("shop-web", "running", "unless-stopped")
+        assert (only.name, only.status, only.restart) == ("shop-web", "running", "always")
         assert only.image.version == outcome.version
         assert set(only.endpoints) == {"front"}
         assert set(only.endpoints["front"]["Aliases"]) >= {"shop"}

@@ -86,7 +86,7 @@ def _assert_whole(world: World, engine: FakeEngine, assignment: Assignment, outc
     assert observed.runs(wanted)
     assert observed.others == ()
     (only,) = engine.containers.values()
-    assert (only.name, only.status, only.restart) == (wanted.spec.name, "running", "unless-stopped")
+    assert (only.name, only.status, only.restart) == (wanted.spec.name, "running", "always")
     assert engine.history[-1]["front/shop"] == {wanted.version}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from releaser.clock import Clock
 from releaser.domain.adoption import Adoptable
@@ -22,6 +23,11 @@ from releaser.targets.fronts.opening import Opener, open_front
 from releaser.targets.hosts.shell import SshAccess
 from releaser.targets.probe import Probe, http_probe
 from releaser.targets.target import Capabilities, step_named
+
+_NO_LIVE_RESTORE: Final = (
+    "When its daemon is killed, containers stop, and only those with the restart policy 'always' come back with it: "
+    'set "live-restore": true in daemon.json, or see that all have that policy.'
+)
 
 
 class DockerDriver:
@@ -62,15 +68,15 @@ class DockerDriver:
         return Capabilities(start_first=True, drain=True, rollback=True, offline=False)
 
     def check(self, address: str) -> str:
-        """One line about the engine; raises `OutsideError` if it cannot be reached."""
+        """One line about the engine, and a second one of advice where it has no live-restore. Raises `OutsideError` if it cannot be reached."""
         with self._engines.lent(address) as engine:
             version, info = engine.version(), engine.info()
         told = f"Docker {version.get('Version')}, API {version.get('ApiVersion')}, {version.get('Os')}/{version.get('Arch')}"
         # A swarm does without it: its containers are made anew elsewhere.
         alone = (info.get("Swarm") or {}).get("LocalNodeState", "inactive") == "inactive"
-        if alone and info.get("LiveRestoreEnabled") is False:
-            told += "; without live-restore, so containers stop when the daemon is killed"
-        return "; ".join(filter(None, (told, self._ends_soon(address))))
+        frail = alone and info.get("LiveRestoreEnabled") is False
+        told = "; ".join(filter(None, (told, "without live-restore" if frail else "", self._ends_soon(address))))
+        return f"{told}\n{_NO_LIVE_RESTORE}" if frail else told
 
     def _ends_soon(self, address: str) -> str:
         """Whether we shall be known there for much longer."""

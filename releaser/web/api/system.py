@@ -26,7 +26,7 @@ Name = Annotated[str, Path(pattern=r"^releaser-[0-9]{8}T[0-9]{6}Z\.zip$", descri
 
 @router.get("/doctor", summary="Whether everything the service needs is there", response_class=FactsResponse)
 def doctor(ports: Asked) -> Response:
-    """Every check with what to do about it; `ok` when all of them are."""
+    """Every check with what to do about it; `ok` when all of them are. One that is ok and has `advice` is a warning."""
     checks = check_system(ports, probes={})
     return FactsResponse({"ok": all(check["ok"] for check in checks), "checks": checks})
 
