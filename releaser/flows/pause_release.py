@@ -6,10 +6,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from releaser.domain.plan import RolloutOptions
 from releaser.domain.rollout import ROLLOUT_MOVES, PauseReason, RolloutState
 from releaser.store import moves, rollouts
-from releaser.store.plain import load
 from releaser.store.releases import Release
 from releaser.store.rollouts import Rollout
 
@@ -37,4 +35,5 @@ def pause_release(session: Session, release: Release, *, reason: str, now: datet
 
 def rolls_out(rollout: Rollout) -> bool:
     """Whether it brings its version to where that does not run: rehearsals and scaling do not."""
-    return not rollout.rehearsal and load(RolloutOptions, rollout.plan["options"]).operation is None
+    options = rollout.plan.get("options") or {}
+    return not rollout.rehearsal and not options.get("operation")

@@ -27,7 +27,25 @@ FORMERS = sorted(
     }
     - {PACKAGE / "flows/cut_release.py"}  # why nothing is cut is told by an error
 )
-# What stands in a reason, by the expression in the code: as it really is, not as it is easily read.
+RAISERS = sorted(
+    {
+        *(
+            one
+            for room in ("compose", "docker", "files", "fronts", "hosts", "swarm")
+            for one in (PACKAGE / "targets" / room).glob("*.py")
+        )
+    }
+    - {
+        PACKAGE / "targets" / name
+        for name in ("docker/address.py", "docker/tls.py", "docker/soak.py", "files/archive.py")
+    }
+    - set((PACKAGE / "targets").rglob("adopting.py"))
+    - set((PACKAGE / "targets").rglob("steps.py"))
+    - set((PACKAGE / "targets").rglob("slots.py"))
+)
+BEFORE = {"InvalidError", "RefusedError", "SoakTooShortError", "ServiceKindError"}
+"""What a plan is refused by before there is a rollout whose reason it could be."""
+# What stands in a reason, by the expression in the code (behind its module, where that matters): as it really is, not as it is easily read.
 VALUES = {
     r"assignment\.target": TARGET,
     r".*\.name": "web",
@@ -43,7 +61,11 @@ VALUES = {
     r"count": "3 tasks",
     r"_last_words\(.*": "; task 1 on h1: exit code 1; its last words: boom",
     r"last_words\(.*": ": exit code 1; its last words: boom",
+    r".*swarm\.work:what": "has no network",
     r"what": "paused the update",
+    r"\(?' ' \+ port .*": " 80",
+    r"'a worker, no manager,' .*|\('a worker.*": "not part",
+    r"differs": "is not on the network 'shop'",
     r"before": "it did before",
     r"by_hand": "web was changed by hand since the wanted one was told",
     r"lost|where|hint": "",
@@ -114,7 +136,10 @@ def value_of(node: ast.expr, module: str, unknown: str) -> str:
     expression = ast.unparse(node.value)
     if expression.isupper():
         return str(getattr(importlib.import_module(module), expression))
-    return next((value for form, value in VALUES.items() if re.fullmatch(form, expression)), unknown)
+    return next(
+        (value for form, value in VALUES.items() if re.fullmatch(rf"(?:[\w.]+:)?(?:{form})", f"{module}:{expression}")),
+        unknown,
+    )
 
 
 FORMED = [pytest.param(where, read, id=read[0]) for where, read in formed()]
@@ -124,6 +149,33 @@ FORMED = [pytest.param(where, read, id=read[0]) for where, read in formed()]
 def test_every_reason_that_the_code_forms_has_words(where: str, read: Sequence[str]) -> None:
     told = [reason_of(one, RUSSIAN) for one in read]
     assert any(re.search("[А-Яа-я]", one) for one in told), f"{where} forms what no page can tell: {read[0]}"
+
+
+def faults() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Where a driver raises what becomes a reason, and how it may read with its advice."""
+    for path in RAISERS:
+        module = ".".join((PACKAGE.name, *path.relative_to(PACKAGE).with_suffix("").parts))
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            kind = getattr(node.func, "id", "")
+            if kind.endswith("Error") and kind not in BEFORE and isinstance(node.args[0], ast.Constant | ast.JoinedStr):
+                advice = [one for keyword in node.keywords if keyword.arg == "advice" for one in pieces(keyword.value)]
+                for help_ in advice or [ast.Constant("")]:
+                    read = [f"{text_of(node.args[0], module, one)} {text_of(help_, module, one)}" for one in UNKNOWN]
+                    yield f"{path.relative_to(PACKAGE)}:{node.lineno}", tuple(one.strip() for one in read)
+
+
+FAULTS = [pytest.param(where, read, id=read[0]) for where, read in faults()]
+
+
+@pytest.mark.parametrize(("where", "read"), FAULTS)
+def test_every_fault_of_a_driver_has_words_for_what_is_wrong_and_for_what_helps(
+    where: str, read: Sequence[str]
+) -> None:
+    told = [(one, reason_of(f"trying again: {one}", RUSSIAN)) for one in read]
+    words = [re.findall("[А-Яа-я]{3,}", after.rpartition(". ")[2]) for before, after in told if before not in after]
+    assert any(words), f"{where} raises what no page can tell: {read[0]}"
 
 
 def test_reading_the_code_finds_what_drivers_and_flows_form() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from releaser.i18n import Translator, mark
+from releaser.web.pages.faults import fault_of
 from releaser.web.pages.verdicts import ENDS, EXITED, PLAIN_VERDICTS, RESTS, VERDICTS
 
 _PLAIN = {
@@ -41,6 +42,7 @@ _LEADING = {
     "the roll-back began again: ": mark("the roll-back began again: {why}"),
     "left over: ": mark("left over: {why}"),
     "trying again: ": mark("trying again: {why}"),
+    "could not be looked at again: ": mark("could not be looked at again: {why}"),
     "could not begin yet: ": mark("could not begin yet: {why}"),
 }
 _NAME = r"(?P<name>\S+)"
@@ -95,6 +97,10 @@ _FORMS = tuple(
             _LATE,
             mark("{who}: came while it ran and did not join: {why}; roll out to it by itself: {command}"),
         ),
+        (
+            r"does not run (?P<version>\S+) any more, and what was approved does nothing there",
+            mark("{version} does not run there any more, and what was approved does nothing there"),
+        ),
         (r"rollout (?P<n>\d+) has not ended", mark("rollout {n} has not ended")),
         (r"freeze (?P<n>\d+) until (?P<when>\S+ \S+): (?P<why>.*)", mark("freeze {n} until {when}: {why}")),
         (r"rollout (?P<n>\d+) is at work at the customer", mark("rollout {n} is at work at the customer")),
@@ -119,6 +125,14 @@ _FORMS = tuple(
         (
             r"every wave succeeded, (?P<n>\d+) skipped",
             mark("every wave succeeded; targets that were skipped: {n}"),
+        ),
+        (
+            r"every wave succeeded, (?P<failed>\d+) failed",
+            mark("every wave succeeded; targets that failed: {failed}"),
+        ),
+        (
+            r"every wave succeeded, (?P<failed>\d+) failed, (?P<n>\d+) skipped",
+            mark("every wave succeeded; targets that failed: {failed}, that were skipped: {n}"),
         ),
         (r"announced for (?P<when>\S+ \S+)", mark("announced for {when}")),
         (r"the window opens (?P<when>\S+ \S+)", mark("the window opens {when}")),
@@ -152,14 +166,6 @@ _FORMS = tuple(
             r"rehearsed: (?P<n>\d+) targets could not be prepared",
             mark("rehearsed; targets that could not be prepared: {n}"),
         ),
-        (
-            r"superseded by rollout (?P<n>\d+) of (?P<version>\S+)",
-            mark("rollout {n} of {version} took its place"),
-        ),
-        (
-            r"could not begin by (?P<when>\S+ \S+), so plan it again: (?P<why>.*)",
-            mark("could not begin by {when}, so it has to be planned again: {why}"),
-        ),
         (r"from outside: (?P<inner>.*); it did before", mark("from outside: {why}; it did before")),
         (
             r"from outside: (?P<inner>.*); nor was it seen to answer before, which says nothing of the version",
@@ -168,6 +174,14 @@ _FORMS = tuple(
         (
             r"(?P<name>\S+) was changed by hand since the wanted one was told, which says nothing of the version",
             mark("{name} was changed by hand in the middle of its update, which says nothing of the version"),
+        ),
+        (
+            r"superseded by rollout (?P<n>\d+) of (?P<version>\S+)",
+            mark("rollout {n} of {version} took its place"),
+        ),
+        (
+            r"could not begin by (?P<when>\S+ \S+), so plan it again: (?P<why>.*)",
+            mark("could not begin by {when}, so it has to be planned again: {why}"),
         ),
         (
             r"(?P<inner>.*); the version is not safe to roll back, so it was left as it is: roll a mended version out there",
@@ -251,7 +265,7 @@ def reason_of(reason: str, t: Translator) -> str:
     for form, message in (*_FORMS, *VERDICTS):
         if found := form.fullmatch(reason):
             return _told(found, message, t)
-    return _each(reason, t)
+    return fault_of(reason, t) or _each(reason, t)
 
 
 def _told(found: re.Match[str], message: str, t: Translator) -> str:
