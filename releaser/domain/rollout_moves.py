@@ -112,7 +112,8 @@ class UpdateMove:
 class Moves:
     """What to record now: moves of updates, of waves, of the rollout; `pause` is why a rollout is paused.
 
-    `begin`: it is time to begin what was scheduled.
+    `begin`: it is time to begin what was scheduled. `confirm`: where nothing is to be done, somebody has to look whether that still
+    holds.
     """
 
     updates: tuple[UpdateMove, ...] = ()
@@ -121,6 +122,7 @@ class Moves:
     pause: PauseReason | None = None
     reason: str = ""
     begin: bool = False
+    confirm: bool = False
 
 
 def next_moves(view: RolloutView) -> Moves:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -26,6 +27,7 @@ from releaser.errors import MoveConflictError
 from releaser.flows.begin_rollout import begin_rollout
 from releaser.flows.begin_work import begin_work
 from releaser.flows.block_version import block_version
+from releaser.flows.confirm_installed import confirm_installed
 from releaser.flows.find_waits import find_refusals, find_waits
 from releaser.flows.finish_work import finish_work
 from releaser.flows.join_late import has_come, join_late
@@ -38,6 +40,8 @@ from releaser.store.rollouts import Rollout, TargetUpdate
 _READY = frozenset({UpdateState.PREPARED, UpdateState.WAITING})
 _PAGE = 50
 _MOST_ADMITTED = 500
+_SEEN_FOR = timedelta(minutes=1)
+"""How long what a plan saw is taken for what is there: behind a gate, a soak or other waves it may be days old."""
 
 
 def at_once(work: Callable[[], bool]) -> bool:
@@ -61,6 +65,8 @@ def advance_rollout(ports: Ports, *, rollout_id: int, aside: Callable[[Callable[
         return aside(partial(begin_rollout, ports, rollout_id=rollout_id))
     if due.rollout is RolloutState.SUCCEEDED and has_come(ports, rollout_id=rollout_id):
         return aside(lambda: join_late(ports, rollout_id=rollout_id) or _recorded(ports, rollout_id))
+    if due == Moves(confirm=True):
+        return aside(partial(confirm_installed, ports, rollout_id=rollout_id))
     return _recorded(ports, rollout_id)
 
 
@@ -68,7 +74,7 @@ def _recorded(ports: Ports, rollout_id: int) -> bool:
     now = ports.clock.now()
     try:
         with ports.database.transaction() as session:
-            due = _due(session, rollout_id, now=now)
+            due = replace(_due(session, rollout_id, now=now), confirm=False)
             if due != Moves():
                 _apply(ports, session, rollout_id, due, now=now)
     except MoveConflictError:
@@ -87,13 +93,17 @@ def _due(session: Session, rollout_id: int, *, now: datetime) -> Moves:
     some_wait = any(states.get(UpdateState.WAITING, 0) for states in counts.values())
     away = rollout_work.away(session, rollout_id) if some_wait else ()
     some_go_back = any(states.get(UpdateState.ROLLING_BACK, 0) for states in counts.values())
+    is_unsure = False
     if rollout.state is RolloutState.RUNNING:
-        members = list(_movable(session, rollout_id, rollout, counts, away=away, now=now))
+        movable = list(_movable(session, rollout_id, rollout, counts, away=away, now=now))
+        is_old = _was_seen_long_ago(rollout, now=now)
+        members = [one for one in movable if not (is_old and one.unchanged)]
+        is_unsure = len(members) < len(movable)
     else:
         unended = frozenset(UpdateState) - UPDATE_ENDED
         members = [_member(row, None) for row in rollout_work.updates(session, rollout_id, unended)]
     late = any(m.state is UpdateState.WAITING and m.deadline_at is not None and m.deadline_at <= now for m in members)
-    return next_moves(
+    found = next_moves(
         RolloutView(
             state=rollout.state,
             waves=rollout.waves,
@@ -114,6 +124,12 @@ def _due(session: Session, rollout_id: int, *, now: datetime) -> Moves:
             gated=rollout.gated,
         )
     )
+    return replace(found, confirm=is_unsure)
+
+
+def _was_seen_long_ago(rollout: RolloutRow, *, now: datetime) -> bool:
+    """Whether it is long since the plan looked; a rehearsal changes nothing by what it finds."""
+    return not rollout.rehearsal and rollout.started_at is not None and now > rollout.started_at + _SEEN_FOR
 
 
 def _is_soaked(rollout: RolloutRow, *, now: datetime) -> bool:

@@ -48,6 +48,7 @@ class RolloutRow:
     rehearsal: bool = False
     gives_way: bool = False
     begins_at: datetime | None = None
+    started_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ _ROLLOUT = (
         Rollout.rehearsal,
         Rollout.superseded_by_id,
         Rollout.begins_at,
+        Rollout.started_at,
         Product.name.label("product"),
         Wave.number,
         Wave.state.label("wave_state"),
@@ -201,6 +203,7 @@ def rollout(session: Session, rollout_id: int) -> RolloutRow | None:
         rehearsal=first.rehearsal,
         gives_way=first.superseded_by_id is not None,
         begins_at=first.begins_at,
+        started_at=first.started_at,
     )
 
 
