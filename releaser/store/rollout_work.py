@@ -369,20 +369,30 @@ IS_WORKED_ON = or_(
     and_(TargetUpdate.state == UpdateState.WAITING, TargetUpdate.waits_for == WaitsFor.OFFLINE),
 )
 """As `domain.rollout.is_worked_on`."""
+NO_REST = timedelta(minutes=1)
+"""Nobody rests for so long: whoever wrote that had a clock that was put back since."""
 _RUNNABLE = (
-    select(TargetUpdate.id)
+    select(TargetUpdate.id, TargetUpdate.state)
     .where(
         TargetUpdate.active,
         IS_WORKED_ON,
-        or_(TargetUpdate.not_before_at.is_(None), TargetUpdate.not_before_at <= bindparam("now")),
+        or_(
+            TargetUpdate.not_before_at.is_(None),
+            TargetUpdate.not_before_at <= bindparam("now"),
+            TargetUpdate.not_before_at > bindparam("no_rest"),
+        ),
     )
     .order_by(TargetUpdate.id)
 )
 
 
-def runnable(session: Session, *, now: datetime) -> Sequence[int]:
-    """Ids of the updates that a worker may work on now: active, in a state of work or waiting for the host, not rested until later."""
-    return session.scalars(_RUNNABLE, {"now": now}).all()
+def runnable(session: Session, *, now: datetime) -> dict[int, UpdateState]:
+    """The updates that a worker may work on now, with their states, oldest first.
+
+    They are active, in a state of work or waiting for the host, and do not rest until later.
+    """
+    found = session.execute(_RUNNABLE, {"now": now, "no_rest": now + NO_REST})
+    return {row[0]: row[1] for row in found}
 
 
 _ROWS = cast("Table", TargetUpdate.__table__)

@@ -19,13 +19,14 @@ from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 from releaser.domain.rollout import AT_WORK, UNDER_WAY, UPDATE_ENDED, UpdateState
+from releaser.store.rollout_work import NO_REST, TOUCHED
 from releaser.store.session import APPLICATION, CONNECT_S, WRITERS_LOCK, Database
 
 TABLES = "procrastinate_*"
 """What its tables are called."""
 SWEEP = f"SELECT releaser_sweep(%(silent)s::interval, {WRITERS_LOCK})"
-REST_TARGET = "SELECT releaser_wake_target(%(target_id)s, %(update_id)s, %(at)s)"
-REST = "SELECT releaser_wake('looks', %(task)s, %(subject)s, %(arguments)s, %(at)s)"
+REST_TARGET = "SELECT releaser_wake_target(%(target_id)s, %(update_id)s, %(rest)s::interval)"
+REST = "SELECT releaser_wake('looks', %(task)s, %(subject)s, %(arguments)s, %(rest)s::interval)"
 
 _MADE = text(
     "SELECT obj_description(to_regclass('procrastinate_jobs'), 'pg_class'),"
@@ -101,10 +102,16 @@ def _steps() -> list[Path]:
 @cache
 def _wakes() -> str:
     sql = Path(__file__).with_suffix(".sql").read_text("utf-8")
-    names = {"AT_WORK": AT_WORK, "UNDER_WAY": UNDER_WAY, "BEGIN_WORK": _BEGIN_WORK, "ARRIVED": _ARRIVED}
+    names = {
+        "AT_WORK": AT_WORK,
+        "TOUCHED": TOUCHED,
+        "UNDER_WAY": UNDER_WAY,
+        "BEGIN_WORK": _BEGIN_WORK,
+        "ARRIVED": _ARRIVED,
+    }
     for name, states in names.items():
         sql = sql.replace(f"@{name}@", _quoted(states))
-    return sql
+    return sql.replace("@NO_REST@", interval(NO_REST.total_seconds()))
 
 
 def _quoted(states: Iterable[StrEnum]) -> str:

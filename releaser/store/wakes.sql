@@ -2,16 +2,20 @@
 -- change can be seen, and no change is kept whose wake is lost. Carried out again and again without harm.
 -- A job says only "look": rows are the truth. Where all jobs are gone, `releaser_sweep` makes them out of the rows anew.
 
+-- Of another make they may take something else.
+DROP FUNCTION IF EXISTS releaser_wake_rollout, releaser_wake_target, releaser_wake;
+
 -- One wake: one job that waits, however often it is asked for. A job that rests until later is brought forward.
-CREATE OR REPLACE FUNCTION releaser_wake(queue text, task text, subject text, arguments jsonb, at timestamptz DEFAULT NULL)
+-- How long it rests is counted by this server's clock, which also says when it is over: those of workers may differ.
+CREATE FUNCTION releaser_wake(queue text, task text, subject text, arguments jsonb, rest interval DEFAULT NULL)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     woken bigint;
 BEGIN
     INSERT INTO procrastinate_jobs AS job (queue_name, task_name, lock, queueing_lock, args, scheduled_at)
-        VALUES (queue, task, subject, subject, arguments, at)
+        VALUES (queue, task, subject, subject, arguments, clock_timestamp() + rest)
         ON CONFLICT (queueing_lock) WHERE status = 'todo'
-        DO UPDATE SET scheduled_at = CASE
+        DO UPDATE SET queue_name = excluded.queue_name, scheduled_at = CASE
             WHEN job.scheduled_at IS NULL OR excluded.scheduled_at IS NULL THEN NULL
             ELSE least(job.scheduled_at, excluded.scheduled_at)
         END
@@ -21,14 +25,17 @@ BEGIN
 END;
 $$;
 
-CREATE OR REPLACE FUNCTION releaser_wake_rollout(rollout bigint) RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION releaser_wake_rollout(rollout bigint) RETURNS void LANGUAGE sql AS $$
     SELECT releaser_wake('looks', 'rollout', 'rollout:' || rollout, jsonb_build_object('rollout_id', rollout));
 $$;
 
-CREATE OR REPLACE FUNCTION releaser_wake_target(target bigint, work bigint, at timestamptz DEFAULT NULL)
+-- What is cut over or put back has a queue of its own: preparing, which may take minutes, holds none of it up.
+CREATE FUNCTION releaser_wake_target(target bigint, work bigint, rest interval DEFAULT NULL)
 RETURNS void LANGUAGE sql AS $$
-    SELECT releaser_wake('targets', 'target', 'target:' || target,
-        jsonb_build_object('target_id', target, 'update_id', work), at);
+    SELECT releaser_wake(
+        CASE WHEN EXISTS (SELECT FROM target_updates WHERE id = work AND state IN (@TOUCHED@))
+            THEN 'cutovers' ELSE 'targets' END,
+        'target', 'target:' || target, jsonb_build_object('target_id', target, 'update_id', work), rest);
 $$;
 
 CREATE OR REPLACE FUNCTION releaser_update_changed() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -49,7 +56,7 @@ BEGIN
     END IF;
     -- Whose request it solves is told together with those that are done in the same second.
     IF NEW.state = 'succeeded' THEN
-        PERFORM releaser_wake('looks', 'outbox', 'outbox', '{}', clock_timestamp() + interval '1 second');
+        PERFORM releaser_wake('looks', 'outbox', 'outbox', '{}', interval '1 second');
     END IF;
     RETURN NULL;
 END;
@@ -95,7 +102,8 @@ BEGIN
     PERFORM releaser_wake_target(one.target_id, one.id) FROM target_updates AS one
         WHERE one.active
             AND (one.state IN (@AT_WORK@) OR (one.state = 'waiting' AND one.waits_for = 'offline'))
-            AND (one.not_before_at IS NULL OR one.not_before_at <= clock_timestamp())
+            AND (one.not_before_at IS NULL OR one.not_before_at <= clock_timestamp()
+                OR one.not_before_at > clock_timestamp() + interval '@NO_REST@')
             AND (one.lease_until_at IS NULL OR one.lease_until_at < clock_timestamp())
             -- Read once: of tables that grew since they were last looked through, a join would read all of one for each of the other.
             AND 'target:' || one.target_id NOT IN (

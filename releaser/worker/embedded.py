@@ -15,6 +15,7 @@ from releaser.bell import Bell
 from releaser.flows.advance_rollout import under_way
 from releaser.flows.ports import Ports
 from releaser.store import rollout_work
+from releaser.store.rollout_work import TOUCHED
 from releaser.worker.crew import Crew
 from releaser.worker.silence import SILENT_AT_ONCE
 from releaser.worker.ticks import DAYS_S, DRIFT_S, HEARTBEAT_S, MOST_REST_S, Ticks, rest_after
@@ -34,9 +35,11 @@ class EmbeddedEngine:
         self._ticks = Ticks(ports, engine=self.name, retry_s=tick_s)
         self._lock = threading.Lock()
         self._tick_s = tick_s
-        self._crew = Crew(threads, name="target", clock=ports.clock)
-        self._silent_crew = Crew(SILENT_AT_ONCE, name="silent", clock=ports.clock)
-        self._due: list[tuple[datetime, int]] = []
+        self._crew = Crew(threads, name="target", clock=ports.clock, kept=1)
+        self._silent_crew = Crew(SILENT_AT_ONCE, name="silent", clock=ports.clock, kept=1)
+        # By the clock that only grows: whoever sets the other one back or on makes nobody rest longer.
+        self._due: list[tuple[float, int]] = []
+        self._touched: set[int] = set()
         self._scheduled: set[int] = set()
         self._at_work: set[int] = set()
         self._scheduling = Bell()
@@ -111,13 +114,13 @@ class EmbeddedEngine:
         for rollout_id in under_way(self._ports):
             # What is wrong with one holds no other up.
             self._ticks.safely(partial(self._ticks.rollout, rollout_id), otherwise=None)
-        now = self._ports.clock.now()
         with self._ports.database.reading() as session:
-            runnable = rollout_work.runnable(session, now=now)
+            runnable = rollout_work.runnable(session, now=self._ports.clock.now())
         with self._lock:
-            for update_id in runnable:
+            for update_id, state in runnable.items():
+                (self._touched.add if state in TOUCHED else self._touched.discard)(update_id)
                 if update_id not in self._scheduled and update_id not in self._at_work:
-                    self._schedule(update_id, now)
+                    self._schedule(update_id, 0.0)
         self._scheduling.ring()
         self._look_took_s = self._ports.clock.monotonic() - began
         return self._tick_s
@@ -125,33 +128,37 @@ class EmbeddedEngine:
     def _targets(self) -> float:
         """Begin what is due; returns for how long nothing more is."""
         self._scheduled_to = self._scheduling.heard()
-        now = self._ports.clock.now()
+        now = self._ports.clock.monotonic()
         with self._lock:
             while self._due and self._due[0][0] <= now:
                 _, update_id = heapq.heappop(self._due)
                 self._scheduled.discard(update_id)
                 self._at_work.add(update_id)
-                self._crew.submit(partial(self._work, update_id))
-            return (self._due[0][0] - now).total_seconds() if self._due else self._tick_s
+                first = update_id in self._touched
+                self._crew.submit(partial(self._work, update_id, first=first), first=first)
+            return self._due[0][0] - now if self._due else self._tick_s
 
-    def _schedule(self, update_id: int, at: datetime) -> None:
-        heapq.heappush(self._due, (at, update_id))
+    def _schedule(self, update_id: int, rest_s: float) -> None:
+        heapq.heappush(self._due, (self._ports.clock.monotonic() + rest_s, update_id))
         self._scheduled.add(update_id)
 
-    def _work(self, update_id: int) -> None:
+    def _work(self, update_id: int, *, first: bool) -> None:
         """Asked when its turn has come: a host may have fallen silent since."""
         if self._ticks.is_silent(update_id):
-            self._silent_crew.submit(partial(self._act, update_id, self._ticks.silent_target))
+            self._silent_crew.submit(partial(self._act, update_id, self._ticks.silent_target), first=first)
         else:
             self._act(update_id, self._ticks.target)
 
     def _act(self, update_id: int, tick: Callable[[int], datetime | None]) -> None:
         with self._ticks.holding(update_id):
             again = tick(update_id)
+            rest_s = 0.0 if again is None else (again - self._ports.clock.now()).total_seconds()
         with self._lock:
             self._at_work.discard(update_id)
-            if again is not None and not self._ticks.stopping.is_set():
-                self._schedule(update_id, again)
+            if again is None:
+                self._touched.discard(update_id)
+            elif not self._ticks.stopping.is_set():
+                self._schedule(update_id, rest_s)
         if again is not None:
             self._scheduling.ring()
 

@@ -13,7 +13,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -60,8 +60,8 @@ class QueuedEngine:
         self._bell = bell
         self._tick_s = tick_s
         self._ticks = Ticks(ports, engine=self.name, retry_s=tick_s, forget=_forget)
-        self._targets = Crew(threads, name="target", clock=ports.clock)
-        self._silent = Crew(SILENT_AT_ONCE, name="silent", clock=ports.clock)
+        self._targets = Crew(threads, name="target", clock=ports.clock, kept=1)
+        self._silent = Crew(SILENT_AT_ONCE, name="silent", clock=ports.clock, kept=1)
         self._silent_asked = 0
         self._looks = Crew(_LOOKERS, name="look", clock=ports.clock)
         # A job that rests or waits for its next look needs no thread.
@@ -146,8 +146,10 @@ class QueuedEngine:
         try:
             numbering = _Numbering(connector, self._ticks)
             jobs = _Jobs(self, connector, numbering)
-            # Targets that take long must not keep rollouts and mail from being looked at: each has workers of its own.
+            # Targets that take long must not keep rollouts and mail from being looked at, nor those that only prepare what is
+            # cut over: each has workers of its own.
             self._workers = [
+                self._worker(jobs.of_cutovers, "cutovers", self._at_once),
                 self._worker(jobs.of_targets, "targets", self._at_once),
                 self._worker(jobs.of_looks, "looks", 4 * _LOOKERS),
             ]
@@ -183,30 +185,33 @@ class QueuedEngine:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._halted.wait(), seconds)
 
-    async def advance(self, update_id: int) -> datetime | None:
-        """Look at a target until it is done or rests for long; returns when to call again, if at all."""
+    async def advance(self, update_id: int, *, first: bool) -> float | None:
+        """Look at a target until it is done or rests for long; returns in how many seconds to call again, if at all.
+
+        What is cut over or put back goes `first`.
+        """
         with self._ticks.holding(update_id) as mine:
             while mine and not self._ticks.stopping.is_set():
-                again = await self._worked_at(update_id)
+                again = await self._worked_at(update_id, first=first)
                 if again is None:
                     return None
                 rest_s = (again - self._ports.clock.now()).total_seconds()
                 if rest_s > LONGEST_LOOK_S:
                     await self.look(lambda ticks: ticks.let_go(update_id))
-                    return again
+                    return rest_s
                 await self._rest(rest_s)
         return None
 
-    async def _worked_at(self, update_id: int) -> datetime | None:
+    async def _worked_at(self, update_id: int, *, first: bool) -> datetime | None:
         """Beside the others' work where the host is silent; what cannot have a thread there gives its job back for a while."""
         is_silent = bool(self._ticks.silence) and await asyncio.to_thread(self._ticks.is_silent, update_id)
         if not is_silent:
-            return await _carried_out(self._targets, partial(self._unless_silent, update_id))
-        if self._silent_asked >= SILENT_AT_ONCE:
+            return await _carried_out(self._targets, partial(self._unless_silent, update_id), first=first)
+        if self._silent_asked >= SILENT_AT_ONCE and not first:
             return self._ports.clock.now() + SILENT_REST
         self._silent_asked += 1
         try:
-            return await _carried_out(self._silent, partial(self._ticks.silent_target, update_id))
+            return await _carried_out(self._silent, partial(self._ticks.silent_target, update_id), first=first)
         finally:
             self._silent_asked -= 1
 
@@ -225,10 +230,6 @@ class QueuedEngine:
         began = self._ports.clock.monotonic()
         await self.look(tick)
         await self._rest(rest_after(self._ports.clock.monotonic() - began))
-
-    def later(self, seconds: float) -> datetime:
-        """The instant so many seconds from now."""
-        return self._ports.clock.now() + timedelta(seconds=seconds)
 
 
 def _forget(session: Session, numbers: Sequence[int]) -> None:
@@ -263,9 +264,9 @@ def _pool(**given: Any) -> AsyncConnectionPool:  # noqa: ANN401 -- whatever a po
     return AsyncConnectionPool(**{**given, "check": None})
 
 
-async def _carried_out(crew: Crew, work: Callable[[], _Found]) -> _Found:
+async def _carried_out(crew: Crew, work: Callable[[], _Found], *, first: bool = False) -> _Found:
     found: list[_Found] = []
-    await asyncio.wrap_future(crew.submit(lambda: found.append(work())))
+    await asyncio.wrap_future(crew.submit(lambda: found.append(work()), first=first))
     return found[0]
 
 
@@ -275,10 +276,11 @@ class _Jobs:
     def __init__(self, engine: QueuedEngine, connector: PsycopgConnector, numbering: JobManager) -> None:
         self._engine = engine
         self._connector = connector
-        self.of_targets = App(connector=connector)
-        self.of_looks = App(connector=connector)
-        self.of_targets.job_manager = self.of_looks.job_manager = numbering
+        self.of_targets, self.of_cutovers, self.of_looks = (App(connector=connector) for _ in range(3))
+        for app in (self.of_targets, self.of_cutovers, self.of_looks):
+            app.job_manager = numbering
         self.of_targets.task(name="target", queue="targets")(self._target)
+        self.of_cutovers.task(name="target", queue="cutovers")(self._cutover)
         self.of_looks.task(name="rollout", queue="looks")(self._rollout)
         # Who died in a sweep must not keep the others from it: nobody else would find out.
         self._every("sweep", _SWEEPS_S, self._sweep, alone=False)
@@ -295,9 +297,15 @@ class _Jobs:
         self.of_looks.periodic(cron=cron)(task)
 
     async def _target(self, *, target_id: int, update_id: int) -> None:
-        again = await self._engine.advance(update_id)
-        if again is not None:
-            told = {"target_id": target_id, "update_id": update_id, "at": again}
+        await self._advanced(target_id, update_id, first=False)
+
+    async def _cutover(self, *, target_id: int, update_id: int) -> None:
+        await self._advanced(target_id, update_id, first=True)
+
+    async def _advanced(self, target_id: int, update_id: int, *, first: bool) -> None:
+        rest_s = await self._engine.advance(update_id, first=first)
+        if rest_s is not None:
+            told = {"target_id": target_id, "update_id": update_id, "rest": wakes.interval(rest_s)}
             await self._connector.execute_query_async(wakes.REST_TARGET, **told)
 
     async def _rollout(self, *, rollout_id: int) -> None:
@@ -328,5 +336,5 @@ class _Jobs:
             await self._again("drift", rest_s)
 
     async def _again(self, name: str, seconds: float) -> None:
-        told = {"task": name, "subject": name, "arguments": {}, "at": self._engine.later(seconds)}
+        told = {"task": name, "subject": name, "arguments": {}, "rest": wakes.interval(seconds)}
         await self._connector.execute_query_async(wakes.REST, **told)

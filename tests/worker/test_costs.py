@@ -67,8 +67,8 @@ SET session_replication_role = replica;
 DELETE FROM target_updates;
 DELETE FROM procrastinate_jobs;
 INSERT INTO target_updates (rollout_id, target_id, wave, position, state, active, reason, attempt, generation, desired, steps,
-    cut_over, one_way, ends_as, repeats, planned_stop_s, lease_owner)
-    SELECT 1, n, 1, n, 'preparing', true, '', 1, 0, '{}', '[]', false, false, 'failed', 0, 0, '' FROM generate_series(1, %s) n;
+    cut_over, one_way, ends_as, repeats, planned_stop_s, stopped_before_s, lease_owner)
+    SELECT 1, n, 1, n, 'preparing', true, '', 1, 0, '{}', '[]', false, false, 'failed', 0, 0, 0, '' FROM generate_series(1, %s) n;
 SELECT releaser_wake_target(target_id, id) FROM target_updates;
 SET session_replication_role = origin;
 """
