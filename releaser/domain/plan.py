@@ -127,7 +127,8 @@ class InstallationStop:
     stop_for: timedelta
 
 
-@dataclass(frozen=True, kw_only=True)  # without slots: its hash is worked out once, which takes long for thousands of targets
+# Without slots: its hash is worked out once, which takes long for thousands of targets.
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """Everything a rollout will do, in order. One with `refusals` can be shown, and is neither kept nor started.
 
