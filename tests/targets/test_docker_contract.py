@@ -369,3 +369,19 @@ def test_everything_declared_is_what_the_container_has(world: World) -> None:
     assert host["PortBindings"][f"{PORT + 1}/tcp"] == [
         {"HostIp": "127.0.0.1", "HostPort": str(spec.ports[1].host_port)}
     ]
+
+
+def test_renamed_by_hand_behind_its_cutover_it_gets_its_name_back_and_nothing_is_left_over(world: World) -> None:
+    installed = world.installed("1.0", world.spec())
+    name, update = installed.spec.name, world.update_of(installed, "1.1")
+    controller = world.controller()
+    steps = controller.plan(update)
+    for step in steps[:-1]:
+        controller.carry_out(step, update, wanted=update.desired)
+    engine = world.engine()
+    engine.rename(name, f"{name}.mine")
+    engine.close()
+    assert steps[-1].name == "remove-old"
+    controller.carry_out(steps[-1], update, wanted=update.desired)
+    assert world.there(name) == {name: "running"}
+    assert world.driver().observe(update).runs(update.desired)

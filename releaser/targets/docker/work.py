@@ -267,7 +267,9 @@ class Work:
 
     def _remove_old(self, scene: Scene) -> str:
         new = self._need_new(scene)
-        if new.name != self._spec.name:
+        if new.name != self._spec.name and scene.holder is None and scene.intruder is None:
+            self._hands.rename(new, self._spec.name)  # somebody renamed it by hand since it got its name
+        elif new.name != self._spec.name:
             raise InconsistentError(
                 f"{new.name} has not taken the name {self._spec.name}; the old container is kept.",
                 permanent=True,
