@@ -35,6 +35,7 @@ REASONS = {
     "web runs sha256:ab, not the wanted sha256:cd (3.4)": "web работает с sha256:ab, а нужен sha256:cd (3.4)",
     "the state before is back": "прежнее состояние восстановлено",
     "freeze 3 until 2026-12-31 21:00Z: год закрыт": "заморозка 3 до 2026-12-31 21:00Z: год закрыт",
+    "the look broke off: KeyError: 'State'": "осмотр сорвался: KeyError: 'State'",
     "no window of the contract lasts 600 s": "ни одно окно договора не длится 600 с",
     "the window closes 2026-11-21 21:00Z, too soon for 90 s; the next opens 2026-11-22 19:00Z": "окно закроется 2026-11-21 21:00Z, на 90 с времени не хватит; следующее откроется 2026-11-22 19:00Z",
     "rollout 5 is at work at the customer": "у клиента идёт развёртывание 5",

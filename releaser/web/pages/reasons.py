@@ -44,6 +44,7 @@ _LEADING = {
     "trying again: ": mark("trying again: {why}"),
     "could not be looked at again: ": mark("could not be looked at again: {why}"),
     "could not begin yet: ": mark("could not begin yet: {why}"),
+    "the look broke off: ": mark("the look broke off: {why}"),
 }
 _NAME = r"(?P<name>\S+)"
 _LATE = (
