@@ -33,7 +33,10 @@ def show_rollout(ports: Ports, *, rollout_id: int) -> Facts:
         facts["blocked"] = blocks.facts(block) if block else None
         facts["notices"] = [notice.id for notice in notices.of_rollout(session, rollout_id)]
         goes_on = rollout.state is RolloutState.PAUSED and not rolls_out(rollout)
-        facts["next"] = _next(facts, yanked=rollout.release.state is ReleaseState.YANKED, goes_on=goes_on)
+        is_yanked = rollout.release.state is ReleaseState.YANKED
+        facts["next"] = _next(facts, yanked=is_yanked, goes_on=goes_on) or _anew(
+            facts, rollouts.heir(session, rollout_id)
+        )
         return facts
 
 
@@ -48,3 +51,11 @@ def _next(facts: Facts, *, yanked: bool, goes_on: bool) -> str:
         yanked=yanked and not goes_on,
         asked=[c["customer"] for c in facts["consents"] if c["stands"] == Agreement.MISSING and c["is_waited_for"]],
     )
+
+
+def _anew(facts: Facts, heir: tuple[int, RolloutState] | None) -> str:
+    """What gave way is not tried again; where that was for nothing, what is left is for a new rollout."""
+    if heir is None or heir[1] is not RolloutState.ABORTED or facts["state"] != RolloutState.SUPERSEDED:
+        return ""
+    deploy = f"releaser deploy {facts['product']} {facts['version']} --to {facts['selector']}"
+    return f"Rollout {heir[0]}, which took its place, was aborted. Where {facts['version']} is still wanted: {deploy}."

@@ -251,6 +251,17 @@ def giving_way(session: Session, rollout_id: int) -> Sequence[int]:
     return session.scalars(query.order_by(Rollout.id)).all()
 
 
+def heir(session: Session, rollout_id: int) -> tuple[int, RolloutState] | None:
+    """Number and state of what took its place, or the place of that one, and so on; None where nothing did."""
+    found = None
+    number = session.scalar(select(Rollout.superseded_by_id).where(Rollout.id == rollout_id))
+    while number is not None:
+        query = select(Rollout.id, Rollout.state, Rollout.superseded_by_id).where(Rollout.id == number)
+        number_of, state, number = session.execute(query).one()
+        found = (number_of, state)
+    return found
+
+
 def late(session: Session, rollout_id: int) -> str:
     """Who came while the rollout ran and did not join it, empty when nobody."""
     return session.scalar(select(Rollout.late).where(Rollout.id == rollout_id)) or ""

@@ -83,6 +83,23 @@ def test_newer_rollout_takes_over_at_the_boundary_of_a_target(vendor: Vendor) ->
     assert vendor.running() == vendor.recorded() == dict.fromkeys(INSTALLATIONS, "1.1.1")
 
 
+def test_what_gave_way_to_one_that_was_aborted_says_how_the_rest_is_begun_anew(vendor: Vendor) -> None:
+    vendor.announce("1.1")
+    old = vendor.start("1.1")["id"]
+    while "verifying" not in vendor.states(old).values():
+        assert vendor.tick()
+    vendor.announce("1.1.1", supersede=True)
+    new = vendor.start("1.1.1", supersede=True)["id"]
+    abort_rollout(vendor.ports, rollout_id=new, by="ann", reason="not this one")
+    vendor.work()
+    facts = vendor.show(old)
+    assert facts["state"] == "superseded"
+    assert f"Rollout {new}, which took its place, was aborted" in facts["next"]
+    assert facts["next"].endswith("releaser deploy shop 1.1 --to all.")
+    assert vendor.deploy("1.1")["state"] == "succeeded"
+    assert set(vendor.running().values()) == {"1.1"}
+
+
 def test_without_superseding_the_holder_stands_and_is_named(vendor: Vendor) -> None:
     vendor.announce("1.1")
     old = vendor.start("1.1")["id"]

@@ -116,6 +116,14 @@ def test_what_can_be_asked_is_what_the_moves_allow() -> None:
     assert steering("stopping") == steering("succeeded") == steering("quantum") == ()
 
 
+def test_rollout_that_gave_way_to_one_that_was_aborted_asks_for_what_is_left(client: TestClient, ports: Ports) -> None:
+    in_state(ports, "superseded", superseded_by_id="2")
+    assert "a newer rollout took its place" in client.get("/rollouts/3").text
+    with ports.database.transaction() as session:
+        session.execute(text("update rollouts set state = 'aborted' where id = 2"))
+    assert "What took its place was aborted" in client.get("/rollouts/3").text
+
+
 @pytest.mark.parametrize("reason", PauseReason)
 def test_pause_says_what_it_needs(client: TestClient, ports: Ports, reason: PauseReason) -> None:
     in_state(ports, "paused", pause_reason=reason.value)

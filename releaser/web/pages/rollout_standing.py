@@ -42,8 +42,10 @@ def standing_in(session: Session, rollout_id: int) -> Standing:
     for wave in waves:
         counts.update(wave["counts"])
     plan = rollout_view.planned(session, rollout_id)
+    heir = rollouts.heir(session, rollout_id) if head["superseded_by_id"] else None
     return {
         **head,
+        "heir": heir[1].value if heir else None,
         **tally(counts),
         **rollout_view.longest_stop(session, rollout_id),
         "waves": waves,

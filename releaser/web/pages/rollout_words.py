@@ -31,6 +31,7 @@ _NEXT = {
     ),
     "aborted": mark("What is left is rolled out anew."),
     "superseded": mark("Nothing: a newer rollout took its place."),
+    "superseded_aborted": mark("What took its place was aborted: what is left is rolled out anew."),
     "succeeded": mark("Nothing: everything is done."),
     "rehearsed": mark("Nothing was cut over; the rollout itself can be started."),
 }
@@ -103,12 +104,18 @@ def rank_word(rank: str, t: Translator) -> str:
 
 
 def next_of(
-    state: str, t: Translator, *, pause_reason: str | None = None, inconsistent: int = 0, has_left: bool = False
+    state: str,
+    t: Translator,
+    *,
+    pause_reason: str | None = None,
+    heir: str | None = None,
+    inconsistent: int = 0,
+    has_left: bool = False,
 ) -> str:
-    """What has to happen next, and that nothing has to where it goes on by itself."""
+    """What has to happen next, and that nothing has to where it goes on by itself. `heir` is the state of what took its place."""
     if inconsistent and state in {"failed", "rolled_back", "aborted", "paused"}:
         return t(_NEXT["left" if has_left else "inconsistent"])
-    found = _NEXT.get(f"{state}_{pause_reason}") or _NEXT.get(state)
+    found = _NEXT.get(f"{state}_{pause_reason or heir}") or _NEXT.get(state)
     return t(found) if found else t("It is “{state}”: this page does not know what that asks for.", state=state)
 
 

@@ -149,6 +149,7 @@ class Say:
             rollout["state"],
             self._t,
             pause_reason=rollout["pause_reason"],
+            heir=rollout.get("heir"),
             inconsistent=inconsistent,
             has_left=rollout.get("has_left", False),
         )
