@@ -36,6 +36,8 @@ SILENT_S = 5.0
 """A worker that has not told of itself for so long is taken for dead, and its jobs are made anew."""
 LONGEST_LOOK_S = 1.0
 """What rests for longer gives its job back, to be called again then."""
+LONGEST_TRY_S = 0.2
+"""The same for what only prepares: it rests because something failed, its host is away perhaps, and others have their turn meanwhile."""
 _BEATS_S = 1.0
 _SWEEPS_S, _OUTBOX_S, _EMBARGOES_S = 1, 5, 5
 _GRACE_S, _STOPS_S = 2.5, 4.0
@@ -64,8 +66,8 @@ class QueuedEngine:
         self._silent = Crew(SILENT_AT_ONCE, name="silent", clock=ports.clock, kept=1)
         self._silent_asked = 0
         self._looks = Crew(_LOOKERS, name="look", clock=ports.clock)
-        # A job that rests or waits for its next look needs no thread.
-        self._at_once = 4 * threads
+        # A job that rests or waits for its next look needs no thread; neither does one whose host is silent.
+        self._at_once = 4 * threads + SILENT_AT_ONCE
         self._loop: asyncio.AbstractEventLoop | None = None
         self._halted = asyncio.Event()
         self._workers: list[Worker] = []
@@ -196,7 +198,7 @@ class QueuedEngine:
                 if again is None:
                     return None
                 rest_s = (again - self._ports.clock.now()).total_seconds()
-                if rest_s > LONGEST_LOOK_S:
+                if rest_s > (LONGEST_LOOK_S if first else LONGEST_TRY_S):
                     await self.look(lambda ticks: ticks.let_go(update_id))
                     return rest_s
                 await self._rest(rest_s)

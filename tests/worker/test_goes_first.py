@@ -28,7 +28,7 @@ LONG_S = 20.0
 SOON_S = 3.0
 """Of the promised second, on a machine with much else to do."""
 THREADS = 2
-MANY = 12
+MANY = 20
 """More pulls than a process has threads or takes jobs."""
 FIRST = "c00000/app@h1"
 
