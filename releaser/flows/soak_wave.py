@@ -33,6 +33,8 @@ LOOK_EVERY = timedelta(seconds=5)
 _LOOKS = 3
 _PAUSE_S = 1.0
 _AT_ONCE = 8
+_NOT_UNDERSTOOD = (AttributeError, LookupError, OSError, TypeError, ValueError)
+"""What an answer comes to that nobody foresaw. It is no answer: such a look is not repeated for ever either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +153,7 @@ def _illness(ports: Ports, one: _Watched) -> _Ill | None:
         except ReleaserError as error:
             ill = _Ill(why=error.detail, answers=False)
             continue
-        except Exception as error:  # noqa: BLE001 -- a look that breaks is repeated no more often than one without an answer
+        except _NOT_UNDERSTOOD as error:
             ill = _Ill(why=f"the look broke off: {type(error).__name__}: {error}"[:500], answers=False)
             continue
         if verdict.health is Health.HEALTHY:
