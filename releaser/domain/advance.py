@@ -21,13 +21,15 @@ _PHASE_OF = {
 }
 _OVER = frozenset({Health.UNHEALTHY, Health.EXITED, Health.MISSING})
 MOST_REPEATS = 3
-UNTOUCHED = frozenset({_U.FAILED, _U.SKIPPED})
+UNTOUCHED = frozenset({_U.FAILED, _U.SKIPPED, _U.TIMED_OUT})
 """How a roll-back ends that began before the cutover: what serves was never touched, whatever becomes of what was prepared."""
 
 
+TRIED_AGAIN = "trying again"
+"""How the remark of what goes on by itself begins, once what stands in its way is mended."""
+
 LEFT_AS_IT_IS = "the version is not safe to roll back, so it was left as it is"
 """Part of the reason of what failed behind its cutover and is for a person, who must not bring the old one back."""
-
 
 SAYS_NOTHING = "which says nothing of the version"
 """Part of the reason of what was turned back, or fell ill, for something else than its version: that one is not blocked for it."""

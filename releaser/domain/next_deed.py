@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from releaser.domain.advance import LEFT_AS_IT_IS
+from releaser.domain.advance import LEFT_AS_IT_IS, TRIED_AGAIN
 from releaser.domain.rollout import AT_WORK, UPDATE_FAILED, RolloutState, UpdateState
 
-_TRIED_AGAIN = "trying again"
 _MOST_NAMED = 3
 
 
@@ -32,7 +31,7 @@ def next_deed(
     left = [name for name, one, told in targets if one is UpdateState.INCONSISTENT and LEFT_AS_IT_IS in told]
     unclear = [name for name, one, told in targets if one is UpdateState.INCONSISTENT and LEFT_AS_IT_IS not in told]
     if state in {RolloutState.RUNNING, RolloutState.ROLLING_BACK, RolloutState.STOPPING}:
-        held = [name for name, one, told in targets if one in AT_WORK and told.startswith(_TRIED_AGAIN)]
+        held = [name for name, one, told in targets if one in AT_WORK and told.startswith(TRIED_AGAIN)]
         if asked and not held and state is RolloutState.RUNNING:
             return f"Record what {_named(asked)} said: releaser rollout consent {rollout} --customer NAME --who NAME."
         give_up = f", or give up: releaser rollout abort {rollout}" if state is RolloutState.RUNNING else ""
@@ -43,13 +42,17 @@ def next_deed(
         return f"Look at the plan and approve it: releaser rollout approve {rollout}."
     if left or unclear:
         return " ".join(filter(None, (_over_what_was_left(left), _by_hand(unclear, again=again, blocked=blocked))))
-    if state not in {RolloutState.FAILED, RolloutState.ROLLED_BACK}:
-        return ""
+    failed = [name for name, one, _ in targets if one in UPDATE_FAILED]
+    if (failed and state is RolloutState.SUCCEEDED) or state in {RolloutState.FAILED, RolloutState.ROLLED_BACK}:
+        return _once_more(rollout, failed, blocked=blocked, yanked=yanked)
+    return ""
+
+
+def _once_more(rollout: int, failed: Collection[str], *, blocked: bool, yanked: bool) -> str:
     if yanked:
         return "Its release was yanked: roll another version out with `releaser deploy`."
     if blocked:
         return f"Release a mended version, or have the block lifted; then: releaser rollout retry {rollout}."
-    failed = [name for name, one, _ in targets if one in UPDATE_FAILED]
     about = f"what the remark of {_named(failed)} names" if failed else "what stopped it"
     return f"Mend {about}, then: releaser rollout retry {rollout}."
 

@@ -174,9 +174,13 @@ def holds_up(away: Sequence[tuple[datetime, datetime]], *, now: datetime) -> boo
 
 
 def _succeeded(view: RolloutView) -> str:
-    """What was left as it is, because a customer said no, is part of how it ended."""
-    skipped = sum(view.states_of(number).get(_U.SKIPPED, 0) for number in view.waves)
-    return f"every wave succeeded, {skipped} skipped" if skipped else "every wave succeeded"
+    """Who failed, as many as may, and what was left as it is, because a customer said no, are part of how it ended."""
+    ends = Counter[UpdateState]()
+    for number in view.waves:
+        ends.update(view.states_of(number))
+    failed, skipped = sum(ends[state] for state in UPDATE_FAILED), ends[_U.SKIPPED]
+    told = (f"{failed} failed" if failed else "", f"{skipped} skipped" if skipped else "")
+    return ", ".join(filter(None, ("every wave succeeded", *told)))
 
 
 def _wave_done(view: RolloutView, number: int) -> Moves:
@@ -292,8 +296,9 @@ def _wave_end(states: Mapping[UpdateState, int]) -> WaveState:
 
 
 def _end(view: RolloutView) -> RolloutState:
-    """Rolled back means: nobody is left on the new version by this rollout, and nobody in between."""
+    """Rolled back means: somebody was, nobody is left on the new version by this rollout, and nobody in between."""
     if view.state is RolloutState.STOPPING:
         return RolloutState.SUPERSEDED if view.gives_way else RolloutState.ABORTED
-    left = view.states() & {_U.SUCCEEDED, _U.INCONSISTENT}
-    return RolloutState.FAILED if left else RolloutState.ROLLED_BACK
+    states = view.states()
+    left = states & {_U.SUCCEEDED, _U.INCONSISTENT}
+    return RolloutState.ROLLED_BACK if _U.ROLLED_BACK in states and not left else RolloutState.FAILED

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from releaser.domain.advance import TRIED_AGAIN
 from releaser.domain.experience import Witness
-from releaser.domain.rollout import UPDATE_ENDED, UPDATE_GOOD, UPDATE_MOVES, UpdateState
+from releaser.domain.rollout import UPDATE_ENDED, UPDATE_GOOD, UPDATE_MOVES, UpdateState, WaitsFor
 from releaser.domain.target import Desired, Phase, Step
 from releaser.domain.time_limits import TIDY_FOR, gate_limit
 from releaser.domain.waiting import DEFAULT_WAIT_FOR, Wait, deadline, prolonged
@@ -42,6 +43,8 @@ def move_update(
     told = wait.told if wait is not None else "" if update.state is _U.WAITING else None
     if reason and (update.state is not _U.ROLLING_BACK or to is _U.INCONSISTENT):
         told = reason  # after a roll-back the reason for it is what people look for
+    elif told is None and update.reason.startswith(TRIED_AGAIN):
+        told = _why_back(session, update) if update.state is _U.ROLLING_BACK else ""
     if told is not None:
         rollout_work.write(session, update, reason=told)
     if to is _U.ROLLING_BACK:
@@ -59,6 +62,12 @@ def move_update(
         keep_cutover(session, update, now=now)
     if to in UPDATE_GOOD:
         settle_target(session, update, made_anew=to is _U.SUCCEEDED, now=now)
+
+
+def _why_back(session: Session, update: TargetUpdate) -> str:
+    """Why the way back began that is over now."""
+    story = moves.history(session, TargetUpdate.__tablename__, update.id)
+    return next((move.reason for move in reversed(story) if move.to == _U.ROLLING_BACK), "")
 
 
 _NOT_WAITING: Mapping[str, object] = {"waits_for": None, "waiting_since_at": None}
@@ -106,7 +115,9 @@ def _entering(update: TargetUpdate, to: UpdateState, *, now: datetime) -> dict[s
     if to is _U.COMMITTING:
         return {"deadline_at": now + TIDY_FOR}
     if to is _U.ROLLING_BACK:
-        return {"deadline_at": None, "soak_until_at": None}
+        # Whose host was waited for in vain is not waited for again: each step is tried once more.
+        away = update.waits_for is WaitsFor.OFFLINE
+        return {"deadline_at": now if away else None, "soak_until_at": None}
     # Until the rollout moves it on nobody works at it; then anybody may, not only who prepared it.
     return {"deadline_at": None, "lease_until_at": None}
 

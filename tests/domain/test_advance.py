@@ -221,12 +221,13 @@ def test_paused_rollout_moves_nothing() -> None:
     ("states", "end"),
     [
         ([U.ROLLED_BACK, U.SKIPPED], RolloutState.ROLLED_BACK),
-        ([U.FAILED], RolloutState.ROLLED_BACK),
+        ([U.FAILED, U.TIMED_OUT, U.SKIPPED], RolloutState.FAILED),
+        ([U.FAILED, U.ROLLED_BACK], RolloutState.ROLLED_BACK),
         ([U.SUCCEEDED, U.ROLLED_BACK], RolloutState.FAILED),
         ([U.INCONSISTENT], RolloutState.FAILED),
     ],
 )
-def test_failed_rollout_is_rolled_back_only_when_nothing_of_it_is_left(
+def test_failed_rollout_is_rolled_back_only_when_something_was_and_nothing_of_it_is_left(
     states: list[UpdateState], end: RolloutState
 ) -> None:
     members = [member(n, state) for n, state in enumerate(states)]

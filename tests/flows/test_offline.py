@@ -122,18 +122,39 @@ def test_host_is_away_the_target_waits_for_it_and_says_until_when_and_who_ends_t
     assert vendor.states(rollout)["globex-own"] == "prepared", "nothing is cut over before it is known who is lost"
 
 
-def test_host_stays_away_for_its_time_the_target_has_failed_and_nothing_was_touched(vendor: Vendor) -> None:
+def test_host_stays_away_for_its_time_the_target_has_failed_at_once_and_nothing_was_touched(vendor: Vendor) -> None:
     rollout = start(vendor)
     passing(vendor, timedelta(seconds=29))
     assert of(vendor, rollout)["state"] == "waiting"
     passing(vendor, timedelta(seconds=2))
-    assert of(vendor, rollout)["state"] in {"rolling_back", "failed"}
-    hosts(vendor).away.clear()
+    one = of(vendor, rollout)
+    assert (one["state"], one["reason"]) == ("failed", str(AWAY)), "nobody waits for its host any longer"
     vendor.work()
     facts = vendor.show(rollout)
-    assert (facts["state"], of(vendor, rollout)["state"]) == ("rolled_back", "failed")
-    assert str(AWAY) in of(vendor, rollout)["reason"]
+    assert facts["state"] == "failed", "nothing was rolled back, for nothing was cut over"
     assert set(vendor.running().values()) == {"1.0"}, "nobody was cut over beside a lost host"
+    hosts(vendor).away.clear()
+    assert vendor.deploy("1.1")["state"] == "succeeded"
+
+
+def test_fewer_hosts_are_lost_than_may_the_rollout_says_who_and_what_to_do(vendor: Vendor) -> None:
+    rollout = start(vendor, threshold=1)
+    passing(vendor, timedelta(seconds=31))
+    vendor.work()
+    facts = vendor.show(rollout)
+    assert (facts["state"], facts["reason"]) == ("succeeded", "every wave succeeded, 1 failed")
+    assert facts["next"] == f"Mend what the remark of acme-own names, then: releaser rollout retry {rollout}."
+
+
+def test_host_is_lost_while_it_is_tidied_up_the_remark_says_in_the_end_why_it_failed(vendor: Vendor) -> None:
+    rollout = start(vendor, error=RegistryUnreachableError("No such image.", permanent=True))
+    passing(vendor, timedelta(seconds=1))
+    hosts(vendor).away["acme-own"] = AWAY
+    passing(vendor, timedelta(seconds=5))
+    assert of(vendor, rollout)["reason"] == f"trying again: {AWAY}"
+    passing(vendor, timedelta(minutes=2))
+    assert of(vendor, rollout)["state"] == "failed"
+    assert of(vendor, rollout)["reason"] == "No such image."
 
 
 def test_rollout_waits_longer_for_hosts_the_others_go_on_meanwhile(vendor: Vendor) -> None:

@@ -111,7 +111,7 @@ def test_what_could_only_not_be_prepared_blocks_nothing(vendor: Vendor) -> None:
     rollout = vendor.start("1.1")["id"]
     vendor.work()
     facts = vendor.show(rollout)
-    assert (facts["state"], facts["blocked"]) == ("rolled_back", None)
+    assert (facts["state"], facts["blocked"]) == ("failed", None)
 
 
 def test_version_is_blocked_as_soon_as_its_rollout_turns_also_when_that_is_aborted_then(vendor: Vendor) -> None:

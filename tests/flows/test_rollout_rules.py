@@ -147,7 +147,7 @@ def test_timed_out_target_counts_against_the_threshold_and_leaves_nothing_behind
     vendor.clock.set(one["deadline_at"])
     vendor.work()
     facts = vendor.show(rollout)
-    assert facts["state"] == "rolled_back"
+    assert facts["state"] == "failed"
     assert set(vendor.states(rollout).values()) == {"timed_out"}
     assert {t["reason"] for t in facts["targets"]} == {"waited too long for the notice"}
     assert vendor.running() == vendor.recorded() == ALL_OLD, "what was prepared is put away"
