@@ -12,7 +12,7 @@ from releaser.domain.plan import Plan
 from releaser.domain.rollout import ROLLOUT_MOVES, RolloutState
 from releaser.errors import MoveConflictError, ReleaserError
 from releaser.flows.finish_work import finish_work
-from releaser.flows.give_way import busy, give_way
+from releaser.flows.give_way import ENDING, busy, give_way
 from releaser.flows.keep_plan import draft_again, keep_again
 from releaser.flows.make_plan import make_plan
 from releaser.flows.notice_gate import NoticeRequiredError, require_notices
@@ -24,7 +24,6 @@ from releaser.store.plain import load
 from releaser.store.rollouts import Rollout
 
 TRY_AGAIN_FOR = timedelta(seconds=10)
-_ENDING = frozenset({RolloutState.STOPPING, RolloutState.ROLLING_BACK})
 
 
 def begin_rollout(ports: Ports, *, rollout_id: int) -> bool:
@@ -132,7 +131,7 @@ def _not_yet(ports: Ports, rollout_id: int, why: str) -> bool:
         rollout = rollouts.get(session, rollout_id)
         if rollout.state is not RolloutState.SCHEDULED:
             return False
-        if any(holder.state in _ENDING for holder in rollouts.holders(session, rollout_id)):
+        if any(holder.state in ENDING for holder in rollouts.holders(session, rollout_id)):
             rollout.begin_by_at = max(rollout.begin_by_at or now, now + BEGIN_WITHIN)
         if rollout.begin_by_at is None or now < rollout.begin_by_at:
             rollout.begins_at, rollout.reason = now + TRY_AGAIN_FOR, f"could not begin yet: {why}"[:2000]

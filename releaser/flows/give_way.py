@@ -15,6 +15,8 @@ from releaser.store.plain import load
 from releaser.store.rollouts import Rollout
 
 _TAKEN_OVER = frozenset({RolloutState.RUNNING, RolloutState.PAUSED})
+ENDING = frozenset({RolloutState.STOPPING, RolloutState.ROLLING_BACK})
+"""It winds down, and nothing but time is needed for its end."""
 
 
 class TargetBusyError(ConflictError):
@@ -89,9 +91,12 @@ def busy(rollout: Rollout) -> TargetBusyError:
     is_scheduled = rollout.state is RolloutState.SCHEDULED
     does = "is to begin there" if is_scheduled else "is at work there"
     take_over = "" if is_scheduled else " A newer one takes over with --supersede."
+    end_it = f"Wait for it, or stop it: releaser rollout abort {rollout.id}."
+    if rollout.state in ENDING:
+        end_it = f"It ends by itself: wait for that (releaser rollout show {rollout.id}), then ask again."
     return TargetBusyError(
         f"Rollout {rollout.id} of {rollout.product.name} {rollout.release.version} {does} "
         f"({rollout.state.value}, started by {rollout.created_by or 'unknown'}).",
-        advice=f"Wait for it, or stop it: releaser rollout abort {rollout.id}.{take_over}",
+        advice=f"{end_it}{take_over}",
         rollout=rollout.id,
     )

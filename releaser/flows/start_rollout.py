@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from releaser.domain.plan import Plan, RolloutOptions
 from releaser.domain.rollout import ROLLOUT_MOVES, WAVE_MOVES, RolloutState, UpdateState, WaveState
 from releaser.errors import InvalidError
-from releaser.flows.give_way import busy, give_way
+from releaser.flows.give_way import ENDING, busy, give_way
 from releaser.flows.keep_plan import keep_plan
 from releaser.flows.make_plan import make_plan
 from releaser.flows.move_update import move_update
@@ -26,7 +26,6 @@ from releaser.store.rollouts import Rollout
 
 BEGIN_WITHIN = timedelta(hours=1)
 """How long a scheduled rollout is tried to begin: what stands in its way longer is for a person."""
-_ENDING = frozenset({RolloutState.STOPPING, RolloutState.ROLLING_BACK})
 
 
 class TriggerReusedError(InvalidError):
@@ -203,7 +202,7 @@ def _same(rollout: Rollout, plan: Plan) -> bool:
         and rollout.rehearsal is plan.options.rehearse
         and load(RolloutOptions, rollout.plan["options"]).operation == plan.options.operation
         and rollout.superseded_by_id is None
-        and rollout.state not in _ENDING
+        and rollout.state not in ENDING
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
+from releaser.domain.operation import Operation, OperationKind
 from releaser.domain.plan import Plan, RolloutOptions
 from releaser.errors import InvalidError, MoveConflictError, RefusedError
 from releaser.flows.abort_rollout import abort_rollout
@@ -22,6 +23,7 @@ from releaser.flows.keep_plan import keep_again
 from releaser.flows.pause_rollout import pause_rollout
 from releaser.flows.plan_rollout import plan_rollout
 from releaser.flows.resume_rollout import resume_rollout
+from releaser.flows.scale_installation import scale_installation
 from releaser.flows.show_notice import show_notice
 from releaser.flows.start_rollout import TriggerReusedError
 from releaser.flows.yank_release import yank_release
@@ -391,14 +393,37 @@ def test_what_is_being_aborted_is_no_answer_to_who_asks_for_it_anew(vendor: Vend
     while "verifying" not in vendor.states(dying).values():
         assert vendor.tick()
     abort_rollout(vendor.ports, rollout_id=dying, by="olga", reason="not now")
-    with pytest.raises(TargetBusyError, match=f"Rollout {dying}"):
+    with pytest.raises(TargetBusyError, match=f"Rollout {dying}") as error:
         vendor.start("1.1", key="job-2")
+    assert "ends by itself" in error.value.advice
     assert vendor.start("1.1", key="job-1")["id"] == dying, "it was answered with that"
     vendor.work()
     vendor.announce("1.1")
     again = vendor.start("1.1", key="job-2")["id"]
     assert again != dying
     assert vendor.start("1.1", key="job-2")["id"] == again
+
+
+def test_scaling_that_is_asked_for_once_more_is_the_same_whatever_was_rolled_out_since(vendor: Vendor) -> None:
+    def resize(memory_mb: int) -> object:
+        resizing = Operation(kind=OperationKind.RESIZE, module="app", memory_mb=memory_mb)
+        return scale_installation(
+            vendor.ports,
+            installation="acme-cloud",
+            operation=resizing,
+            by="rita",
+            options=RolloutOptions(),
+            key="job-1",
+        )["id"]
+
+    resizing = Operation(kind=OperationKind.RESIZE, module="app", memory_mb=256)
+    vendor.announce("1.0", to="installation=acme-cloud", operation=resizing)
+    first = resize(256)
+    vendor.work()
+    assert vendor.deploy("1.1")["state"] == "succeeded"
+    assert resize(256) == first
+    with pytest.raises(TriggerReusedError):
+        resize(512)
 
 
 def test_same_trigger_many_times_at_once_is_one_rollout(vendor: Vendor) -> None:
