@@ -130,7 +130,7 @@ def test_only_what_changes_what_runs_changes_the_hash(changes: dict[str, Any], *
 
 
 def test_hash_of_a_single_container_is_what_it_always_was() -> None:
-    assert config_hash(ContainerSpec(name="x")) == "5651b2c9c0ac"
+    assert config_hash(ContainerSpec(name="x", restart="unless-stopped")) == "5651b2c9c0ac"
 
 
 def test_specification_with_a_front_is_kept_and_read_back() -> None:
