@@ -411,3 +411,13 @@ def test_retry_goes_back_to_what_last_succeeded_not_to_what_was_tried(vendor: Ve
     assert {t["from"] for t in facts["targets"]} == {"1.0"}
     assert vendor.running() == dict.fromkeys(INSTALLATIONS, "1.0")
     assert rollout != other
+
+
+def test_network_that_a_first_installation_lacks_is_named_in_its_plan(vendor: Vendor) -> None:
+    come(vendor, "late", 18009)
+    with vendor.ports.database.transaction() as session:
+        target = installations.get(session, "late").targets[0]
+        spec: Any = load_spec(target.spec)
+        target.spec = dump(replace(spec, networks=("nope",)))
+    (planned,) = vendor.plan("1.1", to="installation=late")["targets"]
+    assert planned["warning"] == "not on its host yet: docker network create nope"

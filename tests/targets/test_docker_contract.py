@@ -171,6 +171,7 @@ def test_image_missing_in_registry_fails_in_prepare_and_touches_nothing(world: W
 
 def test_unknown_network_fails_in_prepare_with_the_command_that_mends_it(world: World) -> None:
     assignment = world.assignment(world.desired("1.0", world.spec(networks=("no-such-network",))))
+    assert "docker network create no-such-network" in world.driver().observe(assignment).warning, "a plan tells it"
     with pytest.raises(NetworkNotFoundError, match="docker network create no-such-network"):
         world.controller().update(assignment)
 

@@ -7,11 +7,13 @@ from typing import Final
 
 from releaser.clock import Clock
 from releaser.domain.adoption import Adoptable
+from releaser.domain.spec import ContainerSpec, of_kind
 from releaser.domain.target import Assignment, Desired, Observation, Step, Verdict
 from releaser.targets.docker import adopting, expiry, gate, slot_gate, slots, steps
 from releaser.targets.docker.address import parse
 from releaser.targets.docker.adopting import digest_of_image
 from releaser.targets.docker.client import NO_ACCESS, NOBODY, Engine
+from releaser.targets.docker.container import shareable_networks
 from releaser.targets.docker.credentials import Credentials
 from releaser.targets.docker.fronted import Fronted
 from releaser.targets.docker.pool import Pool
@@ -84,26 +86,32 @@ class DockerDriver:
         return expiry.in_words(files.cert, now=self._clock.now()) if files is not None else ""
 
     def observe(self, assignment: Assignment) -> Observation:
-        """The target's containers as the engine knows them; the HTTP probe belongs to `verify`."""
-        return replace(self._observed(assignment), warning=self._ends_soon(assignment.address))
+        """The target's containers as the engine knows them; the HTTP probe belongs to `verify`.
 
-    def _observed(self, assignment: Assignment) -> Observation:
+        It warns of networks that a first installation wants and that are not there; an update fails in preparing where one is gone.
+        """
         with self._engines.lent(assignment.address) as engine:
-            if slots.is_concerned(assignment.desired, assignment.previous):
-                return slot_gate.observe(engine, assignment, self._fronted(engine, assignment), clock=self._clock)
-            scene = look(engine, assignment)
-            serving = scene.serving
-            described = {
-                found.id: describe(scene, found, digest_of_image(engine, found, assignment.desired.image))
-                for found in scene.all()
-            }
-            intruder = f"{scene.intruder.name} belongs to another target" if scene.intruder is not None else ""
-            return Observation(
-                at=self._clock.now(),
-                serving=described.pop(serving.id) if serving is not None else None,
-                others=tuple(described.values()),
-                detail=intruder,
-            )
+            observed = self._observed(engine, assignment)
+            lacking = _lacking(engine, assignment.desired) if observed.serving is None else ""
+        warning = "; ".join(filter(None, (self._ends_soon(assignment.address), lacking)))
+        return replace(observed, warning=warning)
+
+    def _observed(self, engine: Engine, assignment: Assignment) -> Observation:
+        if slots.is_concerned(assignment.desired, assignment.previous):
+            return slot_gate.observe(engine, assignment, self._fronted(engine, assignment), clock=self._clock)
+        scene = look(engine, assignment)
+        serving = scene.serving
+        described = {
+            found.id: describe(scene, found, digest_of_image(engine, found, assignment.desired.image))
+            for found in scene.all()
+        }
+        intruder = f"{scene.intruder.name} belongs to another target" if scene.intruder is not None else ""
+        return Observation(
+            at=self._clock.now(),
+            serving=described.pop(serving.id) if serving is not None else None,
+            others=tuple(described.values()),
+            detail=intruder,
+        )
 
     def adoptable(self, address: str, *, names: tuple[str, ...], project: str) -> tuple[Adoptable, ...]:
         """See `adopting`."""
@@ -151,3 +159,10 @@ class DockerDriver:
 
     def _fronted(self, engine: Engine, assignment: Assignment) -> Fronted:
         return Fronted(engine, assignment, opener=self._opener, clock=self._clock)
+
+
+def _lacking(engine: Engine, desired: Desired) -> str:
+    """Which networks are still to be made on the host."""
+    spec = of_kind(desired.spec, ContainerSpec)
+    names = [name for name in shareable_networks(spec) if engine.network(name) is None]
+    return f"not on its host yet: {', '.join(f'docker network create {name}' for name in names)}" if names else ""
