@@ -119,6 +119,9 @@ class Database:
                 raw.execute("PRAGMA foreign_keys=OFF")
             try:
                 with connection.begin():
+                    if not isinstance(raw, sqlite3.Connection):
+                        # A table whose rows still have triggers to come cannot be changed.
+                        connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
                     yield connection
                     if isinstance(raw, sqlite3.Connection) and (broken := connection.exec_driver_sql(_BROKEN).all()):
                         message = f"a change of the schema broke foreign keys: {broken[:3]}"

@@ -117,15 +117,16 @@ $$;
 -- The queue looks for others of a lock by the lock; its own index begins with the number.
 CREATE INDEX IF NOT EXISTS releaser_jobs_by_lock ON procrastinate_jobs (lock) WHERE status IN ('todo', 'doing');
 
+-- Last in its transaction: a job is held by who wakes it until that one's end, and many wake the same rollout at once.
 DROP TRIGGER IF EXISTS releaser_update_changed ON target_updates;
-CREATE TRIGGER releaser_update_changed AFTER UPDATE OF state ON target_updates
-    FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION releaser_update_changed();
+CREATE CONSTRAINT TRIGGER releaser_update_changed AFTER UPDATE OF state ON target_updates
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION releaser_update_changed();
 DROP TRIGGER IF EXISTS releaser_rollout_changed ON rollouts;
-CREATE TRIGGER releaser_rollout_changed AFTER INSERT OR UPDATE OF state ON rollouts
-    FOR EACH ROW WHEN (NEW.state IN (@UNDER_WAY@)) EXECUTE FUNCTION releaser_rollout_changed();
+CREATE CONSTRAINT TRIGGER releaser_rollout_changed AFTER INSERT OR UPDATE OF state ON rollouts
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.state IN (@UNDER_WAY@)) EXECUTE FUNCTION releaser_rollout_changed();
 DROP TRIGGER IF EXISTS releaser_consent_given ON consents;
-CREATE TRIGGER releaser_consent_given AFTER INSERT ON consents
-    FOR EACH ROW EXECUTE FUNCTION releaser_consent_given();
+CREATE CONSTRAINT TRIGGER releaser_consent_given AFTER INSERT ON consents
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION releaser_consent_given();
 DROP TRIGGER IF EXISTS releaser_delivery_changed ON deliveries;
 CREATE TRIGGER releaser_delivery_changed AFTER INSERT ON deliveries
     FOR EACH STATEMENT EXECUTE FUNCTION releaser_delivery_changed();
