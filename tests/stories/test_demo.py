@@ -96,6 +96,7 @@ def test_serving_demo_refuses_a_second_one_and_ctrl_c_cleans_up(tmp_path: Path) 
     demo = started(folder)
     try:
         said = list(lines_until(demo, "Ctrl-C"))
+        assert "Ctrl-C" in said[-1], "".join(said)
         address = next(word for word in said[-1].split() if word.startswith("http://"))
         with urllib.request.urlopen(f"{address}/", timeout=10) as page:  # noqa: S310 -- our own
             assert "shop" in page.read().decode().lower()
