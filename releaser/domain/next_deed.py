@@ -22,16 +22,17 @@ def next_deed(
     blocked: bool = False,
     yanked: bool = False,
     asked: Collection[str] = (),
+    away: Collection[str] = (),
 ) -> str:
     """The sentence, empty where nothing is left to do.
 
     `targets` are name, state and remark of each; `again` deploys once more; `asked` are customers who have not said yet whether they
-    agree.
+    agree, `away` the targets whose hosts are waited for.
     """
     left = [name for name, one, told in targets if one is UpdateState.INCONSISTENT and LEFT_AS_IT_IS in told]
     unclear = [name for name, one, told in targets if one is UpdateState.INCONSISTENT and LEFT_AS_IT_IS not in told]
     if state in {RolloutState.RUNNING, RolloutState.ROLLING_BACK, RolloutState.STOPPING}:
-        held = [name for name, one, told in targets if one in AT_WORK and told.startswith(TRIED_AGAIN)]
+        held = [*away, *(name for name, one, told in targets if one in AT_WORK and told.startswith(TRIED_AGAIN))]
         if asked and not held and state is RolloutState.RUNNING:
             return f"Record what {_named(asked)} said: releaser rollout consent {rollout} --customer NAME --who NAME."
         give_up = f", or give up: releaser rollout abort {rollout}" if state is RolloutState.RUNNING else ""

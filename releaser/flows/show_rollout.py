@@ -5,7 +5,7 @@ from __future__ import annotations
 from releaser.domain.consent import Agreement
 from releaser.domain.next_deed import next_deed
 from releaser.domain.release import ReleaseState
-from releaser.domain.rollout import RolloutState, UpdateState
+from releaser.domain.rollout import RolloutState, UpdateState, WaitsFor
 from releaser.flows.find_consents import find_consents
 from releaser.flows.pause_release import rolls_out
 from releaser.flows.ports import Facts, Ports
@@ -50,6 +50,7 @@ def _next(facts: Facts, *, yanked: bool, goes_on: bool) -> str:
         blocked=facts["blocked"] is not None and not goes_on,
         yanked=yanked and not goes_on,
         asked=[c["customer"] for c in facts["consents"] if c["stands"] == Agreement.MISSING and c["is_waited_for"]],
+        away=[t["installation"] for t in facts["targets"] if t["waits_for"] == WaitsFor.OFFLINE],
     )
 
 

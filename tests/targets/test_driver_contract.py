@@ -53,10 +53,10 @@ def serving(world: World, assignment: Assignment) -> tuple[str | None, Health]:
     return observed.version, observed.health
 
 
-def test_host_there_check_tells_in_one_line_what_it_is(world: World) -> None:
-    said = world.driver().check(world.address)
+def test_host_there_check_tells_in_one_line_what_it_is_and_in_one_what_to_change(world: World) -> None:
+    said, *advice = world.driver().check(world.address).split("\n")
     assert said
-    assert "\n" not in said
+    assert len(advice) <= 1
 
 
 def test_nothing_there_observation_is_empty_and_looking_makes_nothing(world: World) -> None:
