@@ -36,9 +36,7 @@ from tests.testbed.ssh import HostSsh
 WAYS = ("unix", "tls", "ssh")
 
 # What every driver promises, here over each way.
-test_host_there_check_tells_in_one_line_what_it_is_and_in_one_what_to_change = (
-    contract.test_host_there_check_tells_in_one_line_what_it_is
-)
+test_host_there_check_tells_what_it_is = contract.test_host_there_check_tells_what_it_is_and_one_line_of_advice
 test_first_installation_runs_what_is_wanted = contract.test_first_installation_runs_what_is_wanted
 test_update_runs_the_new_and_no_longer_the_old = contract.test_update_runs_the_new_and_no_longer_the_old
 test_taken_over_older_controller_lets_go = contract.test_taken_over_by_a_younger_generation_older_controller_lets_go

@@ -53,7 +53,7 @@ def serving(world: World, assignment: Assignment) -> tuple[str | None, Health]:
     return observed.version, observed.health
 
 
-def test_host_there_check_tells_in_one_line_what_it_is_and_in_one_what_to_change(world: World) -> None:
+def test_host_there_check_tells_what_it_is_and_one_line_of_advice(world: World) -> None:
     said, *advice = world.driver().check(world.address).split("\n")
     assert said
     assert len(advice) <= 1
