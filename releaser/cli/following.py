@@ -104,11 +104,11 @@ def _show_progress(facts: Facts) -> None:
 
 
 def _remark(target: Facts) -> str:
-    """Why it is as it is; of one that waits also since when, until when it may, and who ends that."""
+    """Why it is as it is; of one that waits first since when, until when it may, and who ends that: reasons may be cut off."""
     if not target["waits_for"]:
         return str(target["reason"])
     since = f"since {moment(target['waiting_since_at'])}, at the latest until {moment(target['deadline_at'])}"
-    return "; ".join(filter(None, (target["reason"], since, target["ended_by"])))
+    return "; ".join(filter(None, (since, target["ended_by"], target["reason"])))
 
 
 def rollout_text(facts: Any) -> str:  # noqa: ANN401 -- facts
@@ -134,7 +134,7 @@ def targets_text(targets: list[Facts]) -> str:
             t["module"],
             t["from"],
             t["to"],
-            t["state"] + (f" for {t['waits_for']}" if t["waits_for"] else ""),
+            t["state"] + (f"({t['waits_for']})" if t["waits_for"] else ""),
             seconds(t["planned_stop_s"]),
             expected(t["predicted"]),
             seconds(t["measured_stop_s"]),

@@ -19,7 +19,7 @@ from releaser.errors import OutsideError
 from tests.fakes.controller import Controller
 from tests.targets.files_world import DeadlyShells, FilesWorld, Killed
 
-SAMPLES = 150 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 4
+SAMPLES = 150 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 2
 
 
 def forward(controller: Controller, assignment: Assignment, *, commit: bool) -> None:
