@@ -123,7 +123,7 @@ def test_engine_hangs_and_goes_on_the_only_worker_updates_others_meanwhile(
         assert [everything(host) for host in hosts] == [["web 1.1 running"]] * 2
 
 
-# Killed while it starts a container, an engine with live-restore may leave a proxy behind that keeps the port until somebody ends it.
+# Killed in mid-cutover, an engine with live-restore may go on counting a port as taken that nobody has; seen on a busy machine.
 @pytest.mark.parametrize(
     "live_restore",
     [False, True] if IS_THOROUGH else [False],
