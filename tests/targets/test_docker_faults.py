@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from releaser.domain.advance import SAYS_NOTHING
 from releaser.errors import ReleaserError
 from releaser.targets.docker.faults import from_pull, from_status, one_line
 from releaser.targets.target import (
@@ -47,6 +48,7 @@ def test_error_status_becomes_the_error_that_says_what_it_is(
     assert type(error) is kind
     assert getattr(error, "permanent", None) is permanent
     if isinstance(error, PortTakenError):
+        assert SAYS_NOTHING in str(error), "a version would be blocked for what a host has"
         assert error.facts["port"] == 8080
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from releaser.domain.advance import SAYS_NOTHING
 from releaser.errors import ReleaserError
 from releaser.targets.target import (
     ContainerNotFoundError,
@@ -152,9 +153,12 @@ def _port_taken(message: str, address: str) -> PortTakenError:
     found = _PORT.search(message)
     port = found.group(1) if found else None
     return PortTakenError(
-        f"A port{' ' + port if port else ''} is already taken on the host of {address}: {message}",
+        f"A port{' ' + port if port else ''} is already taken on the host of {address}, {SAYS_NOTHING}: {message}",
         permanent=True,
-        advice="Find what holds it (ss -ltnp) and stop it, or publish another port.",
+        advice=(
+            "Find what holds it (docker ps, ss -ltnp) and stop it, or publish another port; "
+            "where nothing does, restart the engine, which may have lost count when it was killed."
+        ),
         address=address,
         port=int(port) if port else None,
     )

@@ -21,8 +21,8 @@ _SENTENCES = (
     mark("The registry does not have {reference}: {message}"),
     mark("The registry does not give out {reference}: {message}"),
     mark("There is no room left on the host of {address}: {message}"),
-    mark("A port is already taken on the host of {address}: {message}"),
-    mark("A port {port} is already taken on the host of {address}: {message}"),
+    mark("A port is already taken on the host of {address}, which says nothing of the version: {message}"),
+    mark("A port {port} is already taken on the host of {address}, which says nothing of the version: {message}"),
     mark("The host of {address} has no network '{network}', which target {target} wants."),
     mark("The new container of target {target} is gone."),
     mark("The new container of slot {slot} of target {target} is gone."),
@@ -95,7 +95,10 @@ _ADVICE = (
     mark("Create the network first."),
     mark("Rename or remove what holds the name, or choose another name for the target."),
     mark("Somebody removed it by hand; look at the host and plan again."),
-    mark("Find what holds it (ss -ltnp) and stop it, or publish another port."),
+    mark(
+        "Find what holds it (docker ps, ss -ltnp) and stop it, or publish another port; "
+        "where nothing does, restart the engine, which may have lost count when it was killed."
+    ),
     mark("Free some (docker system df shows what holds it) and retry."),
     mark("Correct the name, or create it there: {command}"),
     mark("Somebody removed it by hand; roll back and try again."),
